@@ -1,0 +1,26 @@
+//! Amazon ECS, version 2014-11-13: clusters, task definitions, services and tasks, by JSON 1.1.
+//!
+//! Members are those of the published model. A member that can't be honoured on a machine of one's own is still read,
+//! as [`Unsupported`], so that it is refused by its own name and not as an unknown word.
+
+mod cluster;
+mod common;
+mod container;
+mod deployment;
+mod service;
+mod setting;
+mod tag;
+mod task;
+mod task_definition;
+mod unsupported;
+
+pub use cluster::*;
+pub use common::*;
+pub use container::*;
+pub use deployment::*;
+pub use service::*;
+pub use setting::*;
+pub use tag::*;
+pub use task::*;
+pub use task_definition::*;
+pub use unsupported::Unsupported;

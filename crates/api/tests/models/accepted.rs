@@ -1,0 +1,47 @@
+//! Where we differ from the models on purpose, and why.
+
+/// Modules that no published model describes.
+pub(crate) const UNPUBLISHED: &[&str] = &["serin"];
+
+/// Operations of our own among those of a published service: module, name, what they are for.
+pub(crate) const OWN: &[(&str, &str, &str)] = &[
+    ("appmesh", "DescribeRouteStatus", "which proxies have taken a route's present weights"),
+    ("appmesh", "ListProxies", "the proxies that are connected"),
+    ("ec2", "DescribeVpcNamespaces", "the network namespaces that stand for VPCs, for neighbours in process"),
+    ("elbv2", "DescribeLoadBalancerUrls", "where a load balancer's listeners answer on this machine"),
+];
+
+const TAG: &str = "AWS refuses a tag without a key too";
+const RULE: &str = "AWS refuses a rule without it too";
+const ONLY: &str = "the model's other ways to say it are not here, so nothing is said without it";
+const OWN_CODE: &str = "the service refuses by a code of its own, MissingParameter, as AWS does";
+const SHARED: &str = "one type answers Create, Describe and Modify; only Describe sets it";
+
+/// Other differences: module, how the line about them ends, why they are meant.
+pub(crate) const DIFFERENCES: &[(&str, &str, &str)] = &[
+    ("cloudformation", "Parameters[].ParameterKey: required here alone", "a value for no parameter says nothing"),
+    ("ec2", "Filter[].Name: required here alone", "a filter without a name narrows nothing; AWS refuses it too"),
+    ("ec2", "TagSpecification[].ResourceType: required here alone", "AWS refuses tags for nothing too"),
+    ("ec2", "Tag[].Key: required here alone", TAG),
+    ("ec2", "IpPermissions[].IpProtocol: required here alone", RULE),
+    ("ec2", "IpRanges[].CidrIp: required here alone", RULE),
+    ("ec2", "Ipv6Ranges[].CidrIpv6: required here alone", RULE),
+    ("ec2", "Operator.Principal: required here alone", "an operator without a name is nobody"),
+    ("ec2", "AssociateRouteTable: request.SubnetId: required here alone", ONLY),
+    ("ec2", "CreateSubnet: request.CidrBlock: required here alone", ONLY),
+    ("ec2", "CreateVpc: request.CidrBlock: required here alone", ONLY),
+    ("ec2", "Route: request.DestinationCidrBlock: required here alone", ONLY),
+    ("ec2", "Route: request.GatewayId: required here alone", ONLY),
+    ("ec2", "MapPublicIpOnLaunch.Value: required here alone", ONLY),
+    ("ec2", "EnableDnsSupport.Value: required here alone", ONLY),
+    ("ec2", "EnableDnsHostnames.Value: required here alone", ONLY),
+    ("ec2", "request.GroupId: required in the model", OWN_CODE),
+    ("ec2", "Tags: request.ResourceId: required in the model", OWN_CODE),
+    ("ec2", "Tags: request.Tag: required in the model", OWN_CODE),
+    ("ec2", "response.return: the model has no members here", "AWS answers it, whatever its model says"),
+    ("ecs", "tags[].key: required here alone", TAG),
+    ("elbv2", "TargetGroups[].TargetGroupArn: required here alone", "there is nothing to forward to without it"),
+    ("elbv2", "SubnetMappings[].SubnetId: required here alone", ONLY),
+    ("elbv2", "Attributes[].Key: required here alone", "a value for no attribute says nothing"),
+    ("elbv2", "response.NextMarker: the model has no such member", SHARED),
+];

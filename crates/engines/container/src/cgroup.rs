@@ -1,0 +1,308 @@
+//! A task's cgroup: the parent of its containers', with what all of them together may use.
+//!
+//! libcontainer makes the containers' own; this makes, limits, empties and removes what lies around them. Under
+//! cgroup v1 a task has a directory in each controller's hierarchy, under v2 a single one. Hybrid machines, where v2
+//! carries no controller of interest, count as v1.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Display,
+    fs, io,
+    path::{Path, PathBuf},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    sys::{
+        signal::{Signal, kill},
+        statfs::{CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, statfs},
+    },
+    unistd::Pid,
+};
+
+use crate::{TaskLimits, TaskSpec};
+
+/// Where the kernel's cgroups are mounted on every distribution.
+const ROOT: &str = "/sys/fs/cgroup";
+/// The directory of all tasks in each hierarchy.
+const PARENT: &str = "serin";
+/// The quota's period, in microseconds.
+const CPU_PERIOD_MICROSECONDS: u64 = 100_000;
+/// The least and the most CPU share the kernel knows.
+const CPU_SHARES_MIN: u64 = 2;
+const CPU_SHARES_MAX: u64 = 262_144;
+/// How long processes may take to die, and the kernel to let go of an emptied cgroup.
+const EMPTY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The wait between two looks at what has no event.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// Tries to make a directory whose parent another task removes as unused in the same moment.
+const CREATE_TRIES: u32 = 10;
+
+/// Which of the kernel's two kinds is mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    V1,
+    V2,
+}
+
+/// The cgroup around all containers of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskCgroup {
+    task: String,
+}
+
+impl TaskCgroup {
+    pub(crate) fn of(task: &str) -> Self {
+        Self { task: task.to_owned() }
+    }
+
+    /// Which kind this machine has.
+    pub(crate) fn version() -> Version {
+        let unified = statfs(ROOT).is_ok_and(|stat| stat.filesystem_type() == CGROUP2_SUPER_MAGIC);
+        if unified { Version::V2 } else { Version::V1 }
+    }
+
+    /// The path of a container's cgroup inside each hierarchy, for libcontainer.
+    pub(crate) fn container_path(&self, container: &str) -> PathBuf {
+        Path::new("/").join(PARENT).join(&self.task).join(container)
+    }
+
+    /// Makes it in every hierarchy and sets the limits.
+    pub(crate) fn create(&self, spec: &TaskSpec) -> io::Result<()> {
+        for hierarchy in hierarchies()? {
+            self.create_in(&hierarchy)?;
+        }
+        match Self::version() {
+            Version::V1 => self.limit_v1(spec.limits, cpu_shares(spec)),
+            Version::V2 => self.limit_v2(spec.limits, cpu_shares(spec)),
+        }
+    }
+
+    /// Its directories are made anew each time round: another task that ends may remove the empty parent in between.
+    fn create_in(&self, hierarchy: &Path) -> io::Result<()> {
+        let parent = hierarchy.join(PARENT);
+        let mut tries = 0;
+        loop {
+            let made = fs::create_dir_all(parent.join(&self.task));
+            match made {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && tries < CREATE_TRIES => tries += 1,
+                made => return made,
+            }
+        }
+    }
+
+    fn limit_v1(&self, limits: TaskLimits, shares: u64) -> io::Result<()> {
+        let file = |controller: &str, file: &str| self.directory(&Path::new(ROOT).join(controller)).join(file);
+        if let Some(mib) = limits.memory_mib {
+            write(&file("memory", "memory.limit_in_bytes"), mib << 20)?;
+            let with_swap = file("memory", "memory.memsw.limit_in_bytes");
+            if with_swap.exists() {
+                write(&with_swap, mib << 20)?;
+            }
+        }
+        if let Some(units) = limits.cpu_units {
+            write(&file("cpu", "cpu.cfs_period_us"), CPU_PERIOD_MICROSECONDS)?;
+            write(&file("cpu", "cpu.cfs_quota_us"), cpu_quota(units))?;
+        }
+        write(&file("cpu", "cpu.shares"), shares)
+    }
+
+    fn limit_v2(&self, limits: TaskLimits, shares: u64) -> io::Result<()> {
+        let root = Path::new(ROOT);
+        let directory = self.directory(root);
+        for ancestor in [root, &root.join(PARENT), &directory] {
+            write(&ancestor.join("cgroup.subtree_control"), "+cpu +memory +pids")?;
+        }
+        if let Some(mib) = limits.memory_mib {
+            write(&directory.join("memory.max"), mib << 20)?;
+            let swap = directory.join("memory.swap.max");
+            if swap.exists() {
+                write(&swap, 0)?;
+            }
+        }
+        if let Some(units) = limits.cpu_units {
+            write(&directory.join("cpu.max"), format!("{} {CPU_PERIOD_MICROSECONDS}", cpu_quota(units)))?;
+        }
+        write(&directory.join("cpu.weight"), cpu_weight(shares))
+    }
+
+    /// Whether the machine counts swap, so that a memory limit can forbid it.
+    pub(crate) fn counts_swap(&self) -> bool {
+        match Self::version() {
+            Version::V1 => self.directory(&Path::new(ROOT).join("memory")).join("memory.memsw.limit_in_bytes").exists(),
+            Version::V2 => self.directory(Path::new(ROOT)).join("memory.swap.max").exists(),
+        }
+    }
+
+    /// How often the kernel has killed a process of `container` for its memory.
+    pub(crate) fn memory_kills(&self, container: &str) -> u64 {
+        let file = match Self::version() {
+            Version::V1 => self.directory(&Path::new(ROOT).join("memory")).join(container).join("memory.oom_control"),
+            Version::V2 => self.directory(Path::new(ROOT)).join(container).join("memory.events"),
+        };
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// Where `controller`'s files of `container` lie, if the machine has that controller (v1).
+    pub(crate) fn container_directory(&self, controller: &str, container: &str) -> Option<PathBuf> {
+        let hierarchy = Path::new(ROOT).join(controller);
+        is_v1_hierarchy(&hierarchy).then(|| self.directory(&hierarchy).join(container))
+    }
+
+    /// Kills every process in it, and waits until they are gone.
+    pub(crate) fn kill_all(&self) -> io::Result<()> {
+        let deadline = Instant::now() + EMPTY_TIMEOUT;
+        loop {
+            let pids = self.processes()?;
+            if pids.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let left: Vec<String> = pids.iter().map(ToString::to_string).collect();
+                let problem = format!("processes {} do not die", left.join(", "));
+                return Err(io::Error::new(io::ErrorKind::TimedOut, problem));
+            }
+            for pid in pids {
+                // One that has ended in between is as good as killed.
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            sleep(LOOK_AGAIN);
+        }
+    }
+
+    fn processes(&self) -> io::Result<BTreeSet<i32>> {
+        let mut pids = BTreeSet::new();
+        for hierarchy in hierarchies()? {
+            for directory in directories_below(&self.directory(&hierarchy))? {
+                let listed = ignore_missing(fs::read_to_string(directory.join("cgroup.procs")))?.unwrap_or_default();
+                pids.extend(listed.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0));
+            }
+        }
+        Ok(pids)
+    }
+
+    /// Removes it from every hierarchy, with whatever is left of its containers'. Its processes must be gone.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        for hierarchy in hierarchies()? {
+            for directory in directories_below(&self.directory(&hierarchy))? {
+                remove_directory(&directory)?;
+            }
+            // The last task takes the parent along; it stays while there are others.
+            let _ = fs::remove_dir(hierarchy.join(PARENT));
+        }
+        Ok(())
+    }
+
+    fn directory(&self, hierarchy: &Path) -> PathBuf {
+        hierarchy.join(PARENT).join(&self.task)
+    }
+}
+
+/// The mount points of all hierarchies; under v1 also those without limits, for libcontainer uses them all.
+fn hierarchies() -> io::Result<Vec<PathBuf>> {
+    let root = PathBuf::from(ROOT);
+    if TaskCgroup::version() == Version::V2 {
+        return Ok(vec![root]);
+    }
+    let mut hierarchies = Vec::new();
+    for entry in fs::read_dir(&root)? {
+        let entry = entry?;
+        // Links are second names: `cpu` for `cpu,cpuacct`.
+        if entry.file_type()?.is_dir() && is_v1_hierarchy(&entry.path()) {
+            hierarchies.push(entry.path());
+        }
+    }
+    Ok(hierarchies)
+}
+
+fn is_v1_hierarchy(path: &Path) -> bool {
+    statfs(path).is_ok_and(|stat| stat.filesystem_type() == CGROUP_SUPER_MAGIC)
+}
+
+/// `directory` and all below it, deepest first.
+fn directories_below(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let Some(entries) = ignore_missing(fs::read_dir(directory))? else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            all.extend(directories_below(&entry.path())?);
+        }
+    }
+    all.push(directory.to_owned());
+    Ok(all)
+}
+
+/// The kernel is busy with a cgroup for a moment after its last process has gone.
+fn remove_directory(directory: &Path) -> io::Result<()> {
+    let deadline = Instant::now() + EMPTY_TIMEOUT;
+    loop {
+        match ignore_missing(fs::remove_dir(directory)) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline => sleep(LOOK_AGAIN),
+            removed => return removed.map(drop),
+        }
+    }
+}
+
+fn ignore_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The path is part of the error: the kernel's own says only "invalid argument".
+fn write(path: &Path, value: impl Display) -> io::Result<()> {
+    fs::write(path, value.to_string())
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot write {value} to {}: {error}", path.display())))
+}
+
+/// Microseconds of CPU time in each period.
+fn cpu_quota(units: u32) -> u64 {
+    // The kernel takes no quota below a millisecond.
+    (u64::from(units) * CPU_PERIOD_MICROSECONDS / 1024).max(1000)
+}
+
+/// The task's share against other tasks: what it may use, or else what its containers were given together.
+fn cpu_shares(spec: &TaskSpec) -> u64 {
+    let containers = spec.containers.iter().filter_map(|container| container.cpu_units).map(u64::from).sum();
+    spec.limits.cpu_units.map_or(containers, u64::from).clamp(CPU_SHARES_MIN, CPU_SHARES_MAX)
+}
+
+/// Shares on the scale of v2, 1 to 10000, by the kernel documentation's conversion.
+fn cpu_weight(shares: u64) -> u64 {
+    1 + (shares - CPU_SHARES_MIN) * 9999 / (CPU_SHARES_MAX - CPU_SHARES_MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::tests::{container, task};
+
+    #[test]
+    fn shares_are_the_tasks_or_the_sum_of_its_containers() {
+        let mut app = container("app");
+        app.cpu_units = Some(100);
+        let mut spec = task(vec![app.clone(), app]);
+        assert_eq!(cpu_shares(&spec), 200);
+        spec.limits.cpu_units = Some(1024);
+        assert_eq!(cpu_shares(&spec), 1024);
+        assert_eq!((cpu_weight(2), cpu_weight(262_144)), (1, 10_000));
+    }
+
+    #[test]
+    fn a_quarter_of_a_processor_is_25_ms_in_100() {
+        assert_eq!(cpu_quota(256), 25_000);
+        assert_eq!(cpu_quota(2048), 200_000);
+        assert_eq!(cpu_quota(1), 1000);
+    }
+
+    #[test]
+    fn a_container_lies_in_its_task() {
+        assert_eq!(TaskCgroup::of("t").container_path("app"), Path::new("/serin/t/app"));
+    }
+}

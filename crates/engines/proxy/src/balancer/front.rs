@@ -1,0 +1,164 @@
+//! A listener: takes connections in and finds the balancer of each request.
+
+use std::{cell::Cell, io, net::SocketAddr, rc::Rc, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Entry,
+    answer::{SERVER, page},
+    call::{Forwarding, Verdict},
+    table::{Deed, Stand, Table},
+};
+use crate::{
+    core::{self, Core},
+    http::{self, Answer, Application, Malformed, Patience, Peer, Request},
+};
+
+/// The most connections of a listener; more are closed at once.
+const CONNECTIONS_MAX: u32 = 20_000;
+/// How long to wait after a connection could not be taken in, for want of descriptors as a rule.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long a client may take for the head of a request.
+const HEAD_MAX: Duration = Duration::from_mins(1);
+/// How long a client may wait with its next request: longer than clients keep connections, so that they close first.
+const KEPT_ALIVE: Duration = Duration::from_hours(1);
+
+/// A listener.
+pub(crate) struct Front {
+    core: Rc<Core>,
+    table: Rc<Table>,
+    entry: Entry,
+    open: Cell<u32>,
+    closing: Cell<bool>,
+}
+
+impl Front {
+    pub(crate) fn new(core: Rc<Core>, table: Rc<Table>, entry: Entry) -> Self {
+        Self { core, table, entry, open: Cell::new(0), closing: Cell::new(false) }
+    }
+
+    /// Takes connections until `closed`.
+    pub(crate) async fn accept(self: Rc<Self>, listener: std::net::TcpListener, closed: CancellationToken) {
+        let listener = match TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::error!(%error, "a listener cannot be polled"),
+        };
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = closed.cancelled() => break,
+            };
+            match accepted {
+                Ok((stream, client)) if self.open.get() < CONNECTIONS_MAX => {
+                    self.open.set(self.open.get() + 1);
+                    let front = Rc::clone(&self);
+                    core::spawn(async move {
+                        let open = Rc::clone(&front);
+                        if let Err(error) = front.connection(stream, client).await {
+                            tracing::debug!(%client, %error, "a connection ended");
+                        }
+                        open.open.set(open.open.get() - 1);
+                    });
+                }
+                Ok(_) => tracing::warn!(limit = CONNECTIONS_MAX, "a connection is one too many"),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be taken in");
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+        self.closing.set(true);
+    }
+
+    async fn connection(self: Rc<Self>, stream: TcpStream, client: SocketAddr) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let peer = Peer { address: client, destination: stream.local_addr()? };
+        http::serve(self, stream, peer).await;
+        Ok(())
+    }
+
+    /// The balancer a request is for, and at which of its ports.
+    fn find(&self, request: &Request) -> Option<(Rc<Stand>, u16)> {
+        match &self.entry {
+            Entry::Own { balancer, port } => Some((self.table.balancer(balancer)?, *port)),
+            Entry::Named { port } => Some((self.table.named(request.authority())?, *port)),
+            Entry::Any => {
+                let stand = self.table.named(request.authority())?;
+                let port = stand.lowest()?;
+                Some((stand, port))
+            }
+        }
+    }
+
+    fn decide(&self, request: &Request, peer: &Peer) -> (Verdict, u16, u32) {
+        let Some((stand, port)) = self.find(request) else { return (Verdict::Say(page(404)), 0, 0) };
+        let idle = stand.idle_timeout_seconds();
+        if !stand.lets_in(peer.address.ip(), port) {
+            return (Verdict::Say(page(403)), port, idle);
+        }
+        let Some(listener) = stand.at(port) else { return (Verdict::Say(page(404)), port, idle) };
+        let verdict = match &listener.deed {
+            Deed::Forward { groups, turns } => {
+                turns.turn().map_or_else(|| Verdict::Say(page(503)), |turn| Verdict::Forward(Rc::clone(&groups[turn])))
+            }
+            Deed::Answer { status, content_type, body } => {
+                Verdict::Say(super::answer::fixed(*status, content_type, body))
+            }
+            Deed::Redirect { status, location } => {
+                Verdict::Say(super::answer::redirect(*status, located(location, request, port)))
+            }
+        };
+        (verdict, port, idle)
+    }
+}
+
+/// A redirection's target, with what was asked in the place of its stand-ins.
+fn located(template: &str, request: &Request, port: u16) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let host = text(request.authority());
+    let host = host.rsplit_once(':').map_or(host.as_str(), |(host, _)| host);
+    let (path, target) = (text(request.path()), text(request.target()));
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let location = template
+        .replace("#{protocol}", "http")
+        .replace("#{host}", host)
+        .replace("#{port}", &port.to_string())
+        .replace("#{path}", path.trim_start_matches('/'))
+        .replace("#{query}", query);
+    location.trim_end_matches('?').to_owned()
+}
+
+impl Application for Front {
+    type Call = Forwarding;
+
+    fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    fn patience(&self) -> Patience {
+        Patience { idle: Some(KEPT_ALIVE), head: HEAD_MAX }
+    }
+
+    fn closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    fn server(&self) -> &'static str {
+        SERVER
+    }
+
+    fn call(self: &Rc<Self>, request: &mut Request, peer: &Peer) -> Forwarding {
+        let (verdict, port, idle_seconds) = self.decide(request, peer);
+        Forwarding::new(&self.core, request, peer, verdict, port, idle_seconds)
+    }
+
+    fn refuse(&self, malformed: Option<Malformed>, peer: &Peer) -> Answer {
+        tracing::debug!(client = %peer.address, error = malformed.map(tracing::field::display), "a request is refused");
+        page(malformed.map_or(408, |_| 400))
+    }
+}

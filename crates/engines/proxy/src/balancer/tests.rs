@@ -1,0 +1,239 @@
+//! Load balancers on loopback, with small targets.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use super::*;
+use crate::Direct;
+
+/// A target that says its name, and may be told to be ill.
+struct Server {
+    port: u16,
+    well: Arc<AtomicBool>,
+    held: Arc<AtomicBool>,
+}
+
+fn server(name: &'static str) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let well = Arc::new(AtomicBool::new(true));
+    let held = Arc::new(AtomicBool::new(false));
+    let state = (Arc::clone(&well), Arc::clone(&held));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (well, held) = state.clone();
+            std::thread::spawn(move || converse(stream, name, &well, &held));
+        }
+    });
+    Server { port, well, held }
+}
+
+/// Answers every request on a connection with the target's name and the head it got; while it is held, only pings.
+fn converse(stream: TcpStream, name: &str, well: &AtomicBool, held: &AtomicBool) {
+    let mut out = stream.try_clone().unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    loop {
+        let mut head = String::new();
+        for line in lines.by_ref().map_while(Result::ok) {
+            if line.is_empty() {
+                break;
+            }
+            head.push_str(&line.to_lowercase());
+            head.push('\n');
+        }
+        if head.is_empty() {
+            return;
+        }
+        while held.load(Ordering::SeqCst) && !head.contains("/ping") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let status = if well.load(Ordering::SeqCst) { "200 OK" } else { "500 Ill" };
+        let body = format!("{name}\n{head}");
+        if write!(out, "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).is_err() {
+            return;
+        }
+    }
+}
+
+fn group(id: &str, servers: &[&Server]) -> Group {
+    let target = |s: &&Server| Target { address: Ipv4Addr::LOCALHOST, port: s.port, draining: false };
+    Group {
+        id: id.into(),
+        check: Check {
+            path: "/ping".into(),
+            port: None,
+            interval_seconds: 1,
+            timeout_seconds: 1,
+            healthy_threshold: 2,
+            unhealthy_threshold: 2,
+            matcher: "200".into(),
+        },
+        targets: servers.iter().map(target).collect(),
+    }
+}
+
+fn config(action: Action, groups: Vec<Group>) -> Config {
+    let everybody = Access { from: "0.0.0.0/0".parse().unwrap(), ports: (0, u16::MAX) };
+    let balancer = BalancerConfig {
+        id: "b".into(),
+        host: "b.elb.localhost".into(),
+        vpc: String::new(),
+        addresses: vec![],
+        allowed: vec![everybody],
+        idle_timeout_seconds: 5,
+        listeners: vec![Listener { port: 80, action }],
+    };
+    Config { balancers: vec![balancer], groups }
+}
+
+/// A balancer that listens on a free port, which stands for port 80.
+async fn balancer(config: Config) -> (Balancer, u16) {
+    let balancer = Balancer::start(Arc::new(Direct), Clock::System, 1).unwrap();
+    balancer.apply(config).await;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    balancer.listen(listener, Entry::Named { port: 80 }, CancellationToken::new()).await;
+    (balancer, port)
+}
+
+async fn until(balancer: &Balancer, holds: impl Fn(&Seen) -> bool) {
+    let mut seen = balancer.seen();
+    let reached = tokio::time::timeout(Duration::from_secs(20), seen.wait_for(|seen| holds(seen))).await;
+    assert!(reached.is_ok(), "never seen: {:?}", balancer.seen().borrow().clone());
+}
+
+fn all_healthy(seen: &Seen) -> bool {
+    !seen.targets.is_empty() && seen.targets.iter().all(|target| target.state == "healthy")
+}
+
+async fn get(port: u16, host: &str) -> String {
+    let host = host.to_owned();
+    let ask = move || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        write!(stream, "GET /todos HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-For: 9.9.9.9\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    tokio::task::spawn_blocking(ask).await.unwrap()
+}
+
+async fn answers(port: u16, count: usize) -> Vec<char> {
+    let mut names = Vec::new();
+    for _ in 0..count {
+        let answer = get(port, "b.elb.localhost").await;
+        names.push(answer.split("\r\n\r\n").nth(1).and_then(|body| body.chars().next()).unwrap_or('?'));
+    }
+    names
+}
+
+fn of(names: &[char], name: char) -> usize {
+    names.iter().filter(|found| **found == name).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn weights_between_groups_are_exact_and_headers_are_those_of_a_load_balancer() {
+    let (a, b) = (server("a"), server("b"));
+    let action = Action::Forward(vec![("ga".into(), 2), ("gb".into(), 1)]);
+    let (balancer, port) = balancer(config(action, vec![group("ga", &[&a]), group("gb", &[&b])])).await;
+    until(&balancer, all_healthy).await;
+    let names = answers(port, 30).await;
+    assert_eq!((of(&names, 'a'), of(&names, 'b')), (20, 10));
+    let answer = get(port, "B.elb.localhost:4566").await;
+    for part in [
+        "x-forwarded-for: 9.9.9.9, 127.0.0.1",
+        "x-forwarded-proto: http",
+        "x-forwarded-port: 80",
+        "x-amzn-trace-id: root=1-",
+    ] {
+        assert!(answer.contains(part), "{part} is missing in {answer}");
+    }
+    assert!(!answer.contains("awselb"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ill_target_gets_nothing_until_it_is_well() {
+    let (a, b) = (server("a"), server("b"));
+    let (balancer, port) = balancer(config(Action::Forward(vec![("g".into(), 1)]), vec![group("g", &[&a, &b])])).await;
+    until(&balancer, all_healthy).await;
+    b.well.store(false, Ordering::SeqCst);
+    until(&balancer, |seen| seen.targets.iter().any(|t| t.reason.as_deref() == Some("Target.ResponseCodeMismatch")))
+        .await;
+    assert_eq!(of(&answers(port, 10).await, 'a'), 10);
+    b.well.store(true, Ordering::SeqCst);
+    until(&balancer, all_healthy).await;
+    assert_eq!(of(&answers(port, 10).await, 'b'), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draining_target_gets_nothing_new() {
+    let (a, b) = (server("a"), server("b"));
+    let mut asked = config(Action::Forward(vec![("g".into(), 1)]), vec![group("g", &[&a, &b])]);
+    let (balancer, port) = balancer(asked.clone()).await;
+    until(&balancer, all_healthy).await;
+    a.held.store(true, Ordering::SeqCst);
+    let one = tokio::spawn(get(port, "b.elb.localhost"));
+    let other = tokio::spawn(get(port, "b.elb.localhost"));
+    let (mut held, quick) = {
+        let (mut one, mut other) = (one, other);
+        tokio::select! { done = &mut one => (other, done), done = &mut other => (one, done) }
+    };
+    assert!(quick.unwrap().starts_with("HTTP/1.1 200"));
+    asked.groups[0].targets[0].draining = true;
+    balancer.apply(asked).await;
+    assert_eq!(of(&answers(port, 10).await, 'b'), 10);
+    let is = |state: &'static str| move |seen: &Seen| seen.targets.iter().any(|target| target.state == state);
+    until(&balancer, is("draining")).await;
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut held).await.is_err(), "it was not in flight");
+    a.held.store(false, Ordering::SeqCst);
+    assert!(held.await.unwrap().starts_with("HTTP/1.1 200"));
+    until(&balancer, is("drained")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_unknown_names_and_empty_groups_are_answered() {
+    let a = server("a");
+    let mut asked = config(Action::Forward(vec![("g".into(), 1)]), vec![group("g", &[])]);
+    let (balancer, port) = balancer(asked.clone()).await;
+    let answer = get(port, "b.elb.localhost").await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("server: awselb/2.0"), "{answer}");
+    assert!(get(port, "nobody.elb.localhost").await.starts_with("HTTP/1.1 404"));
+    asked.balancers[0].allowed = vec![Access { from: "10.0.0.0/8".parse().unwrap(), ports: (80, 80) }];
+    asked.groups = vec![group("g", &[&a])];
+    balancer.apply(asked).await;
+    assert!(get(port, "b.elb.localhost").await.starts_with("HTTP/1.1 403"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_configured_is_said_and_redirected() {
+    let answer = Action::Answer { status: 200, content_type: "text/plain".into(), body: "hello".into() };
+    let (balancer, port) = balancer(config(answer, vec![])).await;
+    assert!(get(port, "b.elb.localhost").await.ends_with("hello"));
+    let location = "https://#{host}:443/x/#{path}?#{query}".to_owned();
+    balancer.apply(config(Action::Redirect { status: 301, location }, vec![])).await;
+    let answer = get(port, "b.elb.localhost").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 301") && answer.contains("location: https://b.elb.localhost:443/x/todos\r\n"),
+        "{answer}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_died_costs_no_request() {
+    let (a, dead) = (server("a"), TcpListener::bind("127.0.0.1:0").unwrap());
+    let gone = Server { port: dead.local_addr().unwrap().port(), well: Arc::default(), held: Arc::default() };
+    drop(dead);
+    let (_balancer, port) =
+        balancer(config(Action::Forward(vec![("g".into(), 1)]), vec![group("g", &[&a, &gone])])).await;
+    // Before the first check both are tried.
+    assert_eq!(of(&answers(port, 6).await, 'a'), 6);
+}

@@ -1,0 +1,216 @@
+//! What one thread of the data plane has to itself.
+//!
+//! Each core runs an event loop of its own with its own connections, route tables and upstream pools, so nothing on
+//! a request's way is shared or locked. The buffers here are used within one poll and never held across a wait:
+//! however many connections are open, a core has one of each.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt::Write as _,
+    future::Future,
+    io,
+    rc::Rc,
+    thread,
+};
+
+use names::{Clock, Timestamp};
+use tokio::{
+    runtime::{Builder, LocalOptions},
+    sync::mpsc,
+};
+
+use crate::http::Head;
+
+/// How much is read at once.
+pub(crate) const SCRATCH: usize = 64 * 1024;
+
+/// How many parsed heads are kept for the next response.
+const SPARE_HEADS: usize = 64;
+
+/// How many orders a core may be behind.
+const ORDERS: usize = 64;
+
+/// A thread's own things.
+pub(crate) struct Core {
+    /// Which core it is, from zero.
+    pub(crate) index: usize,
+    /// What was read last.
+    pub(crate) scratch: RefCell<Box<[u8]>>,
+    /// A head being written.
+    pub(crate) out: RefCell<Vec<u8>>,
+    /// Where it takes time stamps from.
+    pub(crate) clock: Clock,
+    heads: RefCell<Vec<Head>>,
+    random: Cell<u64>,
+    date: RefCell<Date>,
+}
+
+impl Core {
+    pub(crate) fn new(index: usize, seed: u64, clock: Clock) -> Self {
+        Self {
+            index,
+            scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
+            out: RefCell::new(Vec::with_capacity(4096)),
+            clock,
+            heads: RefCell::default(),
+            random: Cell::new(seed ^ (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+            date: RefCell::default(),
+        }
+    }
+
+    /// An empty place for a parsed head, reused.
+    pub(crate) fn take_head(&self) -> Head {
+        self.heads.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Gives a place back.
+    pub(crate) fn put_head(&self, mut head: Head) {
+        let mut heads = self.heads.borrow_mut();
+        if heads.len() < SPARE_HEADS {
+            head.clear();
+            heads.push(head);
+        }
+    }
+
+    /// A random number: enough for ids, samples and jitter, not for secrets (splitmix64).
+    pub(crate) fn random(&self) -> u64 {
+        let state = self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.random.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A version 4 UUID as text.
+    pub(crate) fn uuid(&self) -> [u8; 36] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let number = (u128::from(self.random()) << 64) | u128::from(self.random());
+        let number = (number & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+        let mut text = [b'-'; 36];
+        let mut place = 0;
+        for digit in 0..32 {
+            if matches!(digit, 8 | 12 | 16 | 20) {
+                place += 1;
+            }
+            text[place] = DIGITS[(number >> (124 - 4 * digit)) as usize & 0xf];
+            place += 1;
+        }
+        text
+    }
+
+    /// Shows `look` the present moment as a `Date` header has it (RFC 9110, 5.6.7).
+    pub(crate) fn date<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
+        let mut date = self.date.borrow_mut();
+        date.update(self.clock.now());
+        look(date.text.as_bytes())
+    }
+}
+
+/// The text of a second, kept until the next one begins.
+#[derive(Default)]
+struct Date {
+    second: i64,
+    text: String,
+}
+
+impl Date {
+    fn update(&mut self, now: Timestamp) {
+        const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let second = now.as_millis().div_euclid(1000);
+        if second == self.second && !self.text.is_empty() {
+            return;
+        }
+        self.second = second;
+        let moment = time::OffsetDateTime::from_unix_timestamp(second).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+        let day = DAYS[usize::from(moment.weekday().number_days_from_monday())];
+        let month = MONTHS[usize::from(u8::from(moment.month())) - 1];
+        let (hour, minute, second) = moment.to_hms();
+        self.text.clear();
+        // Writing to a string does not fail.
+        let _ = write!(
+            self.text,
+            "{day}, {:02} {month} {} {hour:02}:{minute:02}:{second:02} GMT",
+            moment.day(),
+            moment.year()
+        );
+    }
+}
+
+/// How to reach a core.
+pub(crate) struct Handle<M> {
+    pub(crate) orders: mpsc::Sender<M>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl<M: Send + 'static> Handle<M> {
+    /// Starts a core: a thread with an event loop that runs `main`, which ends when its orders do.
+    pub(crate) fn start<F, Fut>(name: String, main: F) -> io::Result<Self>
+    where
+        F: FnOnce(mpsc::Receiver<M>) -> Fut + Send + 'static,
+        Fut: Future<Output = ()>,
+    {
+        let (orders, received) = mpsc::channel(ORDERS);
+        let runtime = move || Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        let (began, has_begun) = std::sync::mpsc::channel();
+        let thread = thread::Builder::new().name(name).spawn(move || match runtime() {
+            Ok(runtime) => {
+                // Whoever starts a core waits for this.
+                let _ = began.send(Ok(()));
+                runtime.block_on(main(received));
+            }
+            Err(error) => {
+                let _ = began.send(Err(error));
+            }
+        })?;
+        has_begun.recv().map_err(io::Error::other)??;
+        Ok(Self { orders, thread: Some(thread) })
+    }
+
+    /// Ends the core and waits until it is gone.
+    pub(crate) fn stop(&mut self) {
+        let (closed, _) = mpsc::channel(1);
+        self.orders = closed;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("a core panicked");
+        }
+    }
+}
+
+/// Spawns a task on the calling core.
+pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) -> tokio::task::JoinHandle<()> {
+    tokio::task::spawn_local(task)
+}
+
+/// A core made on its own thread.
+pub(crate) fn on_thread(index: usize, seed: u64, clock: Clock) -> Rc<Core> {
+    Rc::new(Core::new(index, seed, clock))
+}
+
+#[cfg(test)]
+mod tests {
+    use names::ManualClock;
+
+    use super::*;
+
+    #[test]
+    fn the_date_is_that_of_rfc_9110() {
+        let hand = ManualClock::default();
+        let core = Core::new(0, 0, Clock::Manual(hand.clone()));
+        hand.advance(std::time::Duration::from_secs(784_111_777));
+        core.date(|text| assert_eq!(text, b"Sun, 06 Nov 1994 08:49:37 GMT"));
+        hand.advance(std::time::Duration::from_secs(1));
+        core.date(|text| assert_eq!(text, b"Sun, 06 Nov 1994 08:49:38 GMT"));
+    }
+
+    #[test]
+    fn ids_are_version_4_and_differ() {
+        let core = Core::new(0, 7, Clock::System);
+        let (first, second) = (core.uuid(), core.uuid());
+        assert_ne!(first, second);
+        assert_eq!((first[8], first[13], first[14], first[18], first[23]), (b'-', b'-', b'4', b'-', b'-'));
+        assert!(matches!(first[19], b'8' | b'9' | b'a' | b'b'));
+    }
+}

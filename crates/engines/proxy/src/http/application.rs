@@ -1,0 +1,173 @@
+//! The seam between forwarding and whoever decides about requests.
+//!
+//! The mesh routes by virtual host and cluster, the load balancer by rule and target group; they add different header
+//! fields, answer failures in different words and count under different names. All of that is behind these two traits,
+//! and forwarding is compiled once for each of them.
+
+use std::{io, net::SocketAddr, rc::Rc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{Answer, Malformed, NameSet, Request, Upstream};
+use crate::core::Core;
+
+/// Both ends of a client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// The client.
+    pub(crate) address: SocketAddr,
+    /// Where the client wanted to go.
+    pub(crate) destination: SocketAddr,
+}
+
+/// How long clients are waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// For the first byte of a request. None: for ever.
+    pub(crate) idle: Option<Duration>,
+    /// From there for the end of its head.
+    pub(crate) head: Duration,
+}
+
+/// How long an exchange may take. None: no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Timeouts {
+    /// From the end of the request to the end of the response.
+    pub(crate) request: Option<Duration>,
+    /// From the end of the request to the head of the response, for each attempt.
+    pub(crate) attempt: Option<Duration>,
+    /// For any byte to move.
+    pub(crate) idle: Option<Duration>,
+}
+
+/// Decides about requests. One serves all connections of a kind on a core.
+pub(crate) trait Application: 'static {
+    /// What it knows of one request.
+    type Call: Call;
+
+    /// The core it is on.
+    fn core(&self) -> &Rc<Core>;
+
+    /// How long clients are waited for.
+    fn patience(&self) -> Patience;
+
+    /// Whether connections shall end after the request they are at.
+    fn closing(&self) -> bool;
+
+    /// The word that answers of its own have as `Server`.
+    fn server(&self) -> &'static str;
+
+    /// Routes a request. Never waits.
+    fn call(self: &Rc<Self>, request: &mut Request, peer: &Peer) -> Self::Call;
+
+    /// What to say to a request that can't be understood, or did not come in time (none).
+    fn refuse(&self, malformed: Option<Malformed>, peer: &Peer) -> Answer;
+}
+
+/// One request on its way through.
+pub(crate) trait Call {
+    /// The server of the next attempt, waiting for room if need be.
+    async fn admit(&mut self) -> Result<Rc<Upstream>, Failure>;
+
+    /// How long it may take.
+    fn timeouts(&self) -> Timeouts;
+
+    /// Whether it may be sent more than once, for which its body is kept.
+    fn may_retry(&self) -> bool;
+
+    /// Whether to try again, and after what wait; asked once for each failure, and only if it can be done.
+    fn retry(&mut self, failure: &Failure) -> Option<Duration>;
+
+    /// The fields of the request that are not passed on, besides those that never are.
+    fn dropped_from_request(&self) -> NameSet;
+
+    /// Appends fields to the request. `left` is the time it may still take.
+    fn append_to_request(&self, request: &Request, left: Option<Duration>, out: &mut Vec<u8>);
+
+    /// The fields of the response that are not passed on, besides those that never are.
+    fn dropped_from_response(&self) -> NameSet;
+
+    /// Appends fields to the response, whose head came after `service_time`. `has_date` is whether it has a `Date`.
+    fn append_to_response(&self, service_time: Duration, has_date: bool, out: &mut Vec<u8>);
+
+    /// What to answer instead of a response.
+    fn answer(&mut self, failure: &Failure) -> Answer;
+
+    /// The request is over, one way or another.
+    fn finish(&mut self, request: &Request, record: &Record);
+}
+
+/// Why a request has no response from a server.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The application answers by itself.
+    Own,
+    /// No server is there.
+    NoUpstream,
+    /// As much as may is going on already.
+    Overflow,
+    /// The server could not be connected to.
+    Connect(io::Error),
+    /// The server could not be connected to in time.
+    ConnectTimeout,
+    /// The server closed the connection before its response.
+    Reset,
+    /// The server's response can't be understood.
+    Protocol(Malformed),
+    /// The server answered with a status that the application would rather not have, and wants to wait so long.
+    Status(u16, Duration),
+    /// The request's time is up.
+    Timeout,
+    /// The attempt's time is up.
+    AttemptTimeout,
+    /// Nothing moved for too long.
+    Idle,
+    /// The client's body can't be understood.
+    BadBody(Malformed),
+    /// The client has gone.
+    ClientGone,
+}
+
+/// How a request went.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// When its head was complete.
+    pub(crate) started: Instant,
+    /// When all was over.
+    pub(crate) ended: Instant,
+    /// The status code the client got; 0 if none.
+    pub(crate) status: u16,
+    /// Bytes of content from the client.
+    pub(crate) received: u64,
+    /// Bytes of content to the client.
+    pub(crate) sent: u64,
+    /// The server of the last attempt.
+    pub(crate) upstream: Option<SocketAddr>,
+    /// From the end of the request to the head of the response.
+    pub(crate) service_time: Option<Duration>,
+    /// What went wrong in the end.
+    pub(crate) failure: Option<Failure>,
+    /// The response is a server's, not the proxy's own.
+    pub(crate) from_server: bool,
+}
+
+impl Record {
+    pub(crate) fn new(started: Instant) -> Self {
+        Self {
+            started,
+            ended: started,
+            status: 0,
+            received: 0,
+            sent: 0,
+            upstream: None,
+            service_time: None,
+            failure: None,
+            from_server: false,
+        }
+    }
+
+    /// From the head of the request to the end.
+    pub(crate) fn duration(&self) -> Duration {
+        self.ended - self.started
+    }
+}

@@ -1,0 +1,57 @@
+//! Which bytes may stand where (RFC 9110, 5.6.2 and 5.5; RFC 3986).
+
+/// Of tokens: methods and field names.
+pub(super) const TOKEN: [bool; 256] = table(b"!#$%&'*+-.^_`|~");
+
+/// Of field values: visible characters, space, tab, and what is not ASCII.
+pub(super) const VALUE: [bool; 256] = value();
+
+/// Of request targets: visible ASCII characters.
+pub(super) const TARGET: [bool; 256] = visible();
+
+/// Of hosts and ports: what RFC 3986 allows in an authority without user information.
+pub(super) const HOST: [bool; 256] = table(b"-._~!$&'()*+,;=:[]%");
+
+/// Letters, digits and `others`.
+const fn table(others: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        #[expect(clippy::cast_possible_truncation, reason = "below 128")]
+        let character = byte as u8;
+        table[byte] = character.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut other = 0;
+    while other < others.len() {
+        table[others[other] as usize] = true;
+        other += 1;
+    }
+    table
+}
+
+const fn visible() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0x21;
+    while byte < 0x7f {
+        table[byte] = true;
+        byte += 1;
+    }
+    table
+}
+
+const fn value() -> [bool; 256] {
+    let mut table = [true; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        table[byte] = byte == b'\t' as usize;
+        byte += 1;
+    }
+    table[0x7f] = false;
+    table
+}
+
+/// Whether all of `bytes` are in `table`.
+pub(super) fn all_of(table: &[bool; 256], bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| table[usize::from(*byte)])
+}

@@ -1,0 +1,140 @@
+//! A client's connection: one request after the other, until either side has enough.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    rc::Rc,
+    task::{Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+
+use super::{
+    Answer, Application, Malformed, Patience, Peer, Request,
+    exchange::{Next, exchange},
+};
+use crate::{alarm::Alarm, core::Core};
+
+/// How long a client whose body was not read may go on sending before the connection is closed: closing at once would
+/// reset the connection, and the client might lose the answer.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A larger buffer than this is given back while a connection waits.
+const IDLE_BUFFER_MAX: usize = 4096;
+
+/// A client, as it is while it has no request on its way.
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: Peer,
+    /// What was read and belongs to the next request.
+    pub(crate) inbound: Vec<u8>,
+    pub(crate) alarm: Alarm,
+}
+
+/// What came of waiting for a request.
+enum Arrived {
+    Request,
+    /// The client closed, or waited too long before the first byte.
+    Nothing,
+    /// The head did not end in time.
+    Late,
+    Refused(Malformed),
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve<A: Application>(application: Rc<A>, stream: TcpStream, peer: Peer) {
+    let core = Rc::clone(application.core());
+    let mut client = Client { stream, peer, inbound: Vec::new(), alarm: Alarm::default() };
+    let mut request = Request::default();
+    loop {
+        let patience = application.patience();
+        let refusal = match client.read_request(&core, &mut request, patience).await {
+            Arrived::Request => {
+                let mut call = application.call(&mut request, &client.peer);
+                match exchange(&*application, &mut client, &request, &mut call).await {
+                    Next::Another => {}
+                    Next::Close => return,
+                    Next::Linger => return client.linger().await,
+                }
+                request.clear();
+                continue;
+            }
+            Arrived::Nothing => return,
+            Arrived::Late => application.refuse(None, &client.peer),
+            Arrived::Refused(malformed) => application.refuse(Some(malformed), &client.peer),
+        };
+        client.say(&core, application.server(), &refusal, true, false).await;
+        return client.linger().await;
+    }
+}
+
+impl Client {
+    async fn read_request(&mut self, core: &Core, request: &mut Request, patience: Patience) -> Arrived {
+        let mut begun = !self.inbound.is_empty();
+        let mut due = if begun { Some(Instant::now() + patience.head) } else { None };
+        if begun {
+            match request.read(&mut self.inbound) {
+                Ok(true) => return Arrived::Request,
+                Ok(false) => {}
+                Err(malformed) => return Arrived::Refused(malformed),
+            }
+        } else if self.inbound.capacity() > IDLE_BUFFER_MAX {
+            self.inbound = Vec::new();
+        }
+        poll_fn(|cx| {
+            loop {
+                let read = {
+                    let mut scratch = core.scratch.borrow_mut();
+                    let mut buffer = ReadBuf::new(&mut scratch);
+                    let read = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+                    self.inbound.extend_from_slice(buffer.filled());
+                    read.map_ok(|()| buffer.filled().len())
+                };
+                match read {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Arrived::Nothing),
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Pending => {
+                        if due.is_none() {
+                            due = patience.idle.map(|idle| Instant::now() + idle);
+                        }
+                        ready!(self.alarm.poll(cx, due));
+                        return Poll::Ready(if begun { Arrived::Late } else { Arrived::Nothing });
+                    }
+                }
+                match request.read(&mut self.inbound) {
+                    Ok(true) => return Poll::Ready(Arrived::Request),
+                    Ok(false) => {}
+                    Err(malformed) => return Poll::Ready(Arrived::Refused(malformed)),
+                }
+                if !begun {
+                    (begun, due) = (true, Some(Instant::now() + patience.head));
+                }
+            }
+        })
+        .await
+    }
+
+    /// Writes an answer of our own.
+    pub(crate) async fn say(&mut self, core: &Core, server: &str, answer: &Answer, close: bool, is_head: bool) -> bool {
+        let mut out = Vec::new();
+        core.date(|date| answer.write(server, date, close, is_head, &mut out));
+        matches!(timeout(LINGER, self.stream.write_all(&out)).await, Ok(Ok(())))
+    }
+
+    /// Reads on for a moment after the last answer, so that it is not lost.
+    pub(crate) async fn linger(mut self) {
+        let mut rest = [0; 4096];
+        let drain = async {
+            if self.stream.shutdown().await.is_ok() {
+                while matches!(self.stream.read(&mut rest).await, Ok(1..)) {}
+            }
+        };
+        // If it takes too long the client has had its chance.
+        let _ = timeout(LINGER, drain).await;
+    }
+}

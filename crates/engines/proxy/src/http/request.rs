@@ -1,0 +1,347 @@
+//! A request: what its head says, and how it is written for the next hop.
+
+use super::{
+    Framing, Head, Malformed, Name, NameSet, append_field,
+    characters::{HOST, TARGET, TOKEN, all_of},
+    head::Span,
+};
+
+/// The protocol version a peer speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// HTTP/1.0: no chunks, and one request per connection unless it asks for more.
+    Http10,
+    /// HTTP/1.1.
+    #[default]
+    Http11,
+}
+
+/// A request's head. One is reused for all requests of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    bytes: Vec<u8>,
+    head: Head,
+    method: Span,
+    target: Span,
+    authority: Span,
+    /// The target where it is not as it came: it was a URI, or its path was normalised.
+    rewritten: Option<Vec<u8>>,
+    /// The authority is from the target, which has precedence over `Host` (RFC 9112, 3.2.2).
+    absolute: bool,
+    /// The version the client speaks.
+    pub(crate) version: Version,
+    /// How the body's end is known.
+    pub(crate) framing: Framing,
+    /// The client would send another request on this connection.
+    pub(crate) keep_alive: bool,
+    /// The client waits for `100 Continue` before it sends the body.
+    pub(crate) expects_continue: bool,
+    /// The protocol the client would like to switch to.
+    upgrade: Option<Span>,
+}
+
+impl Request {
+    /// Reads on in `inbound`. Once the head is complete it is moved out of `inbound`, and the answer is true.
+    pub(crate) fn read(&mut self, inbound: &mut Vec<u8>) -> Result<bool, Malformed> {
+        if self.head.start_line() == Span::default() {
+            skip_empty_lines(inbound);
+        }
+        let Some(length) = self.head.read(inbound)? else { return Ok(false) };
+        if length == inbound.len() {
+            std::mem::swap(&mut self.bytes, inbound);
+            inbound.clear();
+        } else {
+            self.bytes.clear();
+            self.bytes.extend_from_slice(&inbound[..length]);
+            inbound.drain(..length);
+        }
+        self.interpret()?;
+        Ok(true)
+    }
+
+    /// Forgets the request, to read the next.
+    pub(crate) fn clear(&mut self) {
+        /// A larger place than this is given back to the allocator.
+        const KEPT_MAX: usize = 4096;
+        self.head.clear();
+        self.rewritten = None;
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_MAX);
+    }
+
+    fn interpret(&mut self) -> Result<(), Malformed> {
+        self.read_request_line()?;
+        let options = self.head.mark_hops(&self.bytes)?;
+        let framed = self.head.framing(&self.bytes)?;
+        if framed.chunked && self.version == Version::Http10 {
+            return Err(Malformed::TransferEncoding);
+        }
+        self.framing = match framed.length {
+            _ if framed.chunked => Framing::Chunked,
+            None | Some(0) => Framing::None,
+            Some(length) => Framing::Length(length),
+        };
+        self.keep_alive = match self.version {
+            Version::Http11 => !options.close,
+            Version::Http10 => options.keep_alive && !options.close,
+        };
+        self.read_host()?;
+        self.read_expectation();
+        // A switch of protocols begins after the request, so one with a body can't be switched; h2c is of no use to
+        // a proxy that speaks HTTP/1.1 to its servers. Both are answered without the switch, as the standard allows.
+        let plain = options.upgrade && self.framing == Framing::None && self.version == Version::Http11;
+        self.upgrade = self
+            .head
+            .all(Name::Upgrade)
+            .next()
+            .map(|field| self.span_of(field.value(&self.bytes)))
+            .filter(|span| plain && !span.of(&self.bytes).eq_ignore_ascii_case(b"h2c"));
+        Ok(())
+    }
+
+    fn span_of(&self, part: &[u8]) -> Span {
+        let start = part.as_ptr() as usize - self.bytes.as_ptr() as usize;
+        Span::new(start, start + part.len())
+    }
+
+    fn read_request_line(&mut self) -> Result<(), Malformed> {
+        let line = self.head.start_line();
+        let text = line.of(&self.bytes);
+        let mut parts = text.split(|byte| *byte == b' ');
+        let (Some(method), Some(target), Some(version), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Malformed::StartLine);
+        };
+        self.version = match version {
+            b"HTTP/1.1" => Version::Http11,
+            b"HTTP/1.0" => Version::Http10,
+            _ if version.starts_with(b"HTTP/") => return Err(Malformed::Version),
+            _ => return Err(Malformed::StartLine),
+        };
+        if method.is_empty() || !all_of(&TOKEN, method) {
+            return Err(Malformed::StartLine);
+        }
+        if target.is_empty() || !all_of(&TARGET, target) || target.contains(&b'#') {
+            return Err(Malformed::Target);
+        }
+        let (method, target) = (self.span_of(method), self.span_of(target));
+        (self.method, self.target) = (method, target);
+        self.read_target()
+    }
+
+    fn read_target(&mut self) -> Result<(), Malformed> {
+        const SCHEMES: [&[u8]; 2] = [b"http://", b"https://"];
+        self.absolute = false;
+        let target = self.target.of(&self.bytes);
+        if self.method() == b"CONNECT" {
+            return Err(Malformed::Tunnel);
+        }
+        if target[0] == b'/' || (target == b"*" && self.method() == b"OPTIONS") {
+            return Ok(());
+        }
+        let scheme = SCHEMES
+            .iter()
+            .find(|scheme| target.len() > scheme.len() && target[..scheme.len()].eq_ignore_ascii_case(scheme))
+            .ok_or(Malformed::Target)?;
+        let rest = &target[scheme.len()..];
+        let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let path = if path.first() == Some(&b'/') { path.to_vec() } else { [b"/", path].concat() };
+        self.authority = self.span_of(authority);
+        (self.absolute, self.rewritten) = (true, Some(path));
+        Ok(())
+    }
+
+    fn read_host(&mut self) -> Result<(), Malformed> {
+        let mut hosts = self.head.all(Name::Host);
+        let host = match (hosts.next(), hosts.next()) {
+            (Some(host), None) => host.value(&self.bytes),
+            (None, None) if self.version == Version::Http10 => b"",
+            _ => return Err(Malformed::Host),
+        };
+        if !all_of(&HOST, host) {
+            return Err(Malformed::Host);
+        }
+        if self.absolute {
+            let authority = self.authority.of(&self.bytes);
+            return if authority.is_empty() || !all_of(&HOST, authority) { Err(Malformed::Target) } else { Ok(()) };
+        }
+        self.authority = if host.is_empty() { Span::default() } else { self.span_of(host) };
+        Ok(())
+    }
+
+    fn read_expectation(&mut self) {
+        let expects = |field: &super::head::Field| field.value(&self.bytes).eq_ignore_ascii_case(b"100-continue");
+        let found = self.head.all(Name::Expect).any(expects);
+        if found {
+            // We say `100 Continue` ourselves, so the next hop must not.
+            for field in &mut self.head.fields {
+                field.hop |= field.name == Name::Expect;
+            }
+        }
+        self.expects_continue = found && self.version == Version::Http11 && self.framing != Framing::None;
+    }
+
+    /// The method, as it is spelt.
+    pub(crate) fn method(&self) -> &[u8] {
+        self.method.of(&self.bytes)
+    }
+
+    /// Path and query, as they go on.
+    pub(crate) fn target(&self) -> &[u8] {
+        self.rewritten.as_deref().unwrap_or_else(|| self.target.of(&self.bytes))
+    }
+
+    /// The path alone.
+    pub(crate) fn path(&self) -> &[u8] {
+        let target = self.target();
+        &target[..memchr::memchr(b'?', target).unwrap_or(target.len())]
+    }
+
+    /// Whom the request is for: host, and port where one is given. Empty if nobody is named.
+    pub(crate) fn authority(&self) -> &[u8] {
+        self.authority.of(&self.bytes)
+    }
+
+    /// The value of the first field called `name`.
+    pub(crate) fn value(&self, name: Name) -> Option<&[u8]> {
+        self.head.value(&self.bytes, name)
+    }
+
+    /// The values of all fields called `name`, in any spelling.
+    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let named =
+            move |field: &&super::head::Field| field.name_text(&self.bytes).eq_ignore_ascii_case(name.as_bytes());
+        self.head.fields.iter().filter(named).map(|field| field.value(&self.bytes))
+    }
+
+    /// The protocol the client would like to switch to.
+    pub(crate) fn upgrade(&self) -> Option<&[u8]> {
+        self.upgrade.map(|span| span.of(&self.bytes))
+    }
+
+    /// Whether it is a `HEAD`, whose response has no body.
+    pub(crate) fn is_head(&self) -> bool {
+        self.method() == b"HEAD"
+    }
+
+    /// Whether sending it twice is like sending it once (RFC 9110, 9.2.2).
+    pub(crate) fn is_idempotent(&self) -> bool {
+        matches!(self.method(), b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE")
+    }
+
+    /// Resolves dot segments and joins slashes, so that what is routed by is what the server will see.
+    pub(crate) fn normalize(&mut self, dots: bool, slashes: bool) {
+        if let Some(path) = normalized(self.path(), dots, slashes) {
+            let target = self.target();
+            let query = memchr::memchr(b'?', target).map_or(&b""[..], |start| &target[start..]);
+            self.rewritten = Some([&path, query].concat());
+        }
+    }
+
+    /// Writes the request line and the fields that go on; fields may be appended, and an empty line must be.
+    pub(crate) fn write_head(&self, dropped: NameSet, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.method());
+        out.push(b' ');
+        out.extend_from_slice(self.target());
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        let dropped = if self.absolute { dropped.and(NameSet::of(&[Name::Host])) } else { dropped };
+        self.head.copy_fields(&self.bytes, dropped, out);
+        if self.absolute {
+            append_field(out, "host", self.authority());
+        }
+        if let Some(protocol) = self.upgrade() {
+            append_field(out, "connection", b"upgrade");
+            append_field(out, "upgrade", protocol);
+        }
+    }
+}
+
+/// Empty lines before a request are a mistake of old clients that is to be overlooked (RFC 9112, 2.2).
+fn skip_empty_lines(inbound: &mut Vec<u8>) {
+    let empty = inbound.chunks_exact(2).take_while(|pair| pair == b"\r\n").count();
+    if empty > 0 {
+        inbound.drain(..2 * empty);
+    }
+}
+
+/// The path without `.` and `..` segments, then without doubled slashes; none if it is so already.
+fn normalized(path: &[u8], dots: bool, slashes: bool) -> Option<Vec<u8>> {
+    let suspect = |pair: &[u8]| pair[0] == b'/' && matches!(pair[1], b'/' | b'.' | b'%');
+    if path.first() != Some(&b'/') || !path.windows(2).any(suspect) {
+        return None;
+    }
+    let resolved = if dots { without_dots(path) } else { path.to_vec() };
+    let merged = if slashes { without_doubled_slashes(&resolved) } else { resolved };
+    (merged != path).then_some(merged)
+}
+
+fn without_dots(path: &[u8]) -> Vec<u8> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    let mut directory = false;
+    for segment in path[1..].split(|byte| *byte == b'/') {
+        directory = true;
+        match dots_in(segment) {
+            Some(1) => {}
+            Some(2) => drop(kept.pop()),
+            _ => {
+                kept.push(segment);
+                directory = false;
+            }
+        }
+    }
+    if directory {
+        kept.push(b"");
+    }
+    [&b"/"[..], &kept.join(&b'/')].concat()
+}
+
+fn without_doubled_slashes(path: &[u8]) -> Vec<u8> {
+    let mut merged = path.to_vec();
+    merged.dedup_by(|next, previous| *next == b'/' && *previous == b'/');
+    merged
+}
+
+/// How many dots a segment is made of, `%2e` counting as one; none if of anything else.
+fn dots_in(segment: &[u8]) -> Option<usize> {
+    let mut rest = segment;
+    let mut count = 0;
+    while !rest.is_empty() {
+        rest = match rest {
+            [b'.', rest @ ..] | [b'%', b'2', b'e' | b'E', rest @ ..] => rest,
+            _ => return None,
+        };
+        count += 1;
+    }
+    (count > 0).then_some(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_normalised_as_rfc_3986_says() {
+        for (path, wanted) in [
+            ("/a/b", None),
+            ("/", None),
+            ("/a/", None),
+            ("/a/./b", Some("/a/b")),
+            ("/a/../b", Some("/b")),
+            ("/../../b", Some("/b")),
+            ("/a/..", Some("/")),
+            ("/a/b/..", Some("/a/")),
+            ("/a/b/.", Some("/a/b/")),
+            ("/a/%2e%2E/b", Some("/b")),
+            ("//a///b//", Some("/a/b/")),
+            ("/...", None),
+            ("/a//../b", Some("/a/b")),
+        ] {
+            let found = normalized(path.as_bytes(), true, true).map(|path| String::from_utf8(path).unwrap());
+            assert_eq!(found.as_deref(), wanted, "{path}");
+        }
+        assert_eq!(normalized(b"/a//b/../c", false, true).unwrap(), b"/a/b/../c");
+        assert_eq!(normalized(b"/a//b/../c", true, false).unwrap(), b"/a//c");
+    }
+}

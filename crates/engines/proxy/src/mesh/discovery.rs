@@ -1,0 +1,208 @@
+//! The part of the data plane that finds things out: endpoints by DNS, sockets for listeners.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, Weak, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use tokio::{net::TcpSocket, time::sleep};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{
+    Error, Inner, Plane,
+    health::Checking,
+    state::{ClusterState, ListenerState, State},
+    worker::{ListenerPlan, Sockets},
+};
+use crate::model::{AccessLog, Cluster, Discovery, Dns, Endpoint, Filter, Listener};
+
+/// How many connections the kernel keeps for a core that is busy.
+const BACKLOG: u32 = 4096;
+
+/// The shortest time between two questions about the same names.
+const REFRESH_MIN: Duration = Duration::from_millis(500);
+
+impl Plane {
+    /// Has these clusters besides those it has.
+    pub(super) fn merge_clusters(&self, state: &mut State, clusters: &BTreeMap<String, Cluster>) {
+        for (name, settings) in clusters {
+            let same_discovery = match state.clusters.get_mut(name) {
+                Some(present) if *present.settings == *settings => continue,
+                Some(present) => {
+                    let same = present.settings.discovery == settings.discovery;
+                    present.change(settings.clone());
+                    same
+                }
+                None => {
+                    let cluster = self.new_cluster(name, settings);
+                    state.clusters.insert(name.clone(), cluster);
+                    false
+                }
+            };
+            let given = state.given_endpoints(settings);
+            let Some(cluster) = state.clusters.get_mut(name) else { continue };
+            match (&settings.discovery, given) {
+                (_, Some(endpoints)) => {
+                    cluster.lookup = None;
+                    cluster.set_endpoints(&endpoints);
+                }
+                (Discovery::StrictDns(dns), None) if !same_discovery => {
+                    cluster.lookup = Some(self.look_up(name, dns, false));
+                }
+                (Discovery::LogicalDns(dns), None) if !same_discovery => {
+                    cluster.lookup = Some(self.look_up(name, dns, true));
+                }
+                // What is being looked up goes on, and is checked as it shall be from now on.
+                (_, None) if same_discovery => {
+                    let present: Vec<Endpoint> =
+                        cluster.endpoints.endpoints.iter().map(|endpoint| endpoint.settings.clone()).collect();
+                    if !present.is_empty() {
+                        cluster.set_endpoints(&present);
+                    }
+                }
+                (_, None) => cluster.lookup = None,
+            }
+        }
+    }
+
+    fn new_cluster(&self, name: &str, settings: &Cluster) -> ClusterState {
+        let shared = &self.0.shared;
+        ClusterState::new(settings.clone(), |warmth, endpoints| Checking {
+            cluster: name.to_owned(),
+            connect: Arc::clone(&shared.connect),
+            counters: shared.registry.health(name),
+            warmth: Arc::clone(warmth),
+            news: endpoints.news(),
+        })
+    }
+
+    /// Looks names up for as long as the handle lives. `first_only` is whether one address is enough.
+    fn look_up(&self, cluster: &str, dns: &Dns, first_only: bool) -> AbortOnDropHandle<()> {
+        let (plane, cluster, dns) = (Arc::downgrade(&self.0), cluster.to_owned(), dns.clone());
+        AbortOnDropHandle::new(tokio::spawn(look_up(plane, cluster, dns, first_only)))
+    }
+
+    async fn found(&self, cluster: &str, endpoints: &[Endpoint]) {
+        let mut state = self.0.state.lock().await;
+        let Some(present) = state.clusters.get_mut(cluster) else { return };
+        let news = !present.endpoints.is(endpoints);
+        present.set_endpoints(endpoints);
+        if news {
+            tracing::info!(cluster, endpoints = endpoints.len(), "the addresses of a cluster have changed");
+            if let Err(error) = self.publish(&mut state).await {
+                tracing::error!(cluster, %error, "the addresses of a cluster can't be taken on");
+            }
+        }
+    }
+
+    /// Has these listeners and no others, as far as their addresses can be had; nothing changes if one can't.
+    pub(super) async fn replace_listeners(
+        &self,
+        state: &mut State,
+        listeners: BTreeMap<String, Listener>,
+    ) -> Result<(), Error> {
+        let mut after = BTreeMap::new();
+        for (name, settings) in listeners {
+            self.check(&name, &settings)?;
+            let present = state.listeners.get(&name);
+            let wanted = match present.map(|listener| &listener.wanted) {
+                Some(wanted) if *wanted.settings == settings => wanted.clone(),
+                Some(wanted) if wanted.settings.address == settings.address => {
+                    ListenerPlan { settings: Arc::new(settings), sockets: Arc::clone(&wanted.sockets) }
+                }
+                _ => {
+                    let bind = bind(settings.address, self.0.concurrency);
+                    let sockets =
+                        bind.map_err(|source| Error::Bind { name: name.clone(), address: settings.address, source })?;
+                    ListenerPlan { settings: Arc::new(settings), sockets: Arc::new(sockets) }
+                }
+            };
+            let running = present.and_then(|listener| listener.running.clone());
+            after.insert(name, ListenerState { wanted, running });
+        }
+        state.listeners = after;
+        Ok(())
+    }
+
+    fn check(&self, name: &str, listener: &Listener) -> Result<(), Error> {
+        let same =
+            |one: &usize| listener.chains[..*one].iter().any(|other| other.matches == listener.chains[*one].matches);
+        if (0..listener.chains.len()).any(|one| same(&one)) {
+            return Err(Error::SameChains { name: name.to_owned() });
+        }
+        let logs = listener.chains.iter().flat_map(|chain| match &chain.filter {
+            Filter::Http(manager) => &manager.access_logs,
+            Filter::Tcp(tcp) => &tcp.access_logs,
+        });
+        for AccessLog { path } in logs {
+            let failed = |source| Error::AccessLog { name: name.to_owned(), path: path.clone(), source };
+            self.0.shared.logs.open(path).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+async fn look_up(plane: Weak<Inner>, cluster: String, dns: Dns, first_only: bool) {
+    loop {
+        let Some(plane) = plane.upgrade().map(Plane) else { return };
+        let health = plane.0.shared.registry.health(&cluster);
+        let mut found = BTreeSet::new();
+        let mut time_to_live = Duration::MAX;
+        let mut complete = true;
+        for (host, port) in &dns.hosts {
+            match plane.0.resolver.resolve(host).await {
+                Ok(addresses) => {
+                    time_to_live = time_to_live.min(addresses.time_to_live);
+                    let wanted = if first_only { 1 } else { usize::MAX };
+                    let endpoints = addresses.addresses.iter().take(wanted);
+                    found.extend(endpoints.map(|address| SocketAddr::new(*address, *port)));
+                }
+                Err(error) => {
+                    tracing::warn!(cluster, host, %error, "a name could not be looked up; what was known is kept");
+                    complete = false;
+                }
+            }
+        }
+        if complete {
+            health.update_success.fetch_add(1, Relaxed);
+            let endpoints: Vec<Endpoint> = found.into_iter().map(Endpoint::at).collect();
+            plane.found(&cluster, &endpoints).await;
+        } else {
+            health.update_failure.fetch_add(1, Relaxed);
+            plane.warm_anyway(&cluster).await;
+        }
+        drop(plane);
+        let pause = if dns.respect_ttl && complete { time_to_live.max(dns.refresh) } else { dns.refresh };
+        sleep(pause.max(REFRESH_MIN)).await;
+    }
+}
+
+impl Plane {
+    /// A cluster whose first look-up failed does not hold up the rest.
+    async fn warm_anyway(&self, cluster: &str) {
+        if let Some(cluster) = self.0.state.lock().await.clusters.get(cluster) {
+            cluster.warmth.discovered();
+        }
+    }
+}
+
+/// A listening socket for each core; the kernel spreads connections over them.
+fn bind(address: SocketAddr, cores: usize) -> io::Result<Sockets> {
+    let mut bound = address;
+    let mut for_cores = Vec::with_capacity(cores);
+    for _ in 0..cores {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        if cores > 1 {
+            socket.set_reuseport(true)?;
+        }
+        socket.bind(bound)?;
+        let listener = socket.listen(BACKLOG)?;
+        bound = listener.local_addr()?;
+        for_cores.push(Some(listener.into_std()?));
+    }
+    Ok(Sockets { address: bound, for_cores: Mutex::new(for_cores) })
+}

@@ -1,0 +1,133 @@
+//! How much a cluster may have going on at once, over all cores.
+//!
+//! A request over HTTP/1.1 has a connection to itself, so the limit of connections is one of requests on their way.
+//! Those beyond it wait, up to the limit of pending ones. What is unlimited costs nothing.
+
+use std::sync::{
+    Arc,
+    atomic::{
+        AtomicU32,
+        Ordering::{AcqRel, Acquire},
+    },
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    http::Failure,
+    model::Limits,
+    stats::{ClusterCounters, Held},
+};
+
+/// The gates of one cluster.
+#[derive(Debug)]
+pub(crate) struct Gates {
+    limits: Limits,
+    connections: Option<Arc<Semaphore>>,
+    pending: AtomicU32,
+    requests: AtomicU32,
+    retries: AtomicU32,
+}
+
+/// One of a limited number, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    gates: Arc<Gates>,
+    count: fn(&Gates) -> &AtomicU32,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        (self.count)(&self.gates).fetch_sub(1, AcqRel);
+    }
+}
+
+/// Leave to send a request.
+#[derive(Debug, Default)]
+pub(crate) struct Admission {
+    _request: Option<Place>,
+    _connection: Option<OwnedSemaphorePermit>,
+}
+
+impl Gates {
+    pub(crate) fn new(limits: Limits) -> Arc<Self> {
+        let permits = limits.connections.and_then(|limit| usize::try_from(limit).ok());
+        let connections = permits.map(|limit| Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))));
+        let (pending, requests, retries) = Default::default();
+        Arc::new(Self { limits, connections, pending, requests, retries })
+    }
+
+    /// The limits they were made of.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn place(self: &Arc<Self>, count: fn(&Self) -> &AtomicU32, limit: Option<u32>) -> Result<Option<Place>, Failure> {
+        let Some(limit) = limit else { return Ok(None) };
+        let more = |present: u32| (present < limit).then_some(present + 1);
+        match count(self).fetch_update(AcqRel, Acquire, more) {
+            Ok(_) => Ok(Some(Place { gates: Arc::clone(self), count })),
+            Err(_) => Err(Failure::Overflow),
+        }
+    }
+
+    /// Lets a request in, at once or when another has ended.
+    pub(crate) async fn enter(self: &Arc<Self>, counters: &Arc<ClusterCounters>) -> Result<Admission, Failure> {
+        let request = self.place(|gates| &gates.requests, self.limits.requests)?;
+        let Some(connections) = &self.connections else {
+            return Ok(Admission { _request: request, _connection: None });
+        };
+        if let Ok(permit) = Arc::clone(connections).try_acquire_owned() {
+            return Ok(Admission { _request: request, _connection: Some(permit) });
+        }
+        let _pending = self.place(|gates| &gates.pending, self.limits.pending)?;
+        let _shown = Held::new(Arc::clone(counters), |counters| &counters.rq_pending_active);
+        let permit = Arc::clone(connections).acquire_owned().await.map_err(|_| Failure::Overflow)?;
+        Ok(Admission { _request: request, _connection: Some(permit) })
+    }
+
+    /// Lets a request be tried again.
+    pub(crate) fn retry(self: &Arc<Self>) -> Result<Option<Place>, Failure> {
+        self.place(|gates| &gates.retries, self.limits.retries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::PerCore;
+
+    fn counters() -> Arc<ClusterCounters> {
+        PerCore::default().local()
+    }
+
+    #[tokio::test]
+    async fn one_request_waits_and_the_next_is_refused() {
+        let limits = Limits { connections: Some(1), pending: Some(1), ..Limits::default() };
+        let (gates, counters) = (Gates::new(limits), counters());
+        let first = gates.enter(&counters).await.unwrap();
+        let mut second = Box::pin(gates.enter(&counters));
+        assert!(!poll_once(&mut second).await);
+        assert!(matches!(gates.enter(&counters).await, Err(Failure::Overflow)));
+        assert_eq!(counters.rq_pending_active.get(), 1);
+        drop(first);
+        second.await.unwrap();
+        assert_eq!(counters.rq_pending_active.get(), 0);
+        gates.enter(&counters).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_place_is_given_back() {
+        let limits = Limits { requests: Some(1), retries: Some(0), ..Limits::default() };
+        let (gates, counters) = (Gates::new(limits), counters());
+        let first = gates.enter(&counters).await.unwrap();
+        assert!(matches!(gates.enter(&counters).await, Err(Failure::Overflow)));
+        drop(first);
+        gates.enter(&counters).await.unwrap();
+        assert!(gates.retry().is_err());
+    }
+
+    async fn poll_once<F: Future + Unpin>(future: &mut F) -> bool {
+        std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_ready())).await
+    }
+}

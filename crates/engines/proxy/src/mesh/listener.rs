@@ -1,0 +1,274 @@
+//! A listener on a core: takes connections in and hands each to the chain it belongs to.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use names::Timestamp;
+use nix::sys::socket::{getsockopt, sockopt::OriginalDst};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Redirected, cluster::Cluster, manager::Manager, slot::Slot};
+use crate::{
+    access_log::{AccessLog, Entry},
+    core::{Core, spawn},
+    http::{self, Failure, Peer},
+    model::{ChainMatch, FilterChain, Listener as Settings, TcpProxy},
+    rotation::Rotation,
+    sni::{self, Greeting},
+    stats::{Held, ListenerCounters, TcpCounters},
+    tunnel,
+};
+
+/// The most connections of a listener on a core; more are closed at once.
+const CONNECTIONS_MAX: i64 = 20_000;
+
+/// How long to wait after a connection could not be taken in, for want of descriptors as a rule.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A filter chain on a core.
+pub(crate) struct Chain {
+    pub(crate) settings: FilterChain,
+    pub(crate) filter: Filter,
+    /// Its connections shall end after the request they are at.
+    pub(crate) closing: Rc<Cell<bool>>,
+    /// Its connections end now.
+    pub(crate) end: CancellationToken,
+}
+
+/// What a chain does.
+pub(crate) enum Filter {
+    Http(Rc<Manager>),
+    Tcp(Tcp),
+}
+
+/// Passes connections on as they are.
+pub(crate) struct Tcp {
+    pub(crate) settings: TcpProxy,
+    pub(crate) clusters: Vec<Rc<Slot<Cluster>>>,
+    pub(crate) rotation: Rotation,
+    pub(crate) counters: Arc<TcpCounters>,
+    pub(crate) logs: Vec<Arc<AccessLog>>,
+}
+
+/// A listener on a core.
+pub(crate) struct Listener {
+    pub(crate) core: Rc<Core>,
+    pub(crate) settings: RefCell<Arc<Settings>>,
+    pub(crate) chains: RefCell<Vec<Rc<Chain>>>,
+    pub(crate) counters: Arc<ListenerCounters>,
+    pub(crate) redirected: Redirected,
+    /// No more connections are taken in.
+    pub(crate) closed: CancellationToken,
+}
+
+impl Listener {
+    /// Takes in connections until the listener is closed. Those that have come by then are still served.
+    pub(crate) async fn accept(self: Rc<Self>, socket: TcpListener) {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                accepted = socket.accept() => accepted,
+                () = self.closed.cancelled() => return,
+            };
+            match accepted {
+                Ok((stream, client)) => self.take(stream, client),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be taken in");
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn take(self: &Rc<Self>, stream: TcpStream, client: SocketAddr) {
+        self.counters.cx_total.increment();
+        if self.counters.cx_active.get() >= CONNECTIONS_MAX {
+            self.counters.cx_overflow.increment();
+            return;
+        }
+        let active = Held::new(Arc::clone(&self.counters), |counters| &counters.cx_active);
+        let listener = Rc::clone(self);
+        spawn(async move {
+            let _active = active;
+            if let Err(error) = listener.connection(stream, client).await {
+                tracing::debug!(%client, %error, "a connection ended");
+            }
+        });
+    }
+
+    async fn connection(&self, stream: TcpStream, client: SocketAddr) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let local = stream.local_addr()?;
+        let destination =
+            if self.settings.borrow().original_destination { self.redirected.destination(&stream)? } else { local };
+        let Some(chain) = self.chain_for(&stream, destination.port()).await else {
+            self.counters.no_filter_chain_match.increment();
+            // The client sees a reset, as from a port nobody listens on.
+            return stream.set_zero_linger();
+        };
+        let peer = Peer { address: client, destination };
+        let served = async {
+            match &chain.filter {
+                Filter::Http(manager) => {
+                    manager.counters.cx_total.increment();
+                    let _active = Held::new(Arc::clone(&manager.counters), |counters| &counters.cx_active);
+                    http::serve(Rc::clone(manager), stream, peer).await;
+                    Ok(())
+                }
+                Filter::Tcp(tcp) => tcp.pass(&self.core, stream, peer, local).await,
+            }
+        };
+        chain.end.run_until_cancelled(served).await.unwrap_or(Ok(()))
+    }
+
+    /// The chain of a connection: that of its port before one for all ports, and among those one that names its TLS
+    /// server before one that names none.
+    async fn chain_for(&self, stream: &TcpStream, port: u16) -> Option<Rc<Chain>> {
+        let candidates: Vec<Rc<Chain>> = {
+            let chains = self.chains.borrow();
+            let of = |wanted: Option<u16>| {
+                chains.iter().filter(move |chain| chain.settings.matches.destination_port == wanted).cloned()
+            };
+            let own: Vec<_> = of(Some(port)).collect();
+            if own.is_empty() { of(None).collect() } else { own }
+        };
+        let names = |chain: &&Rc<Chain>| !chain.settings.matches.server_names.is_empty();
+        if candidates.iter().any(|chain| names(&chain))
+            && let Greeting::Named(name) = sni::peek(stream).await
+            && let Some(chain) = candidates.iter().find(|chain| is_named(&chain.settings.matches, &name))
+        {
+            return Some(Rc::clone(chain));
+        }
+        candidates.into_iter().find(|chain| !names(&chain))
+    }
+
+    /// Ends connections after the request they are at, and, after `wait`, whatever they are at.
+    pub(crate) fn drain(chain: &Rc<Chain>, wait: Duration) {
+        chain.closing.set(true);
+        let end = chain.end.clone();
+        spawn(async move {
+            sleep(wait).await;
+            end.cancel();
+        });
+    }
+}
+
+fn is_named(matches: &ChainMatch, name: &str) -> bool {
+    sni::is_among(name, &matches.server_names)
+}
+
+impl Tcp {
+    async fn pass(&self, core: &Core, mut stream: TcpStream, peer: Peer, local: SocketAddr) -> io::Result<()> {
+        self.counters.cx_total.increment();
+        let _active = Held::new(Arc::clone(&self.counters), |counters| &counters.cx_active);
+        let (start, begun) = (core.clock.now(), tokio::time::Instant::now());
+        let mut entry = Line { start, flags: "", received: 0, sent: 0, upstream: None };
+        let outcome = self.pass_on(core, &mut stream, peer, local, &mut entry).await;
+        for log in &self.logs {
+            log.write(entry.entry(begun.elapsed()).line());
+        }
+        if outcome.is_err() {
+            stream.set_zero_linger()?;
+        }
+        outcome
+    }
+
+    async fn pass_on(
+        &self,
+        core: &Core,
+        stream: &mut TcpStream,
+        peer: Peer,
+        local: SocketAddr,
+        line: &mut Line,
+    ) -> io::Result<()> {
+        let cluster = self.rotation.turn().and_then(|turn| self.clusters[turn].get());
+        let Some(cluster) = cluster else {
+            self.counters.cx_no_route.increment();
+            line.flags = "NC";
+            return Err(io::ErrorKind::HostUnreachable.into());
+        };
+        let upstream = if cluster.is_original_destination() {
+            if peer.destination == local {
+                // It was not redirected but sent here: passing it on would go round in circles.
+                return Err(io::ErrorKind::AddrNotAvailable.into());
+            }
+            cluster.upstream_at(peer.destination)
+        } else {
+            let member = cluster.pick(&[], 0).ok_or_else(|| {
+                line.flags = "UH";
+                io::Error::from(io::ErrorKind::HostUnreachable)
+            })?;
+            Rc::clone(&member.upstream)
+        };
+        line.upstream = Some(upstream.route.target);
+        let mut connection = upstream.connect().await.map_err(|failure| {
+            line.flags = "UF";
+            match failure {
+                Failure::Connect(error) => error,
+                _ => io::ErrorKind::TimedOut.into(),
+            }
+        })?;
+        let passed = tunnel::pass(core, stream, &mut connection.stream, self.settings.idle_timeout).await;
+        (line.received, line.sent) = (passed.forth, passed.back);
+        self.counters.rx_bytes.add(passed.forth);
+        self.counters.tx_bytes.add(passed.back);
+        match passed.end {
+            tunnel::End::Closed => Ok(()),
+            tunnel::End::Broken => Err(io::ErrorKind::ConnectionReset.into()),
+            tunnel::End::Idle => {
+                self.counters.idle_timeout.increment();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What the access log will say of a connection.
+struct Line {
+    start: Timestamp,
+    flags: &'static str,
+    received: u64,
+    sent: u64,
+    upstream: Option<SocketAddr>,
+}
+
+impl Line {
+    fn entry(&self, duration: Duration) -> Entry<'static> {
+        Entry {
+            start: self.start,
+            request: None,
+            status: 0,
+            flags: self.flags,
+            received: self.received,
+            sent: self.sent,
+            duration,
+            service_time: None,
+            forwarded_for: None,
+            user_agent: None,
+            request_id: None,
+            authority: None,
+            upstream: self.upstream,
+        }
+    }
+}
+
+/// Where the kernel says a redirected connection was going to; where it came to if it was not redirected.
+pub(crate) fn original_destination(stream: &TcpStream) -> io::Result<SocketAddr> {
+    match getsockopt(stream, OriginalDst) {
+        Ok(address) => {
+            let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
+            Ok(SocketAddr::from((ip, u16::from_be(address.sin_port))))
+        }
+        Err(_) => stream.local_addr(),
+    }
+}

@@ -1,0 +1,83 @@
+//! The mesh's side of an HTTP connection: what is behind a filter chain with a connection manager.
+
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
+
+use super::{
+    passage::{Decision, Passage},
+    routes::{Routes, Target},
+    slot::Slot,
+};
+use crate::{
+    access_log::AccessLog,
+    core::Core,
+    http::{Answer, Application, Malformed, Patience, Peer, Request},
+    model::{Direction, HttpManager},
+    stats::HttpCounters,
+    xray::Tracer,
+};
+
+/// How long the head of a request may take.
+const HEAD_MAX: Duration = Duration::from_mins(1);
+
+/// A connection manager on a core.
+pub(crate) struct Manager {
+    pub(crate) core: Rc<Core>,
+    pub(crate) settings: HttpManager,
+    pub(crate) direction: Direction,
+    pub(crate) routes: Rc<Slot<Routes>>,
+    pub(crate) counters: Arc<HttpCounters>,
+    pub(crate) logs: Vec<Arc<AccessLog>>,
+    pub(crate) tracer: Option<Arc<Tracer>>,
+    /// Its connections shall end.
+    pub(crate) closing: Rc<Cell<bool>>,
+}
+
+impl Manager {
+    fn decide(&self, request: &Request) -> Decision {
+        let refused = |protocol: &[u8]| {
+            !self.settings.upgrades.iter().any(|allowed| protocol.eq_ignore_ascii_case(allowed.as_bytes()))
+        };
+        let Some(routes) = self.routes.get() else { return Decision::NoRoute };
+        let Some(host) = routes.host(request.authority()) else { return Decision::NoRoute };
+        match host.route(request.path()) {
+            None => Decision::NoRoute,
+            Some(_) if request.upgrade().is_some_and(refused) => Decision::UpgradeRefused,
+            Some(Target::Respond(respond)) => Decision::Respond(Rc::clone(respond)),
+            Some(Target::Forward(forward)) => Decision::Forward(Rc::clone(forward), Arc::clone(&host.counters)),
+        }
+    }
+}
+
+impl Application for Manager {
+    type Call = Passage;
+
+    fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    fn patience(&self) -> Patience {
+        Patience { idle: self.settings.idle_timeout, head: HEAD_MAX }
+    }
+
+    fn closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    fn server(&self) -> &'static str {
+        "envoy"
+    }
+
+    fn call(self: &Rc<Self>, request: &mut Request, peer: &Peer) -> Passage {
+        request.normalize(self.settings.normalize_path, self.settings.merge_slashes);
+        let decision = self.decide(request);
+        Passage::new(self, request, peer, decision)
+    }
+
+    fn refuse(&self, malformed: Option<Malformed>, peer: &Peer) -> Answer {
+        tracing::debug!(client = %peer.address, error = malformed.map(tracing::field::display), "a request is refused");
+        self.counters.cx_protocol_error.increment();
+        let status = malformed.map_or(408, Malformed::status);
+        self.counters.statuses.record(status);
+        Answer::text(status, malformed.map_or_else(String::new, |malformed| malformed.to_string()))
+    }
+}

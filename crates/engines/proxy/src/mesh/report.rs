@@ -1,0 +1,89 @@
+//! What the data plane tells about itself.
+
+use std::{fmt::Write as _, sync::atomic::Ordering::Relaxed};
+
+use super::{Plane, endpoint::Endpoint, state::ClusterState};
+use crate::stats::Registry;
+
+impl Plane {
+    /// All counters.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.0.shared.registry
+    }
+
+    /// How many threads carry traffic.
+    pub(crate) fn concurrency(&self) -> usize {
+        self.0.concurrency
+    }
+
+    /// Counts the endpoints anew.
+    pub(crate) async fn count_members(&self) {
+        let state = self.0.state.lock().await;
+        for (name, cluster) in &state.clusters {
+            let counters = self.0.shared.registry.health(name);
+            let endpoints = &cluster.endpoints;
+            counters.membership_total.store(endpoints.endpoints.len() as u64, Relaxed);
+            counters.membership_healthy.store(endpoints.healthy() as u64, Relaxed);
+        }
+    }
+
+    /// Clusters and their endpoints, in the words of Envoy's `/clusters`.
+    pub(crate) async fn clusters_as_text(&self) -> String {
+        let state = self.0.state.lock().await;
+        let mut text = String::new();
+        for (name, cluster) in &state.clusters {
+            describe(&mut text, name, cluster);
+        }
+        text
+    }
+
+    /// Listeners and where they are bound, in the words of Envoy's `/listeners`.
+    pub(crate) async fn listeners_as_text(&self) -> String {
+        let state = self.0.state.lock().await;
+        let running = state.listeners.iter().filter(|(_, listener)| listener.running.is_some());
+        running.fold(String::new(), |mut text, (name, listener)| {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{name}::{}", listener.wanted.sockets.address);
+            text
+        })
+    }
+}
+
+fn describe(text: &mut String, name: &str, cluster: &ClusterState) {
+    let limit = |limit: Option<u32>| limit.map_or_else(|| "unlimited".to_owned(), |limit| limit.to_string());
+    let limits = cluster.settings.limits;
+    for (what, limit) in [
+        ("max_connections", limit(limits.connections)),
+        ("max_pending_requests", limit(limits.pending)),
+        ("max_requests", limit(limits.requests)),
+        ("max_retries", limit(limits.retries)),
+    ] {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name}::default_priority::{what}::{limit}");
+    }
+    for endpoint in &cluster.endpoints.endpoints {
+        describe_endpoint(text, name, endpoint);
+    }
+}
+
+fn describe_endpoint(text: &mut String, cluster: &str, endpoint: &Endpoint) {
+    let address = endpoint.settings.address;
+    let health = match (endpoint.settings.healthy, endpoint.is_failing()) {
+        (true, false) => "healthy",
+        (true, true) => "/failed_active_hc",
+        (false, false) => "/failed_eds_health",
+        (false, true) => "/failed_active_hc/failed_eds_health",
+    };
+    let counters = &endpoint.counters;
+    for (what, value) in [
+        ("rq_active", counters.level(|counters| &counters.rq_active).to_string()),
+        ("rq_error", counters.sum(|counters| &counters.rq_error).to_string()),
+        ("rq_success", counters.sum(|counters| &counters.rq_success).to_string()),
+        ("rq_total", counters.sum(|counters| &counters.rq_total).to_string()),
+        ("health_flags", health.to_owned()),
+        ("weight", endpoint.settings.weight.to_string()),
+    ] {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{cluster}::{address}::{what}::{value}");
+    }
+}

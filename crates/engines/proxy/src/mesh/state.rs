@@ -1,0 +1,212 @@
+//! What the data plane was told, and what became of it.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{
+    cluster::ClusterPlan,
+    endpoint::EndpointSet,
+    gates::Gates,
+    health::{Checking, Warmth},
+    worker::{ListenerPlan, Plan},
+};
+use crate::model::{self, Config, Discovery, Endpoint, Filter, RouteTable};
+
+/// All of it.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) clusters: BTreeMap<String, ClusterState>,
+    endpoints: BTreeMap<String, Vec<Endpoint>>,
+    pub(super) listeners: BTreeMap<String, ListenerState>,
+    routes: BTreeMap<String, Arc<RouteTable>>,
+}
+
+/// A cluster.
+pub(super) struct ClusterState {
+    pub(super) settings: Arc<model::Cluster>,
+    pub(super) endpoints: Arc<EndpointSet>,
+    gates: Arc<Gates>,
+    pub(super) warmth: Arc<Warmth>,
+    /// How its endpoints are checked, but for those that are being added.
+    checking: Checking,
+    checks: HashMap<SocketAddr, Vec<AbortOnDropHandle<()>>>,
+    /// Looks its endpoints up.
+    pub(super) lookup: Option<AbortOnDropHandle<()>>,
+}
+
+/// A listener: what it shall be, and what it is until its routes have come.
+pub(super) struct ListenerState {
+    pub(super) wanted: ListenerPlan,
+    pub(super) running: Option<ListenerPlan>,
+}
+
+impl ClusterState {
+    pub(super) fn new(settings: model::Cluster, checking: impl FnOnce(&Arc<Warmth>, &EndpointSet) -> Checking) -> Self {
+        let warmth = Arc::new(Warmth::default());
+        let endpoints = Arc::new(EndpointSet::default());
+        let checking = checking(&warmth, &endpoints);
+        Self {
+            gates: Gates::new(settings.limits),
+            settings: Arc::new(settings),
+            endpoints,
+            warmth,
+            checking,
+            checks: HashMap::new(),
+            lookup: None,
+        }
+    }
+
+    /// Takes on other settings. Endpoints, their health and connections stay as far as they may.
+    pub(super) fn change(&mut self, settings: model::Cluster) {
+        if self.settings.health_checks != settings.health_checks {
+            self.checks.clear();
+        }
+        if self.gates.limits() != settings.limits {
+            self.gates = Gates::new(settings.limits);
+        }
+        self.settings = Arc::new(settings);
+    }
+
+    /// Has these endpoints from now on.
+    pub(super) fn set_endpoints(&mut self, endpoints: &[Endpoint]) {
+        let checks = &self.settings.health_checks;
+        if !self.endpoints.is(endpoints) {
+            self.checking.counters.membership_change.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.endpoints = Arc::new(self.endpoints.next(endpoints, checks.len()));
+        }
+        if checks.is_empty() {
+            // Nobody would ever find out that they are well.
+            for endpoint in &self.endpoints.endpoints {
+                for check in 0..super::endpoint::CHECKS_MAX {
+                    endpoint.set_passing(check, true);
+                }
+            }
+            self.endpoints.changed();
+        }
+        let present: HashSet<SocketAddr> = endpoints.iter().map(|endpoint| endpoint.address).collect();
+        self.checks.retain(|address, _| present.contains(address));
+        for endpoint in &self.endpoints.endpoints {
+            let start = || {
+                let start = |(number, check)| self.checking.start(endpoint, number, check);
+                checks.iter().enumerate().map(start).collect()
+            };
+            self.checks.entry(endpoint.settings.address).or_insert_with(start);
+        }
+        self.warmth.discovered();
+    }
+}
+
+impl State {
+    /// The endpoints that are given for `cluster`; none if they must be looked up or have not come.
+    pub(super) fn given_endpoints(&self, cluster: &model::Cluster) -> Option<Vec<Endpoint>> {
+        match &cluster.discovery {
+            Discovery::Static(endpoints) => Some(endpoints.clone()),
+            Discovery::OriginalDestination => Some(Vec::new()),
+            Discovery::Eds { service_name } => self.endpoints.get(service_name).cloned(),
+            Discovery::StrictDns(_) | Discovery::LogicalDns(_) => None,
+        }
+    }
+
+    pub(super) fn set_endpoints(&mut self, endpoints: BTreeMap<String, Vec<Endpoint>>) {
+        self.endpoints.extend(endpoints);
+        let given: Vec<(String, Vec<Endpoint>)> = self
+            .clusters
+            .iter()
+            .filter(|(_, cluster)| matches!(cluster.settings.discovery, Discovery::Eds { .. }))
+            .filter_map(|(name, cluster)| Some((name.clone(), self.given_endpoints(&cluster.settings)?)))
+            .collect();
+        for (name, endpoints) in given {
+            if let Some(cluster) = self.clusters.get_mut(&name) {
+                cluster.set_endpoints(&endpoints);
+            }
+        }
+    }
+
+    pub(super) fn retain_clusters(&mut self, kept: impl Fn(&str) -> bool) {
+        self.clusters.retain(|name, _| kept(name));
+        let used: HashSet<&str> = self
+            .clusters
+            .values()
+            .filter_map(|cluster| match &cluster.settings.discovery {
+                Discovery::Eds { service_name } => Some(service_name.as_str()),
+                _ => None,
+            })
+            .collect();
+        self.endpoints.retain(|name, _| used.contains(name.as_str()));
+    }
+
+    pub(super) fn set_routes(&mut self, routes: BTreeMap<String, RouteTable>) {
+        for (name, table) in routes {
+            if self.routes.get(&name).is_none_or(|present| **present != table) {
+                self.routes.insert(name, Arc::new(table));
+            }
+        }
+    }
+
+    /// What cores shall do. A listener whose routes have come is among it from now on.
+    pub(super) fn plan(&mut self) -> Plan {
+        for listener in self.listeners.values_mut() {
+            let known = |name: &str| self.routes.contains_key(name);
+            if route_names(&listener.wanted.settings).all(known) {
+                listener.running = Some(listener.wanted.clone());
+            }
+        }
+        let needed: HashSet<&str> = self
+            .listeners
+            .values()
+            .flat_map(|listener| listener.running.iter().chain([&listener.wanted]))
+            .flat_map(|plan| route_names(&plan.settings))
+            .collect();
+        self.routes.retain(|name, _| needed.contains(name.as_str()));
+        let cluster = |(name, cluster): (&String, &ClusterState)| {
+            let (settings, endpoints) = (Arc::clone(&cluster.settings), Arc::clone(&cluster.endpoints));
+            (name.clone(), ClusterPlan { settings, endpoints, gates: Arc::clone(&cluster.gates) })
+        };
+        let listener = |(name, listener): (&String, &ListenerState)| Some((name.clone(), listener.running.clone()?));
+        Plan {
+            clusters: self.clusters.iter().map(cluster).collect(),
+            routes: self.routes.clone(),
+            listeners: self.listeners.iter().filter_map(listener).collect(),
+        }
+    }
+
+    pub(super) fn warmths(&self) -> Vec<Arc<Warmth>> {
+        self.clusters.values().map(|cluster| Arc::clone(&cluster.warmth)).collect()
+    }
+
+    pub(super) fn is_listening(&self) -> bool {
+        self.listeners.values().all(|listener| {
+            listener.running.as_ref().is_some_and(|running| Arc::ptr_eq(&running.settings, &listener.wanted.settings))
+        })
+    }
+
+    pub(super) fn address_of(&self, listener: &str) -> Option<SocketAddr> {
+        self.listeners.get(listener).map(|listener| listener.wanted.sockets.address)
+    }
+
+    pub(super) fn config(&self) -> Config {
+        Config {
+            clusters: self.clusters.iter().map(|(name, cluster)| (name.clone(), (*cluster.settings).clone())).collect(),
+            endpoints: self.endpoints.clone(),
+            listeners: self
+                .listeners
+                .iter()
+                .map(|(name, listener)| (name.clone(), (*listener.wanted.settings).clone()))
+                .collect(),
+            routes: self.routes.iter().map(|(name, table)| (name.clone(), (**table).clone())).collect(),
+        }
+    }
+}
+
+/// The route configurations that a listener refers to.
+pub(crate) fn route_names(listener: &model::Listener) -> impl Iterator<Item = &str> {
+    listener.chains.iter().filter_map(|chain| match &chain.filter {
+        Filter::Http(manager) => Some(manager.routes.as_str()),
+        Filter::Tcp(_) => None,
+    })
+}

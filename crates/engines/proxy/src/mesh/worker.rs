@@ -1,0 +1,283 @@
+//! What a core does with the configuration it is given.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap},
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Redirected,
+    cluster::{Cluster, ClusterPlan},
+    listener::{Chain, Filter, Listener, Tcp},
+    manager::Manager,
+    routes::Routes,
+    slot::Slots,
+};
+use crate::{
+    access_log::{AccessLog, AccessLogs},
+    connect::Connect,
+    core::{Core, spawn},
+    model::{self, Direction, FilterChain, RouteTable},
+    rotation::Rotation,
+    stats::{ClusterCounters, ListenerCounters, Registry},
+    xray::Tracer,
+};
+
+/// How often connections that have waited too long are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// All that a core shall do; parts that have not changed are the same as before.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) clusters: BTreeMap<String, ClusterPlan>,
+    pub(crate) routes: BTreeMap<String, Arc<RouteTable>>,
+    pub(crate) listeners: BTreeMap<String, ListenerPlan>,
+}
+
+/// What cores are told of a listener.
+#[derive(Clone, Debug)]
+pub(crate) struct ListenerPlan {
+    pub(crate) settings: Arc<model::Listener>,
+    /// A socket for each core, taken by it.
+    pub(crate) sockets: Arc<Sockets>,
+}
+
+/// The sockets of a listener.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    pub(crate) address: SocketAddr,
+    pub(crate) for_cores: Mutex<Vec<Option<std::net::TcpListener>>>,
+}
+
+/// What a core is told.
+pub(crate) enum Order {
+    /// Do this from now on; say when it is done.
+    Apply(Arc<Plan>, oneshot::Sender<io::Result<()>>),
+    /// Take in no more connections on inbound listeners, and let all connections end.
+    Drain { inbound_only: bool },
+}
+
+/// What all cores share.
+pub(crate) struct Shared {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) logs: Arc<AccessLogs>,
+    pub(crate) tracer: Option<Arc<Tracer>>,
+    pub(crate) connect: Arc<dyn Connect>,
+    pub(crate) redirected: Redirected,
+    pub(crate) drain_time: Duration,
+}
+
+struct Worker {
+    core: Rc<Core>,
+    shared: Arc<Shared>,
+    clusters: Slots<Cluster>,
+    routes: Slots<Routes>,
+    listeners: HashMap<String, Running>,
+    /// Kept by name, so that a cluster that changes counts on.
+    cluster_counters: HashMap<String, Arc<ClusterCounters>>,
+}
+
+struct Running {
+    listener: Rc<Listener>,
+    sockets: Arc<Sockets>,
+}
+
+/// Runs a core until its orders end.
+pub(crate) async fn run(core: Rc<Core>, shared: Arc<Shared>, mut orders: mpsc::Receiver<Order>) {
+    let mut worker = Worker {
+        core,
+        shared,
+        clusters: Slots::default(),
+        routes: Slots::default(),
+        listeners: HashMap::new(),
+        cluster_counters: HashMap::new(),
+    };
+    let mut sweep = interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            order = orders.recv() => match order {
+                Some(Order::Apply(plan, done)) => {
+                    // Whoever asked may have given up; what it asked for stands.
+                    let _ = done.send(worker.apply(&plan));
+                }
+                Some(Order::Drain { inbound_only }) => worker.drain(inbound_only),
+                None => return,
+            },
+            _ = sweep.tick() => {
+                let now = Instant::now();
+                worker.clusters.iter().for_each(|cluster| cluster.sweep(now));
+            }
+        }
+    }
+}
+
+impl Worker {
+    /// Clusters before the routes that use them, listeners after the routes they use, and what is gone last.
+    fn apply(&mut self, plan: &Plan) -> io::Result<()> {
+        for (name, cluster) in &plan.clusters {
+            self.apply_cluster(name, cluster);
+        }
+        for (name, table) in &plan.routes {
+            self.apply_routes(name, table);
+        }
+        for (name, listener) in &plan.listeners {
+            self.apply_listener(name, listener)?;
+        }
+        let gone: Vec<String> =
+            self.listeners.keys().filter(|name| !plan.listeners.contains_key(*name)).cloned().collect();
+        for name in gone {
+            if let Some(running) = self.listeners.remove(&name) {
+                self.close(&running.listener);
+            }
+        }
+        self.routes.retain(|name| plan.routes.contains_key(name));
+        for cluster in self.clusters.retain(|name| plan.clusters.contains_key(name)) {
+            cluster.retire(None);
+        }
+        Ok(())
+    }
+
+    fn apply_cluster(&mut self, name: &str, plan: &ClusterPlan) {
+        let slot = self.clusters.slot(name);
+        let before = slot.get();
+        if before.as_ref().is_some_and(|before| before.is(plan)) {
+            return;
+        }
+        let registry = &self.shared.registry;
+        let counters = self.cluster_counters.entry(name.to_owned()).or_insert_with(|| registry.cluster(name).local());
+        let connect = Arc::clone(&self.shared.connect);
+        let after = Rc::new(Cluster::new(plan.clone(), Arc::clone(counters), connect, before.as_deref()));
+        slot.set(Some(Rc::clone(&after)));
+        if let Some(before) = before {
+            before.retire(Some(&after));
+        }
+    }
+
+    fn apply_routes(&mut self, name: &str, table: &Arc<RouteTable>) {
+        let slot = self.routes.slot(name);
+        let before = slot.get();
+        if before.as_ref().is_some_and(|before| Arc::ptr_eq(&before.table, table)) {
+            return;
+        }
+        let routes = Routes::new(Arc::clone(table), &mut self.clusters, &self.shared.registry, before.as_deref());
+        slot.set(Some(Rc::new(routes)));
+    }
+
+    fn apply_listener(&mut self, name: &str, plan: &ListenerPlan) -> io::Result<()> {
+        match self.listeners.get(name) {
+            Some(running) if Arc::ptr_eq(&running.sockets, &plan.sockets) => {
+                let listener = Rc::clone(&running.listener);
+                if !Arc::ptr_eq(&listener.settings.borrow(), &plan.settings) {
+                    self.exchange_chains(&listener, &plan.settings)?;
+                }
+                return Ok(());
+            }
+            Some(running) => {
+                let listener = Rc::clone(&running.listener);
+                self.close(&listener);
+            }
+            None => {}
+        }
+        let socket = {
+            let mut sockets = plan.sockets.for_cores.lock().unwrap_or_else(PoisonError::into_inner);
+            sockets.get_mut(self.core.index).and_then(Option::take)
+        };
+        let socket = socket.ok_or_else(|| io::Error::other("the socket for this core was taken before"))?;
+        let listener = Rc::new(Listener {
+            core: Rc::clone(&self.core),
+            settings: RefCell::new(Arc::clone(&plan.settings)),
+            chains: RefCell::default(),
+            counters: self.listener_counters(plan.sockets.address),
+            redirected: self.shared.redirected.clone(),
+            closed: CancellationToken::new(),
+        });
+        self.exchange_chains(&listener, &plan.settings)?;
+        spawn(Rc::clone(&listener).accept(TcpListener::from_std(socket)?));
+        self.listeners.insert(name.to_owned(), Running { listener, sockets: Arc::clone(&plan.sockets) });
+        Ok(())
+    }
+
+    fn listener_counters(&self, address: SocketAddr) -> Arc<ListenerCounters> {
+        self.shared.registry.listener(&address.to_string().replace(':', "_")).local()
+    }
+
+    /// Makes the listener's chains those of `settings`; chains that have not changed keep their connections.
+    fn exchange_chains(&mut self, listener: &Rc<Listener>, settings: &Arc<model::Listener>) -> io::Result<()> {
+        let before = listener.chains.borrow().clone();
+        let direction_same = listener.settings.borrow().direction == settings.direction;
+        let mut after = Vec::with_capacity(settings.chains.len());
+        for chain in &settings.chains {
+            match before.iter().find(|before| direction_same && before.settings == *chain) {
+                Some(same) => after.push(Rc::clone(same)),
+                None => after.push(Rc::new(self.chain(chain, settings.direction)?)),
+            }
+        }
+        for chain in &before {
+            if !after.iter().any(|kept| Rc::ptr_eq(kept, chain)) {
+                Listener::drain(chain, self.shared.drain_time);
+            }
+        }
+        *listener.chains.borrow_mut() = after;
+        *listener.settings.borrow_mut() = Arc::clone(settings);
+        Ok(())
+    }
+
+    fn chain(&mut self, settings: &FilterChain, direction: Direction) -> io::Result<Chain> {
+        let closing = Rc::new(Cell::new(false));
+        let filter = match &settings.filter {
+            model::Filter::Http(manager) => Filter::Http(Rc::new(Manager {
+                core: Rc::clone(&self.core),
+                settings: manager.clone(),
+                direction,
+                routes: self.routes.slot(&manager.routes),
+                counters: self.shared.registry.manager(&manager.stat_prefix).local(),
+                logs: self.logs(&manager.access_logs)?,
+                tracer: self.shared.tracer.clone().filter(|_| manager.tracing),
+                closing: Rc::clone(&closing),
+            })),
+            model::Filter::Tcp(tcp) => Filter::Tcp(Tcp {
+                clusters: tcp.clusters.iter().map(|cluster| self.clusters.slot(&cluster.name)).collect(),
+                rotation: Rotation::new(tcp.clusters.iter().map(|cluster| cluster.weight)),
+                counters: self.shared.registry.tcp(&tcp.stat_prefix).local(),
+                logs: self.logs(&tcp.access_logs)?,
+                settings: tcp.clone(),
+            }),
+        };
+        Ok(Chain { settings: settings.clone(), filter, closing, end: CancellationToken::new() })
+    }
+
+    fn logs(&self, logs: &[model::AccessLog]) -> io::Result<Vec<Arc<AccessLog>>> {
+        logs.iter().map(|log| self.shared.logs.open(&log.path)).collect()
+    }
+
+    fn close(&self, listener: &Listener) {
+        listener.closed.cancel();
+        for chain in listener.chains.borrow().iter() {
+            Listener::drain(chain, self.shared.drain_time);
+        }
+    }
+
+    fn drain(&mut self, inbound_only: bool) {
+        for running in self.listeners.values() {
+            let inbound = running.listener.settings.borrow().direction != Direction::Outbound;
+            if inbound {
+                self.close(&running.listener);
+            } else if !inbound_only {
+                running.listener.chains.borrow().iter().for_each(|chain| chain.closing.set(true));
+            }
+        }
+    }
+}

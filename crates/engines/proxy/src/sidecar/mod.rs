@@ -1,0 +1,120 @@
+//! The sidecar: the process that stands in for an App Mesh Envoy image inside a task.
+
+mod admin;
+mod settings;
+
+use std::{
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    time::{Instant, sleep},
+};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt, reload, util::SubscriberInitExt};
+
+use crate::{mesh, mesh::Plane, xds::client::Client};
+
+use admin::Admin;
+pub use settings::{Settings, SettingsError};
+
+/// The exit code of settings that make no sense.
+const EXIT_USAGE: u8 = 64;
+/// How often it is looked whether what is under way has ended.
+const DRAIN_POLL: Duration = Duration::from_millis(50);
+/// What other crates say is worth less than what the proxy does.
+const QUIET: &str = "h2=warn,hyper=warn,tower=warn,tonic=warn";
+
+/// The process, as others see it.
+pub(crate) struct Process {
+    /// Everything has come from the control plane once, and every listener takes connections.
+    pub(crate) configured: watch::Receiver<bool>,
+    pub(crate) draining: AtomicBool,
+    /// An operator said that it is not well.
+    pub(crate) failing: AtomicBool,
+    pub(crate) started: Instant,
+    pub(crate) settings: Settings,
+}
+
+/// Runs the sidecar until it is told to stop. `variable` is the environment.
+pub fn sidecar(variable: impl Fn(&str) -> Option<String>) -> ExitCode {
+    let settings = match Settings::read(&variable) {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("serin proxy: {error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    let (filter, level) = reload::Layer::new(filter(&settings.log_level));
+    tracing_subscriber::registry().with(filter).with(tracing_subscriber::fmt::layer().with_ansi(false)).init();
+    for (name, reason) in settings::without_effect(&variable) {
+        tracing::warn!("the variable {name} has no effect here: {reason}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result =
+        runtime.and_then(|runtime| runtime.block_on(run(settings, move |new| level.reload(filter_of(new)).is_ok())));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the proxy cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn filter(level: &str) -> EnvFilter {
+    filter_of(level)
+}
+
+fn filter_of(level: &str) -> EnvFilter {
+    EnvFilter::new(format!("{level},{QUIET}"))
+}
+
+async fn run(settings: Settings, set_level: impl Fn(&str) -> bool + Send + Sync + 'static) -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let plane = Plane::start(mesh::Settings {
+        cores: settings.concurrency,
+        seed: rand::random(),
+        drain_time: settings.drain_time,
+        tracer: settings.tracer.clone(),
+        ..mesh::Settings::default()
+    })?;
+    let (configured, is_configured) = watch::channel(false);
+    let process = Arc::new(Process {
+        configured: is_configured,
+        draining: AtomicBool::new(false),
+        failing: AtomicBool::new(false),
+        started: Instant::now(),
+        settings: settings.clone(),
+    });
+    let listener = TcpListener::bind(("0.0.0.0", settings.admin_port)).await?;
+    let admin = Admin::new(Arc::clone(&process), plane.clone(), set_level);
+    let serving = tokio::spawn(async move { axum::serve(listener, admin.router()).await });
+    let client = Client::new(settings.control_plane.clone(), settings.node(), plane.clone(), configured);
+    let following = tokio::spawn(client.run());
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    process.draining.store(true, SeqCst);
+    plane.drain(false);
+    drained(&plane, settings.drain_time).await;
+    following.abort();
+    serving.abort();
+    tokio::task::spawn_blocking(move || plane.stop()).await.map_err(std::io::Error::other)
+}
+
+/// Waits until nothing is under way, but no longer than `limit`.
+async fn drained(plane: &Plane, limit: Duration) {
+    let end = Instant::now() + limit;
+    while plane.in_flight() > 0 && Instant::now() < end {
+        sleep(DRAIN_POLL).await;
+    }
+}

@@ -1,0 +1,273 @@
+//! What the sidecar is told by its environment: the variables of App Mesh's Envoy image, with its defaults.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use envoy_types::pb::{
+    envoy::config::core::v3::Node,
+    google::protobuf::{Struct, Value, value::Kind},
+};
+
+use crate::{TracerSettings, xds::client::ControlPlane};
+
+/// Where the control plane is when nothing is said: the address it has in every VPC.
+const CONTROL_PLANE: &str = "169.254.170.2:4566";
+/// Threads that carry traffic at most.
+const CONCURRENCY_MAX: usize = 64;
+
+/// Variables of the image that mean nothing here, and why.
+const WITHOUT_EFFECT: &[(&str, &str)] = &[
+    ("APPMESH_PREVIEW", "there is one control plane, the one this proxy is connected to"),
+    ("APPMESH_DUALSTACK_ENDPOINT", "there is one control plane, the one this proxy is connected to"),
+    ("APPMESH_FIPS_ENDPOINT", "there is one control plane, the one this proxy is connected to"),
+    ("APPMESH_SDS_SOCKET_PATH", "this proxy speaks no TLS yet"),
+    ("APPMESH_METRIC_EXTENSION_VERSION", "metrics are counted without that extension"),
+    ("ENVOY_CONFIG_FILE", "this proxy takes its configuration by xDS alone"),
+    ("ENVOY_RESOURCES_CONFIG_FILE", "this proxy takes its configuration by xDS alone"),
+    ("ENVOY_TRACING_CFG_FILE", "X-Ray is the one tracer here"),
+    ("ENVOY_STATS_CONFIG_FILE", "statistics have their names by default"),
+    ("ENVOY_STATS_SINKS_CFG_FILE", "statistics are read at /stats"),
+    ("ENABLE_ENVOY_JAEGER_TRACING", "X-Ray is the one tracer here"),
+    ("ENABLE_ENVOY_DATADOG_TRACING", "X-Ray is the one tracer here"),
+    ("ENABLE_ENVOY_DOG_STATSD", "statistics are read at /stats"),
+    ("ENABLE_ENVOY_STATS_TAGS", "statistics carry Envoy's own tags"),
+    ("XRAY_SAMPLING_RULE_MANIFEST", "the sampling rate is XRAY_SAMPLING_RATE for all requests"),
+    ("ENVOY_ADMIN_ACCESS_LOG_FILE", "requests to the admin pages are not written down"),
+    ("ENVOY_ADMIN_ACCESS_ENABLE_IPV6", "a VPC has IPv4 addresses alone"),
+];
+
+/// What the sidecar is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Who it is: an ARN or `mesh/<mesh>/virtualNode/<node>`.
+    pub node_id: String,
+    /// The group it belongs to, its own id as a rule.
+    pub node_cluster: String,
+    /// The task it runs in, if it is told.
+    pub task_arn: Option<String>,
+    pub(crate) control_plane: ControlPlane,
+    /// Where its admin pages are.
+    pub admin_port: u16,
+    /// Threads that carry traffic.
+    pub concurrency: usize,
+    /// The words of `tracing` for Envoy's log levels.
+    pub log_level: String,
+    /// How long what is under way may take to end.
+    pub drain_time: Duration,
+    /// How requests are traced, if they are.
+    pub tracer: Option<TracerSettings>,
+}
+
+/// A variable that makes no sense.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Nobody says who it is.
+    #[error(
+        "set APPMESH_RESOURCE_ARN, APPMESH_RESOURCE_NAME or APPMESH_VIRTUAL_NODE_NAME to mesh/<mesh>/virtualNode/<node>"
+    )]
+    NoNode,
+    /// It has a value it can't have.
+    #[error("{name} is `{value}`: {wanted}")]
+    Value {
+        /// Which one.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it can be.
+        wanted: &'static str,
+    },
+}
+
+impl Settings {
+    /// Reads the environment.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let names = ["APPMESH_RESOURCE_ARN", "APPMESH_RESOURCE_NAME", "APPMESH_VIRTUAL_NODE_NAME"];
+        let node_id = names.into_iter().find_map(set).ok_or(SettingsError::NoNode)?;
+        let clusters = ["APPMESH_RESOURCE_CLUSTER", "APPMESH_VIRTUAL_NODE_CLUSTER"];
+        let seconds = number(&set, "LISTENER_DRAIN_WAIT_TIME_S", 20, 0..=110, "seconds, 110 at most")?;
+        Ok(Self {
+            node_cluster: clusters.into_iter().find_map(set).unwrap_or_else(|| node_id.clone()),
+            task_arn: set("SERIN_TASK_ARN"),
+            control_plane: control_plane(set("APPMESH_XDS_ENDPOINT").as_deref().unwrap_or(CONTROL_PLANE)),
+            admin_port: number(&set, "ENVOY_ADMIN_ACCESS_PORT", 9901, 1..=u16::MAX, "a port")?,
+            concurrency: number(&set, "ENVOY_CONCURRENCY", 1, 1..=CONCURRENCY_MAX, "a number of threads, 1 to 64")?,
+            log_level: log_level(set("ENVOY_LOG_LEVEL"))?.to_owned(),
+            drain_time: Duration::from_secs(seconds),
+            tracer: tracer(&set, &node_id)?,
+            node_id,
+        })
+    }
+
+    /// How it introduces itself, as the image does.
+    pub(crate) fn node(&self) -> Node {
+        let text = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
+        let structure = |fields: Vec<(&str, Value)>| Value {
+            kind: Some(Kind::StructValue(Struct {
+                fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            })),
+        };
+        let mut metadata = HashMap::new();
+        if let Some(arn) = &self.task_arn {
+            let platform = structure(vec![("ecsTaskArn", text(arn))]);
+            metadata.insert("aws.appmesh.platformInfo".to_owned(), structure(vec![("ecsPlatformInfo", platform)]));
+        }
+        Node {
+            id: self.node_id.clone(),
+            cluster: self.node_cluster.clone(),
+            metadata: Some(Struct { fields: metadata.into_iter().collect() }),
+            user_agent_name: "serin".to_owned(),
+            ..Node::default()
+        }
+    }
+}
+
+/// The variables that are set and mean nothing here, with the reason.
+pub(crate) fn without_effect(variable: impl Fn(&str) -> Option<String>) -> Vec<(&'static str, &'static str)> {
+    let off = |value: &str| matches!(value, "" | "0" | "false" | "False" | "FALSE");
+    let set = |(name, _): &&(&'static str, &'static str)| variable(name).is_some_and(|value| !off(&value));
+    // Tags are on in most task definitions and lose nothing here: not worth a line in every log.
+    let told = |(name, _): &&(&'static str, &'static str)| *name != "ENABLE_ENVOY_STATS_TAGS";
+    WITHOUT_EFFECT.iter().filter(told).filter(set).copied().collect()
+}
+
+fn control_plane(endpoint: &str) -> ControlPlane {
+    match endpoint.strip_prefix("unix://") {
+        Some(path) => ControlPlane::Unix(path.to_owned()),
+        None => ControlPlane::Tcp(endpoint.trim_start_matches("http://").to_owned()),
+    }
+}
+
+fn number<T: std::str::FromStr + PartialOrd>(
+    set: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    default: T,
+    range: std::ops::RangeInclusive<T>,
+    wanted: &'static str,
+) -> Result<T, SettingsError> {
+    let Some(value) = set(name) else { return Ok(default) };
+    let number = value.parse().ok().filter(|number| range.contains(number));
+    number.ok_or(SettingsError::Value { name, value, wanted })
+}
+
+fn log_level(level: Option<String>) -> Result<&'static str, SettingsError> {
+    level_word(level.as_deref().unwrap_or("info")).ok_or_else(|| SettingsError::Value {
+        name: "ENVOY_LOG_LEVEL",
+        value: level.unwrap_or_default(),
+        wanted: "trace, debug, info, warning, error, critical or off",
+    })
+}
+
+/// The word of `tracing` for a level of Envoy's.
+pub(crate) fn level_word(level: &str) -> Option<&'static str> {
+    Some(match level.to_ascii_lowercase().as_str() {
+        "trace" => "trace",
+        "debug" => "debug",
+        "info" => "info",
+        "warning" | "warn" => "warn",
+        "error" | "critical" => "error",
+        "off" => "off",
+        _ => return None,
+    })
+}
+
+/// A truth as Go's `strconv.ParseBool` reads it, which the image uses.
+fn truth(value: Option<String>) -> bool {
+    matches!(value.as_deref(), Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
+}
+
+fn tracer(set: &impl Fn(&str) -> Option<String>, node_id: &str) -> Result<Option<TracerSettings>, SettingsError> {
+    if !truth(set("ENABLE_ENVOY_XRAY_TRACING")) {
+        return Ok(None);
+    }
+    let steps: Vec<&str> = node_id.rsplit(':').next().unwrap_or(node_id).split('/').collect();
+    let (mesh, node) = match steps[..] {
+        ["mesh", mesh, _, node] => (mesh, node),
+        _ => ("", node_id),
+    };
+    let rate = set("XRAY_SAMPLING_RATE").map_or(Ok(0.05), |value| {
+        let rate = value.parse::<f64>().ok().filter(|rate| (0.0..=1.0).contains(rate));
+        rate.ok_or(SettingsError::Value { name: "XRAY_SAMPLING_RATE", value, wanted: "a share between 0 and 1" })
+    })?;
+    Ok(Some(TracerSettings {
+        segment_name: set("XRAY_SEGMENT_NAME").unwrap_or_else(|| format!("{mesh}/{node}")),
+        mesh: mesh.to_owned(),
+        virtual_node: node.to_owned(),
+        node_id: node_id.to_owned(),
+        daemon: daemon(set)?,
+        sampling_rate: rate,
+    }))
+}
+
+fn daemon(set: &impl Fn(&str) -> Option<String>) -> Result<SocketAddr, SettingsError> {
+    let port = number(set, "XRAY_DAEMON_PORT", 2000, 1..=u16::MAX, "a port")?;
+    let Some(value) = set("AWS_XRAY_DAEMON_ADDRESS") else { return Ok(([127, 0, 0, 1], port).into()) };
+    let whole = value.parse::<SocketAddr>().ok();
+    let address = whole.or_else(|| value.parse::<IpAddr>().ok().map(|ip| (ip, port).into()));
+    address.ok_or(SettingsError::Value {
+        name: "AWS_XRAY_DAEMON_ADDRESS",
+        value,
+        wanted: "an address, with a port or not",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let variables: HashMap<String, String> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Settings::read(|name| variables.get(name).cloned())
+    }
+
+    #[test]
+    fn the_article_s_variables_say_who_it_is_and_that_it_traces() {
+        let settings = read(&[
+            ("APPMESH_VIRTUAL_NODE_NAME", "mesh/flask-mesh/virtualNode/gateway-vn"),
+            ("ENVOY_LOG_LEVEL", "debug"),
+            ("ENABLE_ENVOY_XRAY_TRACING", "1"),
+        ])
+        .unwrap();
+        assert_eq!(settings.node_id, "mesh/flask-mesh/virtualNode/gateway-vn");
+        assert_eq!(settings.control_plane, ControlPlane::Tcp("169.254.170.2:4566".to_owned()));
+        let tracer = settings.tracer.unwrap();
+        assert_eq!((tracer.segment_name.as_str(), tracer.mesh.as_str()), ("flask-mesh/gateway-vn", "flask-mesh"));
+        assert_eq!(tracer.daemon, "127.0.0.1:2000".parse().unwrap());
+    }
+
+    #[test]
+    fn the_arn_comes_before_the_short_name_and_a_socket_is_a_socket() {
+        let arn = "arn:aws:appmesh:r:000000000000:mesh/m/virtualNode/n";
+        let settings = read(&[
+            ("APPMESH_RESOURCE_ARN", arn),
+            ("APPMESH_VIRTUAL_NODE_NAME", "x"),
+            ("APPMESH_XDS_ENDPOINT", "unix:///xds.sock"),
+            ("SERIN_TASK_ARN", "arn:aws:ecs:r:000000000000:task/c/1"),
+        ])
+        .unwrap();
+        assert_eq!(settings.node_id, arn);
+        assert_eq!(settings.control_plane, ControlPlane::Unix("/xds.sock".to_owned()));
+        assert!(settings.node().metadata.unwrap().fields.contains_key("aws.appmesh.platformInfo"));
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let node = ("APPMESH_RESOURCE_ARN", "mesh/m/virtualNode/n");
+        assert_eq!(read(&[]), Err(SettingsError::NoNode));
+        for (name, value) in [
+            ("ENVOY_LOG_LEVEL", "loud"),
+            ("ENVOY_CONCURRENCY", "0"),
+            ("ENVOY_ADMIN_ACCESS_PORT", "99999"),
+            ("LISTENER_DRAIN_WAIT_TIME_S", "111"),
+        ] {
+            let error = read(&[node, (name, value)]).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(value), "{error}");
+        }
+        let set = |name: &str| (name == "ENVOY_CONFIG_FILE").then(|| "/etc/envoy.yaml".to_owned());
+        assert_eq!(without_effect(set).len(), 1);
+    }
+}

@@ -1,0 +1,185 @@
+//! What is counted, under the names Envoy counts it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Counter, Gauge, Histogram, Latencies, PerCore, StatusCounts};
+
+/// A number for the admin page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Counter(u64),
+    Gauge(i64),
+    Times(Latencies),
+    /// How often each status code was seen; shown by class, and by code if so said.
+    Statuses {
+        counts: BTreeMap<u16, u64>,
+        by_code: bool,
+    },
+}
+
+/// A number with its name inside its group.
+pub(crate) type Metric = (&'static str, Value);
+
+/// One more of something as long as this lives.
+pub(crate) struct Held<T> {
+    set: Arc<T>,
+    gauge: fn(&T) -> &Gauge,
+}
+
+impl<T> Held<T> {
+    pub(crate) fn new(set: Arc<T>, gauge: fn(&T) -> &Gauge) -> Self {
+        gauge(&set).add(1);
+        Self { set, gauge }
+    }
+}
+
+impl<T> Drop for Held<T> {
+    fn drop(&mut self) {
+        (self.gauge)(&self.set).add(-1);
+    }
+}
+
+/// What all cores saw of a status counter.
+fn statuses<T>(sets: &PerCore<T>, of: impl Fn(&T) -> &StatusCounts, by_code: bool) -> Value {
+    let mut counts = BTreeMap::new();
+    sets.each(|set| of(set).add_to(&mut counts));
+    Value::Statuses { counts, by_code }
+}
+
+fn times<T>(sets: &PerCore<T>, of: impl Fn(&T) -> &Histogram) -> Value {
+    let mut latencies = Latencies::default();
+    sets.each(|set| of(set).add_to(&mut latencies));
+    Value::Times(latencies)
+}
+
+/// Declares a set of counters with their names.
+macro_rules! counters {
+    ($(#[$about:meta])* $set:ident {
+        counters { $($counter:ident: $counter_name:literal,)* }
+        gauges { $($gauge:ident: $gauge_name:literal,)* }
+        statuses { $($status:ident: $status_name:literal by_code $by_code:literal,)* }
+        times { $($time:ident: $time_name:literal,)* }
+    }) => {
+        $(#[$about])*
+        #[derive(Debug, Default)]
+        pub(crate) struct $set {
+            $(pub(crate) $counter: Counter,)*
+            $(pub(crate) $gauge: Gauge,)*
+            $(pub(crate) $status: StatusCounts,)*
+            $(pub(crate) $time: Histogram,)*
+        }
+
+        impl $set {
+            /// The numbers of all cores together.
+            pub(crate) fn metrics(sets: &PerCore<Self>) -> Vec<Metric> {
+                vec![
+                    $(($counter_name, Value::Counter(sets.sum(|set| &set.$counter))),)*
+                    $(($gauge_name, Value::Gauge(sets.level(|set| &set.$gauge))),)*
+                    $(($status_name, statuses(sets, |set| &set.$status, $by_code)),)*
+                    $(($time_name, times(sets, |set| &set.$time)),)*
+                ]
+            }
+        }
+    };
+}
+
+counters! {
+    /// What goes to a cluster: `cluster.<name>.…`.
+    ClusterCounters {
+        counters {
+            cx_connect_fail: "upstream_cx_connect_fail",
+            cx_connect_timeout: "upstream_cx_connect_timeout",
+            cx_none_healthy: "upstream_cx_none_healthy",
+            cx_total: "upstream_cx_total",
+            lb_healthy_panic: "lb_healthy_panic",
+            rq_cancelled: "upstream_rq_cancelled",
+            rq_completed: "upstream_rq_completed",
+            rq_pending_overflow: "upstream_rq_pending_overflow",
+            rq_per_try_timeout: "upstream_rq_per_try_timeout",
+            rq_retry: "upstream_rq_retry",
+            rq_retry_limit_exceeded: "upstream_rq_retry_limit_exceeded",
+            rq_retry_overflow: "upstream_rq_retry_overflow",
+            rq_retry_success: "upstream_rq_retry_success",
+            rq_rx_reset: "upstream_rq_rx_reset",
+            rq_timeout: "upstream_rq_timeout",
+            rq_total: "upstream_rq_total",
+        }
+        gauges {
+            cx_active: "upstream_cx_active",
+            rq_active: "upstream_rq_active",
+            rq_pending_active: "upstream_rq_pending_active",
+        }
+        statuses { statuses: "upstream_rq" by_code true, }
+        times { rq_time: "upstream_rq_time", }
+    }
+}
+
+counters! {
+    /// What comes through a connection manager: `http.<prefix>.…`.
+    HttpCounters {
+        counters {
+            cx_drain_close: "downstream_cx_drain_close",
+            cx_protocol_error: "downstream_cx_protocol_error",
+            cx_total: "downstream_cx_total",
+            no_cluster: "no_cluster",
+            no_route: "no_route",
+            rq_completed: "downstream_rq_completed",
+            rq_direct_response: "rq_direct_response",
+            rq_rx_reset: "downstream_rq_rx_reset",
+            rq_timeout: "downstream_rq_timeout",
+            rq_total: "downstream_rq_total",
+            rq_ws_on_non_ws_route: "downstream_rq_ws_on_non_ws_route",
+            upgrades_total: "downstream_cx_upgrades_total",
+        }
+        gauges {
+            cx_active: "downstream_cx_active",
+            rq_active: "downstream_rq_active",
+        }
+        statuses { statuses: "downstream_rq" by_code false, }
+        times { rq_time: "downstream_rq_time", }
+    }
+}
+
+counters! {
+    /// What goes to a virtual host: `vhost.<name>.vcluster.other.…`.
+    VirtualHostCounters {
+        counters {
+            rq_retry: "upstream_rq_retry",
+            rq_timeout: "upstream_rq_timeout",
+            rq_total: "upstream_rq_total",
+        }
+        gauges {}
+        statuses { statuses: "upstream_rq" by_code true, }
+        times { rq_time: "upstream_rq_time", }
+    }
+}
+
+counters! {
+    /// What comes to a listener: `listener.<address>.…`.
+    ListenerCounters {
+        counters {
+            cx_overflow: "downstream_cx_overflow",
+            cx_total: "downstream_cx_total",
+            no_filter_chain_match: "no_filter_chain_match",
+        }
+        gauges { cx_active: "downstream_cx_active", }
+        statuses {}
+        times {}
+    }
+}
+
+counters! {
+    /// What is passed on as it is: `tcp.<prefix>.…`.
+    TcpCounters {
+        counters {
+            cx_no_route: "downstream_cx_no_route",
+            cx_total: "downstream_cx_total",
+            idle_timeout: "idle_timeout",
+            rx_bytes: "downstream_cx_rx_bytes_total",
+            tx_bytes: "downstream_cx_tx_bytes_total",
+        }
+        gauges { cx_active: "downstream_cx_active", }
+        statuses {}
+        times {}
+    }
+}

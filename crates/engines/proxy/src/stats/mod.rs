@@ -1,0 +1,17 @@
+//! Counts, kept apart for each thread and put together when somebody looks.
+//!
+//! A counter that several cores write costs each of them a cache miss per request. So every core has counters of its
+//! own ([`PerCore`]), which it alone writes, and the admin page adds them up.
+
+mod counter;
+mod group;
+mod histogram;
+mod registry;
+mod render;
+
+pub(crate) use counter::{Counter, Gauge, PerCore, StatusCounts};
+pub(crate) use group::{ClusterCounters, Held, HttpCounters, ListenerCounters, TcpCounters, VirtualHostCounters};
+pub(crate) use histogram::Histogram;
+pub use histogram::Latencies;
+pub(crate) use registry::{HealthCounters, Registry, ServerFacts};
+pub(crate) use render::{as_prometheus, as_text};

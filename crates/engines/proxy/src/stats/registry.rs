@@ -1,0 +1,239 @@
+//! Where all counters are found.
+//!
+//! Cores ask for theirs when configuration changes; the admin page asks for all of them. A name keeps its counters as
+//! long as the process lives, so that a cluster that goes and comes back counts on.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use super::{
+    ClusterCounters, HttpCounters, ListenerCounters, PerCore, TcpCounters, VirtualHostCounters,
+    group::{Metric, Value},
+};
+
+/// One kind of counters, by name.
+type Named<T> = Mutex<BTreeMap<String, Arc<PerCore<T>>>>;
+
+/// All counters of a data plane.
+#[derive(Default)]
+pub(crate) struct Registry {
+    clusters: Named<ClusterCounters>,
+    managers: Named<HttpCounters>,
+    virtual_hosts: Named<VirtualHostCounters>,
+    listeners: Named<ListenerCounters>,
+    tcp: Named<TcpCounters>,
+    health: Mutex<BTreeMap<String, Arc<HealthCounters>>>,
+    /// What came by xDS.
+    pub(crate) config: ConfigCounters,
+}
+
+/// What health checks of a cluster saw: `cluster.<name>.health_check.…`, and how many endpoints it has.
+#[derive(Debug, Default)]
+pub(crate) struct HealthCounters {
+    pub(crate) attempt: AtomicU64,
+    pub(crate) success: AtomicU64,
+    pub(crate) failure: AtomicU64,
+    pub(crate) membership_total: AtomicU64,
+    pub(crate) membership_healthy: AtomicU64,
+    pub(crate) membership_change: AtomicU64,
+    pub(crate) update_success: AtomicU64,
+    pub(crate) update_failure: AtomicU64,
+}
+
+/// What came by xDS.
+#[derive(Debug, Default)]
+pub(crate) struct ConfigCounters {
+    /// Whether the control plane is connected.
+    pub(crate) connected: AtomicU64,
+    /// Accepted and rejected updates of clusters, endpoints, listeners and routes.
+    pub(crate) updates: [(AtomicU64, AtomicU64); 4],
+}
+
+/// What the admin page says of the process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerFacts {
+    pub(crate) live: bool,
+    /// Envoy's number for its state: 0 live, 1 draining, 2 pre-initializing, 3 initializing.
+    pub(crate) state: i64,
+    pub(crate) uptime_seconds: i64,
+    pub(crate) concurrency: i64,
+}
+
+/// The numbers of one thing.
+pub(crate) struct Group {
+    /// Before the metric's name in text: `cluster.api`.
+    pub(crate) path: String,
+    /// Before the metric's name in Prometheus: `envoy_cluster`.
+    pub(crate) family: &'static str,
+    pub(crate) labels: Vec<(&'static str, String)>,
+    pub(crate) metrics: Vec<Metric>,
+}
+
+fn named<T: Default>(kind: &Named<T>, name: &str) -> Arc<PerCore<T>> {
+    let mut kind = kind.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(kind.entry(name.to_owned()).or_default())
+}
+
+fn groups<T>(
+    kind: &Named<T>,
+    metrics: impl Fn(&PerCore<T>) -> Vec<Metric>,
+    group: impl Fn(&str, Vec<Metric>) -> Group,
+) -> Vec<Group> {
+    let kind = kind.lock().unwrap_or_else(PoisonError::into_inner);
+    kind.iter().map(|(name, sets)| group(&name.replace(':', "_"), metrics(sets))).collect()
+}
+
+impl Registry {
+    pub(crate) fn cluster(&self, name: &str) -> Arc<PerCore<ClusterCounters>> {
+        named(&self.clusters, name)
+    }
+
+    pub(crate) fn manager(&self, stat_prefix: &str) -> Arc<PerCore<HttpCounters>> {
+        named(&self.managers, stat_prefix)
+    }
+
+    pub(crate) fn virtual_host(&self, name: &str) -> Arc<PerCore<VirtualHostCounters>> {
+        named(&self.virtual_hosts, name)
+    }
+
+    pub(crate) fn listener(&self, address: &str) -> Arc<PerCore<ListenerCounters>> {
+        named(&self.listeners, address)
+    }
+
+    pub(crate) fn tcp(&self, stat_prefix: &str) -> Arc<PerCore<TcpCounters>> {
+        named(&self.tcp, stat_prefix)
+    }
+
+    pub(crate) fn health(&self, cluster: &str) -> Arc<HealthCounters> {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(health.entry(cluster.to_owned()).or_default())
+    }
+
+    /// Requests and passed-on connections that are under way.
+    pub(crate) fn in_flight(&self) -> i64 {
+        let managers = self.managers.lock().unwrap_or_else(PoisonError::into_inner);
+        let tcp = self.tcp.lock().unwrap_or_else(PoisonError::into_inner);
+        let requests: i64 = managers.values().map(|sets| sets.level(|set| &set.rq_active)).sum();
+        requests + tcp.values().map(|sets| sets.level(|set| &set.cx_active)).sum::<i64>()
+    }
+
+    /// Requests and passed-on connections there ever were.
+    pub(crate) fn seen(&self) -> u64 {
+        let managers = self.managers.lock().unwrap_or_else(PoisonError::into_inner);
+        let tcp = self.tcp.lock().unwrap_or_else(PoisonError::into_inner);
+        let requests: u64 = managers.values().map(|sets| sets.sum(|set| &set.rq_total)).sum();
+        requests + tcp.values().map(|sets| sets.sum(|set| &set.cx_total)).sum::<u64>()
+    }
+
+    /// All numbers.
+    pub(crate) fn groups(&self, server: ServerFacts) -> Vec<Group> {
+        let label = |name: &'static str, value: &str| vec![(name, value.to_owned())];
+        let mut all = groups(&self.clusters, ClusterCounters::metrics, |name, metrics| Group {
+            path: format!("cluster.{name}"),
+            family: "envoy_cluster",
+            labels: label("envoy_cluster_name", name),
+            metrics,
+        });
+        all.extend(groups(&self.managers, HttpCounters::metrics, |name, metrics| Group {
+            path: format!("http.{name}"),
+            family: "envoy_http",
+            labels: label("envoy_http_conn_manager_prefix", name),
+            metrics,
+        }));
+        all.extend(groups(&self.virtual_hosts, VirtualHostCounters::metrics, |name, metrics| Group {
+            path: format!("vhost.{name}.vcluster.other"),
+            family: "envoy_vhost_vcluster",
+            labels: vec![("envoy_virtual_host", name.to_owned()), ("envoy_virtual_cluster", "other".to_owned())],
+            metrics,
+        }));
+        all.extend(groups(&self.listeners, ListenerCounters::metrics, |name, metrics| Group {
+            path: format!("listener.{name}"),
+            family: "envoy_listener",
+            labels: label("envoy_listener_address", name),
+            metrics,
+        }));
+        all.extend(groups(&self.tcp, TcpCounters::metrics, |name, metrics| Group {
+            path: format!("tcp.{name}"),
+            family: "envoy_tcp",
+            labels: label("envoy_tcp_prefix", name),
+            metrics,
+        }));
+        all.extend(self.health_groups());
+        all.extend(self.config.groups());
+        all.push(server.group());
+        all
+    }
+
+    fn health_groups(&self) -> Vec<Group> {
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let group = |(name, counters): (&String, &Arc<HealthCounters>)| Group {
+            path: format!("cluster.{}", name.replace(':', "_")),
+            family: "envoy_cluster",
+            labels: vec![("envoy_cluster_name", name.replace(':', "_"))],
+            metrics: counters.metrics(),
+        };
+        health.iter().map(group).collect()
+    }
+}
+
+impl HealthCounters {
+    fn metrics(&self) -> Vec<Metric> {
+        let counter = |counter: &AtomicU64| Value::Counter(counter.load(Relaxed));
+        let gauge = |gauge: &AtomicU64| Value::Gauge(i64::try_from(gauge.load(Relaxed)).unwrap_or(i64::MAX));
+        vec![
+            ("health_check.attempt", counter(&self.attempt)),
+            ("health_check.failure", counter(&self.failure)),
+            ("health_check.success", counter(&self.success)),
+            ("membership_change", counter(&self.membership_change)),
+            ("update_failure", counter(&self.update_failure)),
+            ("update_success", counter(&self.update_success)),
+            ("membership_healthy", gauge(&self.membership_healthy)),
+            ("membership_total", gauge(&self.membership_total)),
+        ]
+    }
+}
+
+impl ConfigCounters {
+    fn groups(&self) -> Vec<Group> {
+        const KINDS: [(&str, &str); 4] = [
+            ("cluster_manager.cds", "envoy_cluster_manager_cds"),
+            ("cluster_manager.eds", "envoy_cluster_manager_eds"),
+            ("listener_manager.lds", "envoy_listener_manager_lds"),
+            ("http.rds", "envoy_http_rds"),
+        ];
+        let connected = i64::try_from(self.connected.load(Relaxed)).unwrap_or(0);
+        let control = Group {
+            path: "control_plane".to_owned(),
+            family: "envoy_control_plane",
+            labels: Vec::new(),
+            metrics: vec![("connected_state", Value::Gauge(connected))],
+        };
+        let kinds = KINDS.iter().zip(&self.updates).map(|((path, family), (accepted, rejected))| Group {
+            path: (*path).to_owned(),
+            family,
+            labels: Vec::new(),
+            metrics: vec![
+                ("update_rejected", Value::Counter(rejected.load(Relaxed))),
+                ("update_success", Value::Counter(accepted.load(Relaxed))),
+            ],
+        });
+        kinds.chain([control]).collect()
+    }
+}
+
+impl ServerFacts {
+    fn group(self) -> Group {
+        let metrics = vec![
+            ("concurrency", Value::Gauge(self.concurrency)),
+            ("live", Value::Gauge(i64::from(self.live))),
+            ("state", Value::Gauge(self.state)),
+            ("uptime", Value::Gauge(self.uptime_seconds)),
+        ];
+        Group { path: "server".to_owned(), family: "envoy_server", labels: Vec::new(), metrics }
+    }
+}

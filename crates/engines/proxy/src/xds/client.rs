@@ -1,0 +1,326 @@
+//! The stream to the control plane: what is asked, what comes, what is acknowledged.
+//!
+//! State of the world, on the aggregated stream (the *xDS REST and gRPC protocol* of Envoy's documentation). A response
+//! is acknowledged when every core works by it; clusters wait for that until their endpoints are known and checked, so
+//! that an acknowledgement means "routes may use them". A response that can't be honoured is refused with the reason, and
+//! nothing of it is done. When the stream ends, traffic goes on by what came last, and another stream is tried.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::Ordering::Relaxed,
+    time::Duration,
+};
+
+use envoy_types::pb::{
+    envoy::{
+        config::core::v3::Node,
+        service::discovery::v3::{
+            DiscoveryRequest, DiscoveryResponse, aggregated_discovery_service_client::AggregatedDiscoveryServiceClient,
+        },
+    },
+    google::rpc::Status,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep,
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Channel, Endpoint};
+
+use super::{clusters, listeners, routes};
+use crate::{
+    mesh::Plane,
+    model::{Discovery, RouteTable},
+};
+
+/// Requests that may wait to be sent. Each answers one response, so there are never more than kinds of resources.
+const REQUESTS: usize = 16;
+/// The largest response, in bytes.
+const RESPONSE_MAX: usize = 64 << 20;
+/// How long a connection may take to come about.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How long clusters are waited for before they are acknowledged all the same.
+const WARM_MAX: Duration = Duration::from_secs(15);
+/// The wait after a stream ended, doubled up to the second each time that nothing came.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How often an idle connection is asked whether it is alive, and how long it may take.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
+
+/// A kind of resource, in the order in which kinds are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Clusters,
+    Endpoints,
+    Listeners,
+    Routes,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Clusters, Self::Endpoints, Self::Listeners, Self::Routes];
+
+    const fn url(self) -> &'static str {
+        match self {
+            Self::Clusters => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+            Self::Endpoints => "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+            Self::Listeners => "type.googleapis.com/envoy.config.listener.v3.Listener",
+            Self::Routes => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+        }
+    }
+
+    fn of(url: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.url() == url)
+    }
+}
+
+/// Where the control plane is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ControlPlane {
+    /// `host:port`, without TLS.
+    Tcp(String),
+    /// A socket in the file system.
+    Unix(String),
+}
+
+/// A client of a control plane.
+pub(crate) struct Client {
+    control_plane: ControlPlane,
+    node: Node,
+    plane: Plane,
+    /// Turns true when everything has come once.
+    configured: watch::Sender<bool>,
+    known: BTreeMap<Kind, Known>,
+    inline_routes: BTreeMap<String, RouteTable>,
+}
+
+/// What is known of a kind of resource; outlives a stream.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// The version that was accepted last.
+    version: String,
+    /// What is asked for; nothing for the kinds of which all is asked.
+    names: BTreeSet<String>,
+    subscribed: bool,
+}
+
+/// A stream.
+struct Stream {
+    requests: mpsc::Sender<DiscoveryRequest>,
+    /// Tells that clusters are warm, with the response they came in.
+    warm: mpsc::Sender<(String, String)>,
+}
+
+impl Client {
+    pub(crate) fn new(control_plane: ControlPlane, node: Node, plane: Plane, configured: watch::Sender<bool>) -> Self {
+        Self { control_plane, node, plane, configured, known: BTreeMap::new(), inline_routes: BTreeMap::new() }
+    }
+
+    /// Follows the control plane for ever.
+    pub(crate) async fn run(mut self) {
+        let mut wait = BACKOFF.0;
+        loop {
+            let (ended, heard) = self.stream().await;
+            self.plane.registry().config.connected.store(0, Relaxed);
+            if heard {
+                wait = BACKOFF.0;
+            }
+            tracing::info!(reason = ended, again_in = ?wait, "the stream to the control plane ended");
+            sleep(wait).await;
+            wait = (wait * 2).min(BACKOFF.1);
+        }
+    }
+
+    /// One stream, to its end: why it ended, and whether anything came.
+    async fn stream(&mut self) -> (String, bool) {
+        let channel = match self.connect().await {
+            Ok(channel) => channel,
+            Err(error) => return (format!("{:?} cannot be reached: {}", self.control_plane, causes(&error)), false),
+        };
+        let (requests, outgoing) = mpsc::channel(REQUESTS);
+        let (warm, mut warmed) = mpsc::channel(1);
+        let stream = Stream { requests, warm };
+        // The server answers with headers only after the first request.
+        self.greet(&stream).await;
+        let mut client = AggregatedDiscoveryServiceClient::new(channel).max_decoding_message_size(RESPONSE_MAX);
+        let opened = client.stream_aggregated_resources(ReceiverStream::new(outgoing)).await;
+        let mut responses = match opened {
+            Ok(responses) => responses.into_inner(),
+            Err(status) => return (format!("refused: {status}"), false),
+        };
+        self.plane.registry().config.connected.store(1, Relaxed);
+        let mut heard = false;
+        loop {
+            tokio::select! {
+                response = responses.message() => match response {
+                    Ok(Some(response)) => {
+                        heard = true;
+                        self.take(&stream, response).await;
+                    }
+                    Ok(None) => return ("the control plane closed it".to_owned(), heard),
+                    Err(status) => return (status.to_string(), heard),
+                },
+                Some((version, nonce)) = warmed.recv() => self.accept(&stream, Kind::Clusters, version, nonce).await,
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Channel, tonic::transport::Error> {
+        let endpoint = match &self.control_plane {
+            ControlPlane::Tcp(address) => Endpoint::from_shared(format!("http://{address}"))?,
+            ControlPlane::Unix(path) => Endpoint::from_shared(format!("unix:{path}"))?,
+        };
+        let endpoint = endpoint.connect_timeout(CONNECT_MAX).http2_keep_alive_interval(KEEP_ALIVE.0);
+        endpoint.keep_alive_timeout(KEEP_ALIVE.1).connect().await
+    }
+
+    /// Asks again for all that was asked for on the last stream; clusters at first.
+    async fn greet(&mut self, stream: &Stream) {
+        self.known.entry(Kind::Clusters).or_default().subscribed = true;
+        for kind in Kind::ALL {
+            if self.known.get(&kind).is_some_and(|known| known.subscribed) {
+                self.ask(stream, kind, String::new(), None).await;
+            }
+        }
+    }
+
+    async fn take(&mut self, stream: &Stream, response: DiscoveryResponse) {
+        let DiscoveryResponse { type_url, version_info: version, nonce, resources, .. } = response;
+        let Some(kind) = Kind::of(&type_url) else {
+            tracing::warn!(type_url, "the control plane sent what nobody asked for");
+            return;
+        };
+        let result = match kind {
+            Kind::Clusters => match self.take_clusters(stream, &resources).await {
+                Ok(()) => return self.warm_up(stream, version, nonce),
+                Err(reason) => Err(reason),
+            },
+            Kind::Endpoints => self.take_endpoints(&resources).await,
+            Kind::Listeners => self.take_listeners(stream, &resources).await,
+            Kind::Routes => self.take_routes(&resources).await,
+        };
+        match result {
+            Ok(()) => self.accept(stream, kind, version, nonce).await,
+            Err(reason) => self.reject(stream, kind, nonce, reason).await,
+        }
+    }
+
+    async fn take_clusters(
+        &mut self,
+        stream: &Stream,
+        resources: &[envoy_types::pb::google::protobuf::Any],
+    ) -> Result<(), String> {
+        let clusters = clusters::clusters(resources).map_err(|refusal| refusal.to_string())?;
+        let discovered = clusters.values().filter_map(|cluster| match &cluster.discovery {
+            Discovery::Eds { service_name } => Some(service_name.clone()),
+            _ => None,
+        });
+        let names: BTreeSet<String> = discovered.collect();
+        self.plane.set_clusters(clusters).await.map_err(|error| error.to_string())?;
+        // Before the clusters are acknowledged: they are not warm without.
+        self.subscribe(stream, Kind::Endpoints, names).await;
+        Ok(())
+    }
+
+    /// Acknowledges the clusters once they are warm; meanwhile the stream is read on, since endpoints come by it.
+    fn warm_up(&self, stream: &Stream, version: String, nonce: String) {
+        let (plane, warm) = (self.plane.clone(), stream.warm.clone());
+        tokio::spawn(async move {
+            if !plane.warm(WARM_MAX).await {
+                tracing::warn!(within = ?WARM_MAX, "not every cluster is warm");
+            }
+            // The stream may have ended meanwhile.
+            let _ = warm.send((version, nonce)).await;
+        });
+    }
+
+    async fn take_endpoints(&mut self, resources: &[envoy_types::pb::google::protobuf::Any]) -> Result<(), String> {
+        let endpoints = clusters::endpoints(resources).map_err(|refusal| refusal.to_string())?;
+        self.plane.set_endpoints(endpoints).await.map_err(|error| error.to_string())
+    }
+
+    async fn take_listeners(
+        &mut self,
+        stream: &Stream,
+        resources: &[envoy_types::pb::google::protobuf::Any],
+    ) -> Result<(), String> {
+        let (listeners, inline) = listeners::listeners(resources).map_err(|refusal| refusal.to_string())?;
+        let names = listeners::route_names(&listeners, &inline);
+        self.plane.set_listeners(listeners).await.map_err(|error| error.to_string())?;
+        if !inline.is_empty() {
+            self.plane.set_routes(inline.clone()).await.map_err(|error| error.to_string())?;
+        }
+        self.inline_routes = inline;
+        let waits = !names.is_empty();
+        self.subscribe(stream, Kind::Routes, names).await;
+        if !waits {
+            self.configured.send_replace(true);
+        }
+        Ok(())
+    }
+
+    async fn take_routes(&mut self, resources: &[envoy_types::pb::google::protobuf::Any]) -> Result<(), String> {
+        let tables = routes::tables(resources).map_err(|refusal| refusal.to_string())?;
+        self.plane.set_routes(tables).await.map_err(|error| error.to_string())?;
+        if self.plane.is_listening().await {
+            self.configured.send_replace(true);
+        }
+        Ok(())
+    }
+
+    /// Asks for `names` of a kind, if that is not what is asked for already.
+    async fn subscribe(&mut self, stream: &Stream, kind: Kind, names: BTreeSet<String>) {
+        let known = self.known.entry(kind).or_default();
+        let first = !known.subscribed && !names.is_empty();
+        if !first && known.names == names {
+            return;
+        }
+        (known.names, known.subscribed) = (names, true);
+        self.ask(stream, kind, String::new(), None).await;
+    }
+
+    async fn accept(&mut self, stream: &Stream, kind: Kind, version: String, nonce: String) {
+        tracing::debug!(?kind, version, "accepted");
+        self.plane.registry().config.updates[kind as usize].0.fetch_add(1, Relaxed);
+        self.known.entry(kind).or_default().version = version;
+        self.ask(stream, kind, nonce, None).await;
+        if kind == Kind::Clusters && !self.known.get(&Kind::Listeners).is_some_and(|known| known.subscribed) {
+            self.known.entry(Kind::Listeners).or_default().subscribed = true;
+            self.ask(stream, Kind::Listeners, String::new(), None).await;
+        }
+    }
+
+    async fn reject(&mut self, stream: &Stream, kind: Kind, nonce: String, reason: String) {
+        /// `INVALID_ARGUMENT` of `google.rpc.Code`.
+        const INVALID_ARGUMENT: i32 = 3;
+        tracing::warn!(?kind, reason, "refused");
+        self.plane.registry().config.updates[kind as usize].1.fetch_add(1, Relaxed);
+        let error = Status { code: INVALID_ARGUMENT, message: reason, details: Vec::new() };
+        self.ask(stream, kind, nonce, Some(error)).await;
+    }
+
+    /// Sends what is known of a kind: a question, an acknowledgement, or a refusal.
+    async fn ask(&self, stream: &Stream, kind: Kind, nonce: String, error: Option<Status>) {
+        let known = self.known.get(&kind).cloned().unwrap_or_default();
+        let request = DiscoveryRequest {
+            version_info: known.version,
+            node: Some(self.node.clone()),
+            resource_names: known.names.into_iter().collect(),
+            type_url: kind.url().to_owned(),
+            response_nonce: nonce,
+            error_detail: error,
+            ..DiscoveryRequest::default()
+        };
+        // A stream that takes no more is about to end, and its end is seen where it is read.
+        let _ = stream.requests.send(request).await;
+    }
+}
+
+/// An error and all its causes in one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,184 @@
+//! Clusters and endpoints.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use envoy_types::pb::envoy::config::{
+    cluster::v3::{
+        Cluster as Proto,
+        cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy},
+    },
+    core::v3::{
+        HealthCheck as CheckProto, RoutingPriority, address, health_check::HealthChecker, socket_address::PortSpecifier,
+    },
+    endpoint::v3::{ClusterLoadAssignment, Endpoint as EndpointProto, lb_endpoint::HostIdentifier},
+};
+use envoy_types::pb::google::protobuf::Any;
+
+use super::{Refusal, decode, refuse, time, translated};
+use crate::model::{
+    CONNECT_TIMEOUT, Cluster, DNS_REFRESH, Discovery, Dns, Endpoint, HealthCheck, Limits, PANIC_THRESHOLD, Probe,
+};
+
+/// Where HTTP options of a cluster are.
+const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/// The clusters of a response.
+pub(super) fn clusters(resources: &[Any]) -> Result<BTreeMap<String, Cluster>, Refusal> {
+    translated("cluster", decode::<Proto>("cluster", resources)?, |cluster| &cluster.name, cluster)
+}
+
+/// The endpoints of a response, by service name.
+pub(super) fn endpoints(resources: &[Any]) -> Result<BTreeMap<String, Vec<Endpoint>>, Refusal> {
+    let assignments = decode::<ClusterLoadAssignment>("endpoints", resources)?;
+    translated(
+        "endpoints",
+        assignments,
+        |assignment| &assignment.cluster_name,
+        |assignment| hosts(assignment)?.into_iter().map(Host::endpoint).collect(),
+    )
+}
+
+fn cluster(proto: &Proto) -> Result<Cluster, String> {
+    refuse(proto.transport_socket.is_none() && proto.transport_socket_matches.is_empty(), "a transport socket (TLS)")?;
+    refuse(!proto.typed_extension_protocol_options.contains_key(HTTP_OPTIONS), "HTTP/2 to servers")?;
+    refuse(proto.outlier_detection.is_none(), "outlier detection")?;
+    let by_turns =
+        proto.lb_policy == LbPolicy::RoundRobin as i32 || proto.lb_policy == LbPolicy::ClusterProvided as i32;
+    refuse(by_turns, "a load balancing policy other than ROUND_ROBIN")?;
+    let panic = proto.common_lb_config.as_ref().and_then(|config| config.healthy_panic_threshold);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
+    let panic_threshold = panic.map_or(PANIC_THRESHOLD, |percent| percent.value.clamp(0.0, 100.0) as u32);
+    Ok(Cluster {
+        discovery: discovery(proto)?,
+        connect_timeout: proto.connect_timeout.map_or(CONNECT_TIMEOUT, time),
+        health_checks: proto.health_checks.iter().map(health_check).collect::<Result<_, _>>()?,
+        limits: limits(proto),
+        panic_threshold,
+    })
+}
+
+fn discovery(proto: &Proto) -> Result<Discovery, String> {
+    let Some(ClusterDiscoveryType::Type(kind)) = proto.cluster_discovery_type else {
+        return Err("a cluster type of an extension is not supported by this proxy".to_owned());
+    };
+    let assigned = || proto.load_assignment.as_ref().map_or_else(|| Ok(Vec::new()), hosts);
+    let kind = DiscoveryType::try_from(kind).map_err(|_| format!("cluster type {kind} is not known"))?;
+    Ok(match kind {
+        DiscoveryType::Static => {
+            Discovery::Static(assigned()?.into_iter().map(Host::endpoint).collect::<Result<_, _>>()?)
+        }
+        DiscoveryType::StrictDns => Discovery::StrictDns(dns(proto, &assigned()?)),
+        DiscoveryType::LogicalDns => Discovery::LogicalDns(dns(proto, &assigned()?)),
+        DiscoveryType::OriginalDst => Discovery::OriginalDestination,
+        DiscoveryType::Eds => {
+            let named = proto.eds_cluster_config.as_ref().map(|config| config.service_name.clone());
+            let named = named.filter(|name| !name.is_empty());
+            Discovery::Eds { service_name: named.unwrap_or_else(|| proto.name.clone()) }
+        }
+    })
+}
+
+#[expect(deprecated, reason = "what replaced them is an extension that older control planes don't send")]
+fn dns(proto: &Proto, hosts: &[Host]) -> Dns {
+    Dns {
+        hosts: hosts.iter().map(|host| (host.address.clone(), host.port)).collect(),
+        refresh: proto.dns_refresh_rate.map_or(DNS_REFRESH, time),
+        respect_ttl: proto.respect_dns_ttl,
+    }
+}
+
+/// A host as it is written: a name or an address.
+struct Host {
+    address: String,
+    port: u16,
+    weight: u32,
+    healthy: bool,
+}
+
+impl Host {
+    fn endpoint(self) -> Result<Endpoint, String> {
+        let address: IpAddr = self.address.parse().map_err(|_| format!("`{}` is no IP address", self.address))?;
+        Ok(Endpoint { address: (address, self.port).into(), weight: self.weight, healthy: self.healthy })
+    }
+}
+
+fn hosts(assignment: &ClusterLoadAssignment) -> Result<Vec<Host>, String> {
+    let mut hosts = Vec::new();
+    for endpoint in assignment.endpoints.iter().flat_map(|locality| &locality.lb_endpoints) {
+        let Some(HostIdentifier::Endpoint(host)) = &endpoint.host_identifier else {
+            return Err("a named endpoint is not supported by this proxy".to_owned());
+        };
+        let (address, port) = socket(host)?;
+        // UNKNOWN (0) and HEALTHY (1) take requests, DEGRADED (5) does when there is nobody better: here, too.
+        let healthy = matches!(endpoint.health_status, 0 | 1 | 5);
+        let weight = endpoint.load_balancing_weight.map_or(1, |weight| weight.value);
+        hosts.push(Host { address, port, weight, healthy });
+    }
+    Ok(hosts)
+}
+
+fn socket(endpoint: &EndpointProto) -> Result<(String, u16), String> {
+    let address = endpoint.address.as_ref().and_then(|address| address.address.as_ref());
+    let Some(address::Address::SocketAddress(socket)) = address else {
+        return Err("an address that is no socket address is not supported by this proxy".to_owned());
+    };
+    match socket.port_specifier {
+        Some(PortSpecifier::PortValue(port)) => {
+            let port = u16::try_from(port).map_err(|_| format!("port {port} is none"))?;
+            Ok((socket.address.clone(), port))
+        }
+        _ => Err("a named port is not supported by this proxy".to_owned()),
+    }
+}
+
+fn health_check(proto: &CheckProto) -> Result<HealthCheck, String> {
+    let probe = match &proto.health_checker {
+        Some(HealthChecker::HttpHealthCheck(http)) => {
+            refuse(http.codec_client_type == 0, "an HTTP/2 health check")?;
+            let range = |range: &envoy_types::pb::envoy::r#type::v3::Int64Range| {
+                let bound = |value: i64| u16::try_from(value).unwrap_or(u16::MAX);
+                (bound(range.start), bound(range.end - 1))
+            };
+            let mut expected: Vec<(u16, u16)> = http.expected_statuses.iter().map(range).collect();
+            if expected.is_empty() {
+                expected.push((200, 200));
+            }
+            Probe::Http { path: http.path.clone(), host: http.host.clone(), expected }
+        }
+        Some(HealthChecker::TcpHealthCheck(_)) => Probe::Tcp,
+        Some(_) => return Err("a health check that is neither HTTP nor TCP is not supported by this proxy".to_owned()),
+        None => return Err("a health check without a checker".to_owned()),
+    };
+    let threshold =
+        |value: Option<envoy_types::pb::google::protobuf::UInt32Value>| value.map_or(1, |value| value.value.max(1));
+    let needed = |value: Option<envoy_types::pb::google::protobuf::Duration>, name: &str| {
+        value.map(time).filter(|time| !time.is_zero()).ok_or_else(|| format!("a health check without {name}"))
+    };
+    let port = proto.alt_port.map(|port| port.value).filter(|port| *port > 0);
+    Ok(HealthCheck {
+        probe,
+        timeout: needed(proto.timeout, "timeout")?,
+        interval: needed(proto.interval, "interval")?,
+        unhealthy_threshold: threshold(proto.unhealthy_threshold),
+        healthy_threshold: threshold(proto.healthy_threshold),
+        port: port.and_then(|port| u16::try_from(port).ok()),
+    })
+}
+
+/// The limits of the default priority; what is as large as a limit can be is none.
+fn limits(proto: &Proto) -> Limits {
+    const UNLIMITED: u32 = i32::MAX.cast_unsigned();
+    let breakers = proto.circuit_breakers.as_ref();
+    let own = breakers.and_then(|breakers| {
+        breakers.thresholds.iter().find(|thresholds| thresholds.priority == RoutingPriority::Default as i32)
+    });
+    let limit = |value: Option<envoy_types::pb::google::protobuf::UInt32Value>| {
+        value.map(|value| value.value).filter(|value| *value < UNLIMITED)
+    };
+    own.map_or_else(Limits::default, |own| Limits {
+        connections: limit(own.max_connections),
+        pending: limit(own.max_pending_requests),
+        requests: limit(own.max_requests),
+        retries: limit(own.max_retries),
+    })
+}

@@ -1,0 +1,207 @@
+//! Listeners.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use envoy_types::pb::{
+    envoy::{
+        config::{
+            accesslog::v3::{AccessLog as AccessLogProto, access_log},
+            core::v3::{TrafficDirection, address, socket_address::PortSpecifier},
+            listener::v3::{FilterChain as ChainProto, FilterChainMatch, Listener as Proto, filter, listener_filter},
+        },
+        extensions::{
+            access_loggers::file::v3::FileAccessLog,
+            filters::network::{
+                http_connection_manager::v3::{HttpConnectionManager, http_connection_manager::RouteSpecifier},
+                tcp_proxy::v3::{TcpProxy as TcpProto, tcp_proxy::ClusterSpecifier},
+            },
+        },
+    },
+    google::protobuf::Any,
+};
+use prost::Message;
+
+use super::{Refusal, decode, limit, refuse, routes, translated};
+use crate::model::{
+    AccessLog, CONNECTION_IDLE_TIMEOUT, ChainMatch, Direction, Filter, FilterChain, HttpManager, Listener, RouteTable,
+    STREAM_IDLE_TIMEOUT, TcpProxy, WeightedCluster,
+};
+
+/// The listeners of a response, with the route configurations that are written in them instead of named.
+pub(super) fn listeners(
+    resources: &[Any],
+) -> Result<(BTreeMap<String, Listener>, BTreeMap<String, RouteTable>), Refusal> {
+    let both = translated("listener", decode::<Proto>("listener", resources)?, |listener| &listener.name, listener)?;
+    let (mut listeners, mut inline) = (BTreeMap::new(), BTreeMap::new());
+    for (name, (listener, routes)) in both {
+        listeners.insert(name, listener);
+        inline.extend(routes);
+    }
+    Ok((listeners, inline))
+}
+
+/// The names of the route configurations that listeners need and do not bring.
+pub(super) fn route_names(
+    listeners: &BTreeMap<String, Listener>,
+    inline: &BTreeMap<String, RouteTable>,
+) -> BTreeSet<String> {
+    let chains = listeners.values().flat_map(|listener| &listener.chains);
+    let names = chains.filter_map(|chain| match &chain.filter {
+        Filter::Http(manager) => Some(manager.routes.clone()),
+        Filter::Tcp(_) => None,
+    });
+    names.filter(|name| !inline.contains_key(name)).collect()
+}
+
+type Inline = Vec<(String, RouteTable)>;
+
+fn listener(proto: &Proto) -> Result<(Listener, Inline), String> {
+    let address = proto.address.as_ref().and_then(|address| address.address.as_ref());
+    let Some(address::Address::SocketAddress(socket)) = address else {
+        return Err("an address that is no socket address is not supported by this proxy".to_owned());
+    };
+    let ip: IpAddr = socket.address.parse().map_err(|_| format!("`{}` is no IP address", socket.address))?;
+    let port = match socket.port_specifier {
+        Some(PortSpecifier::PortValue(port)) => u16::try_from(port).map_err(|_| format!("port {port} is none"))?,
+        _ => return Err("a named port is not supported by this proxy".to_owned()),
+    };
+    let mut inline = Inline::new();
+    let chains = proto.filter_chains.iter().chain(&proto.default_filter_chain);
+    let chains = chains.map(|proto| chain(proto, &mut inline)).collect::<Result<_, _>>()?;
+    let direction = match TrafficDirection::try_from(proto.traffic_direction) {
+        Ok(TrafficDirection::Inbound) => Direction::Inbound,
+        Ok(TrafficDirection::Outbound) => Direction::Outbound,
+        _ => Direction::Unspecified,
+    };
+    let listener =
+        Listener { address: (ip, port).into(), direction, original_destination: listener_filters(proto)?, chains };
+    Ok((listener, inline))
+}
+
+/// Whether connections come redirected; listener filters that are not known are refused.
+fn listener_filters(proto: &Proto) -> Result<bool, String> {
+    let mut original = proto.use_original_dst.is_some_and(|original| original.value);
+    for filter in &proto.listener_filters {
+        let Some(listener_filter::ConfigType::TypedConfig(config)) = &filter.config_type else {
+            return Err(format!("the listener filter {} has no configuration", filter.name));
+        };
+        match type_of(config) {
+            "envoy.extensions.filters.listener.original_dst.v3.OriginalDst" => original = true,
+            // The name a client asks for is read wherever a chain wants to know it.
+            "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector" => {}
+            other => return Err(format!("the listener filter {other} is not supported by this proxy")),
+        }
+    }
+    Ok(original)
+}
+
+fn chain(proto: &ChainProto, inline: &mut Inline) -> Result<FilterChain, String> {
+    refuse(proto.transport_socket.is_none(), "a transport socket (TLS)")?;
+    let matches = proto.filter_chain_match.as_ref().map_or_else(|| Ok(ChainMatch::default()), chain_match)?;
+    let [filter] = proto.filters.as_slice() else {
+        return Err(format!(
+            "a filter chain of {} filters is not supported by this proxy: one is",
+            proto.filters.len()
+        ));
+    };
+    let Some(filter::ConfigType::TypedConfig(config)) = &filter.config_type else {
+        return Err(format!("the filter {} has no configuration", filter.name));
+    };
+    let broken = |error: prost::DecodeError| format!("the filter {} cannot be decoded: {error}", filter.name);
+    let filter = match type_of(config) {
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager" => {
+            let manager = HttpConnectionManager::decode(config.value.as_slice()).map_err(broken)?;
+            Filter::Http(http_manager(&manager, inline)?)
+        }
+        "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy" => {
+            Filter::Tcp(tcp_proxy(&TcpProto::decode(config.value.as_slice()).map_err(broken)?)?)
+        }
+        other => return Err(format!("the filter {other} is not supported by this proxy")),
+    };
+    Ok(FilterChain { matches, filter })
+}
+
+fn chain_match(proto: &FilterChainMatch) -> Result<ChainMatch, String> {
+    let everywhere = proto.prefix_ranges.iter().all(|range| range.prefix_len.is_none_or(|length| length.value == 0));
+    refuse(everywhere, "a filter chain match by address")?;
+    refuse(proto.source_prefix_ranges.is_empty() && proto.source_ports.is_empty(), "a filter chain match by source")?;
+    refuse(proto.application_protocols.is_empty(), "a filter chain match by application protocol")?;
+    let transport = matches!(proto.transport_protocol.as_str(), "" | "raw_buffer");
+    refuse(transport || !proto.server_names.is_empty(), "a filter chain match by transport protocol")?;
+    let port = proto.destination_port.map(|port| u16::try_from(port.value));
+    let destination_port = port.transpose().map_err(|_| "a destination port that is none".to_owned())?;
+    Ok(ChainMatch { destination_port, server_names: proto.server_names.clone() })
+}
+
+fn http_manager(proto: &HttpConnectionManager, inline: &mut Inline) -> Result<HttpManager, String> {
+    for filter in &proto.http_filters {
+        refuse(filter.name == "envoy.filters.http.router", &format!("the HTTP filter {}", filter.name))?;
+    }
+    // AUTO (0) and HTTP/1 (1) are what is spoken.
+    refuse(matches!(proto.codec_type, 0 | 1), "HTTP/2 from clients")?;
+    let routes = match &proto.route_specifier {
+        Some(RouteSpecifier::Rds(rds)) => rds.route_config_name.clone(),
+        Some(RouteSpecifier::RouteConfig(config)) => {
+            let name = format!("{} ({})", config.name, proto.stat_prefix);
+            inline.push((name.clone(), routes::table(config)?));
+            name
+        }
+        _ => return Err("scoped routes are not supported by this proxy".to_owned()),
+    };
+    let on = |value: Option<envoy_types::pb::google::protobuf::BoolValue>| value.is_some_and(|value| value.value);
+    let enabled = proto.upgrade_configs.iter().filter(|upgrade| upgrade.enabled.is_none_or(|enabled| enabled.value));
+    let idle = proto.common_http_protocol_options.as_ref().and_then(|options| options.idle_timeout);
+    Ok(HttpManager {
+        stat_prefix: proto.stat_prefix.clone(),
+        routes,
+        normalize_path: on(proto.normalize_path),
+        merge_slashes: proto.merge_slashes,
+        upgrades: enabled.map(|upgrade| upgrade.upgrade_type.to_ascii_lowercase()).collect(),
+        tracing: proto.tracing.is_some(),
+        access_logs: access_logs(&proto.access_log)?,
+        idle_timeout: idle.map_or(Some(CONNECTION_IDLE_TIMEOUT), limit),
+        stream_idle_timeout: proto.stream_idle_timeout.map_or(Some(STREAM_IDLE_TIMEOUT), limit),
+    })
+}
+
+fn tcp_proxy(proto: &TcpProto) -> Result<TcpProxy, String> {
+    let one = |name: &str, weight| WeightedCluster { name: name.to_owned(), weight };
+    let clusters = match &proto.cluster_specifier {
+        Some(ClusterSpecifier::Cluster(name)) => vec![one(name, 1)],
+        Some(ClusterSpecifier::WeightedClusters(weighted)) => {
+            weighted.clusters.iter().map(|cluster| one(&cluster.name, cluster.weight)).collect()
+        }
+        None => return Err("a TCP proxy without a cluster".to_owned()),
+    };
+    Ok(TcpProxy {
+        stat_prefix: proto.stat_prefix.clone(),
+        clusters,
+        idle_timeout: proto.idle_timeout.map_or(Some(CONNECTION_IDLE_TIMEOUT), limit),
+        access_logs: access_logs(&proto.access_log)?,
+    })
+}
+
+fn access_logs(logs: &[AccessLogProto]) -> Result<Vec<AccessLog>, String> {
+    let one = |log: &AccessLogProto| {
+        refuse(log.filter.is_none(), "an access log filter")?;
+        let Some(access_log::ConfigType::TypedConfig(config)) = &log.config_type else {
+            return Err(format!("the access log {} has no configuration", log.name));
+        };
+        refuse(
+            type_of(config) == "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+            "an access log that is not a file",
+        )?;
+        let file = FileAccessLog::decode(config.value.as_slice()).map_err(|error| error.to_string())?;
+        refuse(file.access_log_format.is_none(), "an access log format of its own")?;
+        Ok(AccessLog { path: file.path })
+    };
+    logs.iter().map(one).collect()
+}
+
+/// The message type that a packed configuration is of.
+fn type_of(config: &Any) -> &str {
+    config.type_url.rsplit('/').next().unwrap_or_default()
+}

@@ -1,0 +1,189 @@
+//! The file: opening, migrating, and two connections, so that a long search never holds up what comes in.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use names::Timestamp;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::{Logs, Traces};
+
+/// How long a statement waits for another process that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements kept prepared for each connection.
+const STATEMENTS_CACHED: usize = 32;
+/// Free pages given back to the file system at each trim.
+const PAGES_FREED: i64 = 2000;
+
+/// Steps from an older file to a newer; `user_version` counts those taken.
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+
+/// Logs and traces on disk; cheap to clone.
+#[derive(Clone)]
+pub struct Telemetry(Arc<Inner>);
+
+struct Inner {
+    writer: Mutex<Connection>,
+    /// None in memory, where a second connection would see another database.
+    reader: Option<Mutex<Connection>>,
+    limits: Limits,
+}
+
+/// How much is kept at most; what is oldest goes first.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of log events, over all groups.
+    pub log_bytes_max: u64,
+    /// Segments, over all traces.
+    pub segments_max: u64,
+    /// How long a segment is kept.
+    pub segment_age_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            log_bytes_max: 1024 * 1024 * 1024,
+            segments_max: 200_000,
+            segment_age_max: Duration::from_hours(30 * 24),
+        }
+    }
+}
+
+/// The file would not do what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It can't be opened.
+    #[error("the telemetry file {path} can't be opened; it holds only history, so it may be moved away")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// It was written by a newer release.
+    #[error("the telemetry file {path} is of version {found}, this release knows {known}; upgrade, or move it away")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: usize,
+        /// The newest this release knows.
+        known: usize,
+    },
+    /// A statement failed.
+    #[error("the telemetry file failed")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+impl Telemetry {
+    /// Opens the file at `path`, making or migrating it as needed.
+    pub fn open(path: &Path, limits: Limits) -> Result<Self, Error> {
+        let at = |source| Error::Open { path: path.to_owned(), source };
+        let mut writer = Connection::open(path).map_err(at)?;
+        writer.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(at)?;
+        writer.pragma_update(None, "journal_mode", "WAL").map_err(at)?;
+        // History may lose its last moments to a power cut, never to a killed process.
+        writer.pragma_update(None, "synchronous", "NORMAL").map_err(at)?;
+        let found = writer.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).map_err(at)?;
+        let (found, known) = (usize::try_from(found).unwrap_or(usize::MAX), MIGRATIONS.len());
+        if found > known {
+            return Err(Error::Newer { path: path.to_owned(), found, known });
+        }
+        prepare(&mut writer, found).map_err(at)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let reader = Connection::open_with_flags(path, flags).map_err(at)?;
+        reader.busy_timeout(BUSY_TIMEOUT).map_err(at)?;
+        reader.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+        Ok(Self::of(writer, Some(reader), limits))
+    }
+
+    /// Logs and traces that are gone with their last handle: for tests.
+    pub fn in_memory(limits: Limits) -> Result<Self, Error> {
+        let mut connection = Connection::open_in_memory()?;
+        prepare(&mut connection, 0)?;
+        Ok(Self::of(connection, None, limits))
+    }
+
+    fn of(writer: Connection, reader: Option<Connection>, limits: Limits) -> Self {
+        Self(Arc::new(Inner { writer: Mutex::new(writer), reader: reader.map(Mutex::new), limits }))
+    }
+
+    /// The logs.
+    pub fn logs(&self) -> Logs {
+        Logs(self.clone())
+    }
+
+    /// The traces.
+    pub fn traces(&self) -> Traces {
+        Traces(self.clone())
+    }
+
+    /// Lets go of what is past its time or beyond the limits, one batch of each; true if there is more to do.
+    pub fn trim(&self, now: Timestamp) -> Result<bool, Error> {
+        let more = self.logs().trim(now)? | self.traces().trim(now)?;
+        self.writer().execute_batch(&format!("PRAGMA incremental_vacuum({PAGES_FREED})"))?;
+        Ok(more)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
+        lock(&self.0.writer)
+    }
+
+    pub(crate) fn reader(&self) -> MutexGuard<'_, Connection> {
+        lock(self.0.reader.as_ref().unwrap_or(&self.0.writer))
+    }
+}
+
+/// A panic in another caller leaves the connection as good as ever: its transaction was rolled back.
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn prepare(connection: &mut Connection, taken: usize) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    for (index, step) in MIGRATIONS.iter().enumerate().skip(taken) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", i64::try_from(index + 1).unwrap_or(i64::MAX))?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_opened_again_and_a_newer_one_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("telemetry.db");
+        drop(Telemetry::open(&path, Limits::default()).unwrap());
+        let again = Telemetry::open(&path, Limits::default()).unwrap();
+        assert!(!again.trim(Timestamp::from_millis(0)).unwrap());
+        again.writer().pragma_update(None, "user_version", 99).unwrap();
+        drop(again);
+        let refused = Telemetry::open(&path, Limits::default()).err().unwrap();
+        assert!(refused.to_string().contains("version 99"), "{refused}");
+    }
+
+    #[test]
+    fn what_is_no_database_says_what_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("telemetry.db");
+        std::fs::write(&path, "not a database, not at all".repeat(100)).unwrap();
+        let refused = Telemetry::open(&path, Limits::default()).err().unwrap();
+        assert!(refused.to_string().contains("may be moved away"), "{refused}");
+    }
+}

@@ -1,0 +1,304 @@
+//! The snapshots by node, and the proxies that are connected.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{Notify, watch};
+
+use crate::{Identify, Node, ProxyState, Snapshot};
+
+/// How much a cache bears.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Streams that may be open at once.
+    pub streams: usize,
+    /// Streams that may be open at once for one node.
+    pub streams_per_node: usize,
+    /// How long a proxy is kept whose node is not known: it may have started before what describes it was published.
+    pub unknown_node_wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { streams: 20_000, streams_per_node: 10_000, unknown_node_wait: Duration::from_secs(5) }
+    }
+}
+
+/// What a node's proxies are to do, and when that was said.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) snapshot: Snapshot,
+    /// Grows with every snapshot that says something new.
+    pub(crate) revision: u64,
+}
+
+/// What a node is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeName {
+    /// The name, unique.
+    pub name: String,
+    /// A shorter one by which it goes too, if only one node is meant by it.
+    pub alias: Option<String>,
+}
+
+/// Why a proxy cannot be served.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(crate) enum Refused {
+    #[error("no node `{0}` is known: create it, or correct the node id the proxy was given")]
+    Unknown(String),
+    #[error("node `{id}` may be any of {names:?}: give the proxy the full name as its node id")]
+    Ambiguous { id: String, names: Vec<String> },
+    #[error("{open} streams {whose} are open, as many as may be")]
+    TooMany { whose: String, open: usize },
+    #[error("the control plane is stopping")]
+    Stopping,
+}
+
+/// The snapshots by node, and the proxies that are connected. Clones are the same cache.
+#[derive(Clone)]
+pub struct Cache(Arc<Shared>);
+
+struct Shared {
+    identify: Identify,
+    limits: Limits,
+    nodes: Mutex<Nodes>,
+    /// Counts nodes that came, for those who wait for one.
+    arrivals: watch::Sender<u64>,
+    proxies: Mutex<BTreeMap<u64, ProxyState>>,
+    streams: AtomicU64,
+    watchers: Mutex<Vec<Weak<Pending>>>,
+    stopping: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Nodes {
+    published: BTreeMap<String, watch::Sender<Option<Arc<Published>>>>,
+    aliases: BTreeMap<String, BTreeSet<String>>,
+    open: BTreeMap<String, usize>,
+    revision: u64,
+}
+
+impl Cache {
+    /// An empty cache, whose proxies are known by the names that `identify` finds in what they say of themselves.
+    pub fn new(identify: Identify) -> Self {
+        Self::with_limits(identify, Limits::default())
+    }
+
+    /// As [`Cache::new`], with limits of one's own.
+    pub fn with_limits(identify: Identify, limits: Limits) -> Self {
+        Self(Arc::new(Shared {
+            identify,
+            limits,
+            nodes: Mutex::default(),
+            arrivals: watch::Sender::new(0),
+            proxies: Mutex::default(),
+            streams: AtomicU64::new(1),
+            watchers: Mutex::default(),
+            stopping: watch::Sender::new(false),
+        }))
+    }
+
+    /// Makes `snapshot` what the proxies of `node` are to do; answers its revision, a new one only if it says something new.
+    pub fn set(&self, node: &NodeName, snapshot: Snapshot) -> u64 {
+        let mut nodes = lock(&self.0.nodes);
+        let before = nodes.published.get(&node.name).and_then(|published| published.borrow().clone());
+        if let Some(before) = before.filter(|before| before.snapshot.is_same(&snapshot)) {
+            return before.revision;
+        }
+        nodes.revision += 1;
+        let revision = nodes.revision;
+        if let Some(alias) = &node.alias {
+            nodes.aliases.entry(alias.clone()).or_default().insert(node.name.clone());
+        }
+        let published = Some(Arc::new(Published { snapshot, revision }));
+        nodes.published.entry(node.name.clone()).or_insert_with(|| watch::Sender::new(None)).send_replace(published);
+        drop(nodes);
+        self.0.arrivals.send_modify(|count| *count += 1);
+        revision
+    }
+
+    /// Ends the node `name`: its proxies keep what they have, and their streams are closed.
+    pub fn clear(&self, name: &str) {
+        let mut nodes = lock(&self.0.nodes);
+        if let Some(published) = nodes.published.remove(name) {
+            published.send_replace(None);
+        }
+        nodes.aliases.retain(|_, names| {
+            names.remove(name);
+            !names.is_empty()
+        });
+    }
+
+    /// The names of all nodes.
+    pub fn names(&self) -> Vec<String> {
+        lock(&self.0.nodes).published.keys().cloned().collect()
+    }
+
+    /// What the proxies of the node `name` are to do, and the revision that says so.
+    pub fn get(&self, name: &str) -> Option<(Snapshot, u64)> {
+        let published = lock(&self.0.nodes).published.get(name)?.borrow().clone()?;
+        Some((published.snapshot.clone(), published.revision))
+    }
+
+    /// The proxies that are connected, in the order in which they came.
+    pub fn proxies(&self) -> Vec<ProxyState> {
+        lock(&self.0.proxies).values().cloned().collect()
+    }
+
+    /// The proxies of the node `name` that are connected.
+    pub fn proxies_of(&self, name: &str) -> Vec<ProxyState> {
+        lock(&self.0.proxies).values().filter(|proxy| proxy.name == name).cloned().collect()
+    }
+
+    /// Tells of nodes whose proxies came, went, acknowledged or refused, from now on.
+    pub fn watch(&self) -> Watch {
+        let pending = Arc::new(Pending::default());
+        let mut watchers = lock(&self.0.watchers);
+        watchers.retain(|watcher| watcher.strong_count() > 0);
+        watchers.push(Arc::downgrade(&pending));
+        Watch(pending)
+    }
+
+    /// Closes every stream, and those that come: the proxies keep what they have, and come back when someone listens.
+    pub fn stop(&self) {
+        self.0.stopping.send_replace(true);
+    }
+
+    /// Finds the snapshot for `node`, and counts it among the connected until the connection is dropped.
+    pub(crate) async fn connect(&self, node: Node) -> Result<Connection, Refused> {
+        let mut arrivals = self.0.arrivals.subscribe();
+        let deadline = tokio::time::Instant::now() + self.0.limits.unknown_node_wait;
+        let mut stopping = self.0.stopping.subscribe();
+        loop {
+            match self.find(&node) {
+                Err(Refused::Unknown(id)) => tokio::select! {
+                    _ = arrivals.changed() => {}
+                    () = tokio::time::sleep_until(deadline) => return Err(Refused::Unknown(id)),
+                    _ = stopping.wait_for(|stopping| *stopping) => return Err(Refused::Stopping),
+                },
+                found => return self.admit(found?, node, stopping),
+            }
+        }
+    }
+
+    fn find(&self, node: &Node) -> Result<String, Refused> {
+        let nodes = lock(&self.0.nodes);
+        for name in (self.0.identify)(node) {
+            if nodes.published.contains_key(&name) {
+                return Ok(name);
+            }
+            match nodes.aliases.get(&name) {
+                Some(names) if names.len() == 1 => return Ok(names.iter().next().cloned().unwrap_or_default()),
+                Some(names) => {
+                    let names = names.iter().cloned().collect();
+                    return Err(Refused::Ambiguous { id: node.id.clone(), names });
+                }
+                None => {}
+            }
+        }
+        Err(Refused::Unknown(node.id.clone()))
+    }
+
+    fn admit(&self, name: String, node: Node, stopping: watch::Receiver<bool>) -> Result<Connection, Refused> {
+        let mut nodes = lock(&self.0.nodes);
+        let all: usize = nodes.open.values().sum();
+        let open = nodes.open.get(&name).copied().unwrap_or(0);
+        let Limits { streams, streams_per_node, .. } = self.0.limits;
+        if open >= streams_per_node {
+            return Err(Refused::TooMany { whose: format!("of node `{name}`"), open });
+        }
+        if all >= streams {
+            return Err(Refused::TooMany { whose: "of all nodes".to_owned(), open: all });
+        }
+        let Some(published) = nodes.published.get(&name).map(watch::Sender::subscribe) else {
+            return Err(Refused::Unknown(node.id));
+        };
+        *nodes.open.entry(name.clone()).or_default() += 1;
+        drop(nodes);
+        let stream = self.0.streams.fetch_add(1, Ordering::Relaxed);
+        let state = ProxyState::new(stream, name, Arc::new(node));
+        let connection = Connection { cache: self.clone(), state: state.clone(), published, stopping };
+        connection.record(state);
+        Ok(connection)
+    }
+
+    fn tell(&self, name: &str) {
+        let watchers = lock(&self.0.watchers);
+        for pending in watchers.iter().filter_map(Weak::upgrade) {
+            if lock(&pending.names).insert(name.to_owned()) {
+                pending.news.notify_one();
+            }
+        }
+    }
+}
+
+/// News of nodes. What nobody has taken yet collapses, so what waits is bounded by the number of nodes.
+pub struct Watch(Arc<Pending>);
+
+#[derive(Default)]
+struct Pending {
+    names: Mutex<BTreeSet<String>>,
+    news: Notify,
+}
+
+impl Watch {
+    /// The names of the nodes with news; waits until there are some. What it has not returned is not lost by dropping it.
+    pub async fn next(&self) -> Vec<String> {
+        loop {
+            let news = self.0.news.notified();
+            let names = std::mem::take(&mut *lock(&self.0.names));
+            if !names.is_empty() {
+                return names.into_iter().collect();
+            }
+            news.await;
+        }
+    }
+}
+
+/// A connected proxy; dropping it disconnects it.
+pub(crate) struct Connection {
+    cache: Cache,
+    pub(crate) state: ProxyState,
+    pub(crate) published: watch::Receiver<Option<Arc<Published>>>,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl Connection {
+    /// Makes `state` what is known of the proxy, and tells whoever watches if that is news.
+    pub(crate) fn record(&self, state: ProxyState) {
+        let mut proxies = lock(&self.cache.0.proxies);
+        if proxies.get(&state.stream) == Some(&state) {
+            return;
+        }
+        let name = state.name.clone();
+        proxies.insert(state.stream, state);
+        drop(proxies);
+        self.cache.tell(&name);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        lock(&self.cache.0.proxies).remove(&self.state.stream);
+        let mut nodes = lock(&self.cache.0.nodes);
+        if let Some(open) = nodes.open.get_mut(&self.state.name) {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                nodes.open.remove(&self.state.name);
+            }
+        }
+        drop(nodes);
+        self.cache.tell(&self.state.name);
+    }
+}
+
+/// Takes a lock; what a panicking holder left is whole, because every change under these locks is one statement.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

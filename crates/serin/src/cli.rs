@@ -1,0 +1,150 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use names::{AccountId, Region};
+
+/// Canary deployments without AWS.
+#[derive(Parser)]
+#[command(name = "serin", version, about, long_about = None, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Shows a whole canary on this machine: deploys the todo sample, shifts v1 to v2 under load, cleans up
+    Demo(Demo),
+    /// Runs everything in the foreground: AWS's APIs, the registry and xDS on one port
+    Up(Up),
+    /// Shows stacks, services, tasks, routes and load balancers
+    Status(Status),
+    /// Prints what containers wrote
+    Logs(Logs),
+    /// Draws the map of who calls whom, from traces
+    Map(Map),
+    /// Holds the VPCs; started by `up`
+    #[command(hide = true)]
+    Edge(Edge),
+    /// Stands in for an App Mesh Envoy image; started in tasks
+    #[command(hide = true)]
+    Proxy,
+    /// Stands in for the X-Ray daemon's image; started in tasks
+    #[command(hide = true)]
+    XrayDaemon {
+        /// The daemon's own flags: taken and not needed, since it is configured by its environment
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        flags: Vec<String>,
+    },
+    /// One half of the todo sample; started in the tasks of `demo`
+    #[command(hide = true)]
+    Sample {
+        /// `gateway` or `api`
+        half: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Leave everything up at the end and print what to try next
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Requests a second through the load balancer
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rate: u32,
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:4566")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Up {
+    /// Where state is kept
+    #[arg(long, default_value = ".serin", env = "SERIN_DATA_DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:4566", env = "SERIN_LISTEN")]
+    pub(crate) listen: SocketAddr,
+    /// Whose a call is whose access key is no account number
+    #[arg(long, default_value = AccountId::DEFAULT, value_parser = account)]
+    pub(crate) account: AccountId,
+    /// Verify signatures, and take only these keys (repeatable)
+    #[arg(long = "access-key", value_name = "ID:SECRET", value_parser = access_key)]
+    pub(crate) access_keys: Vec<(String, String)>,
+}
+
+/// Where a running house is, and for whom to speak.
+#[derive(Args, Clone)]
+pub(crate) struct Target {
+    /// Where Serin listens
+    #[arg(long, default_value = "http://127.0.0.1:4566", env = "AWS_ENDPOINT_URL")]
+    pub(crate) endpoint: String,
+    /// The region to look at; all that have anything where none is named
+    #[arg(long, value_parser = region)]
+    pub(crate) region: Option<Region>,
+    /// The account to look at in that region
+    #[arg(long, default_value = AccountId::DEFAULT, value_parser = account)]
+    pub(crate) account: AccountId,
+}
+
+#[derive(Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Logs {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Only streams whose names begin with this: `api`, `gateway/app`
+    pub(crate) stream: Option<String>,
+    /// The log group; all where none is named
+    #[arg(long)]
+    pub(crate) group: Option<String>,
+    /// Go on until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Map {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// How far to look back, in minutes
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=360))]
+    pub(crate) minutes: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Edge {
+    /// The socket to be spoken to on
+    #[arg(long)]
+    pub(crate) socket: PathBuf,
+    /// Where the control plane listens
+    #[arg(long)]
+    pub(crate) control_plane: SocketAddr,
+}
+
+fn account(text: &str) -> Result<AccountId, String> {
+    text.parse().map_err(|error: names::ParseAccountIdError| error.to_string())
+}
+
+fn region(text: &str) -> Result<Region, String> {
+    let sound = !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if sound { Ok(Region::new(text)) } else { Err(format!("`{text}` is not a region: eu-west-1 is")) }
+}
+
+fn access_key(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once(':').filter(|(id, secret)| !id.is_empty() && !secret.is_empty());
+    let (id, secret) = pair.ok_or("an access key is given as ID:SECRET")?;
+    Ok((id.to_owned(), secret.to_owned()))
+}

@@ -1,0 +1,146 @@
+//! The live view: a frame that is drawn over the last one on a terminal, and lines where there is none.
+
+use std::{
+    fmt::Write as _,
+    io::{IsTerminal, Write as _, stdout},
+    sync::{Mutex, PoisonError},
+};
+
+use super::load::Counts;
+use crate::picture::{Picture, split};
+
+/// How wide the bar of a split is.
+const BAR: usize = 40;
+/// Lines of a frame that fit on a small terminal.
+const LINES_MAX: usize = 22;
+
+/// Where frames go.
+pub(super) struct Screen {
+    is_terminal: bool,
+    /// Lines of the frame that stands there now, and what was printed last where frames are not drawn.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    lines: usize,
+    headline: String,
+}
+
+/// What is drawn: a headline that also stands where frames cannot be drawn, and the rest.
+pub(super) struct Frame {
+    headline: String,
+    body: String,
+}
+
+impl Screen {
+    pub(super) fn new() -> Self {
+        Self { is_terminal: stdout().is_terminal(), state: Mutex::default() }
+    }
+
+    /// Prints a line that stays.
+    pub(super) fn say(&self, line: &str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.erase(&mut state);
+        println!("{line}");
+    }
+
+    /// Draws `frame` over the last one; without a terminal prints its headline when that is news.
+    pub(super) fn draw(&self, frame: &Frame) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_terminal {
+            if state.headline != frame.headline {
+                println!("{}", frame.headline);
+                state.headline.clone_from(&frame.headline);
+            }
+            return;
+        }
+        self.erase(&mut state);
+        let text = format!("{}\n{}", frame.headline, frame.body);
+        for line in text.lines().take(LINES_MAX) {
+            println!("{line}");
+            state.lines += 1;
+        }
+        let _ = stdout().flush();
+    }
+
+    /// Removes the frame.
+    pub(super) fn clear(&self) {
+        self.erase(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Goes back to where the frame began and clears to the end of the screen (ECMA-48: CUU, ED).
+    fn erase(&self, state: &mut State) {
+        if self.is_terminal && state.lines > 0 {
+            print!("\x1b[{}A\x1b[J", state.lines);
+        }
+        state.lines = 0;
+    }
+}
+
+impl Frame {
+    /// What is being created.
+    pub(super) fn progress(picture: &Picture) -> Self {
+        let done = picture.stacks.iter().filter(|stack| stack.status.ends_with("_COMPLETE")).count();
+        let running: i32 = picture.services.iter().map(|service| service.running).sum();
+        let wanted: i32 = picture.services.iter().map(|service| service.desired).sum();
+        let mut body = String::new();
+        for stack in &picture.stacks {
+            let _ = writeln!(body, "  stack    {:<16} {}", stack.name, stack.status);
+        }
+        for service in &picture.services {
+            let _ =
+                writeln!(body, "  service  {:<16} {} of {} running", service.name, service.running, service.desired);
+        }
+        for task in &picture.tasks {
+            let containers: Vec<String> = task
+                .containers
+                .iter()
+                .map(|c| format!("{} {}", c.name, c.health.as_deref().unwrap_or(&c.status).to_lowercase()))
+                .collect();
+            let _ = writeln!(body, "  task     {:<16} {:<13} {}", task.group, task.status, containers.join(", "));
+        }
+        Self { headline: format!("Creating: {done} of 3 stacks, {running} of {wanted} tasks run"), body }
+    }
+
+    /// How the canary is doing.
+    pub(super) fn canary(asked: (u32, u32), picture: &Picture, counts: &Counts, map: &str) -> Self {
+        let (one, two) = (counts.of("1"), counts.of("2"));
+        let mut body = format!("  v1 {} v2\n  v1 {one:>6}   v2 {two:>6}   failed {}\n", bar(one, two), counts.failed);
+        let _ = writeln!(
+            body,
+            "  half within {:.1} ms, 99 of 100 within {:.1} ms",
+            counts.percentile(0.5),
+            counts.percentile(0.99)
+        );
+        if let Some(failure) = &counts.failure {
+            let _ = writeln!(body, "  last failure: {failure}");
+        }
+        for route in &picture.routes {
+            let (is, of) = (route.acknowledged, route.proxies);
+            let _ =
+                writeln!(body, "  route {}: {}, acknowledged by {is} of {of} proxies", route.name, split(&route.asked));
+        }
+        let _ = write!(body, "\n{map}");
+        Self { headline: format!("Canary: weights {}:{} asked", asked.0, asked.1), body }
+    }
+}
+
+/// The split as a bar: `███████████░░░░░`.
+fn bar(one: usize, two: usize) -> String {
+    let all = (one + two).max(1);
+    let filled = (one * BAR + all / 2) / all;
+    format!("{}{}", "█".repeat(filled), "░".repeat(BAR - filled))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_shows_the_split() {
+        assert_eq!(bar(2, 1).chars().filter(|c| *c == '█').count(), 27);
+        assert_eq!(bar(0, 0), "░".repeat(BAR));
+        assert_eq!(bar(1, 0), "█".repeat(BAR));
+    }
+}

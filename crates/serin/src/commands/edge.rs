@@ -1,0 +1,17 @@
+//! `serin edge`: the process that holds the VPCs.
+
+use anyhow::{Context, Result};
+
+use crate::cli;
+
+/// Runs the edge until it is told to stop.
+pub(crate) async fn run(options: cli::Edge) -> Result<()> {
+    let sections: Vec<Box<dyn edge::Section>> = vec![Box::new(edge::balancers::Balancers::default())];
+    let options = edge::Options {
+        socket: options.socket,
+        control_plane: options.control_plane,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        sections,
+    };
+    edge::run(options).await.context("the edge stopped")
+}

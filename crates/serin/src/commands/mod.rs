@@ -1,0 +1,75 @@
+//! What each command does.
+
+mod demo;
+mod edge;
+mod logs;
+mod map;
+mod status;
+mod up;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use names::Scope;
+use tracing_subscriber::EnvFilter;
+use wire::{Client, ClientError};
+
+use crate::{
+    cli::{Command, Target},
+    exit,
+};
+
+/// Runs `command` to its end.
+pub(crate) fn run(command: Command) -> ExitCode {
+    let result = match command {
+        Command::Demo(options) => block_on(demo::run(options)),
+        Command::Up(options) => {
+            log("warn");
+            block_on(up::run(options))
+        }
+        Command::Status(options) => block_on(status::run(options)),
+        Command::Logs(options) => block_on(logs::run(options)),
+        Command::Map(options) => block_on(map::run(options)),
+        Command::Edge(options) => {
+            log("info");
+            block_on(edge::run(options))
+        }
+        Command::Proxy => return proxy::sidecar::sidecar(|name| std::env::var(name).ok()),
+        Command::XrayDaemon { flags } => {
+            log("info");
+            return telemetry::daemon::daemon(|name| std::env::var(name).ok(), &flags);
+        }
+        Command::Sample { half } => block_on(todo::run(&half)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::failed(&error),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// Logs to standard error from `level` up; `SERIN_LOG` says otherwise, as in `SERIN_LOG=info,wire=debug`.
+fn log(level: &str) {
+    let filter = EnvFilter::try_from_env("SERIN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// A client of the house that `target` names, signing with the user's own keys where there are any.
+fn connect(target: &Target) -> Client {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let keys = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
+    let scope = Scope::new(target.account.clone(), target.region.clone().unwrap_or_default());
+    Client::new(target.endpoint.trim_end_matches('/'), scope, keys)
+}
+
+/// The account and region that `target` names, or all that have anything.
+async fn scopes(client: &Client, target: &Target) -> Result<Vec<Scope>, ClientError> {
+    if let Some(region) = &target.region {
+        return Ok(vec![Scope::new(target.account.clone(), region.clone())]);
+    }
+    let house = client.call::<api::serin::DescribeHouse>(api::serin::DescribeHouseRequest::default()).await?;
+    Ok(house.scopes.into_iter().filter(|scope| *scope != scope.global()).collect())
+}

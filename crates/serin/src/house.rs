@@ -1,0 +1,193 @@
+//! Where services meet engines: everything is built here and nothing is decided.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use anyhow::{Context, Result};
+use axum::Router;
+use image::{Executable, Images};
+use names::{Clock, Ids};
+use reconcile::{Pace, System};
+use store::Store;
+use telemetry::Telemetry;
+use tokio::task::JoinSet;
+use wire::{Caller, Definition, Gateway, Protocol, Service, bind};
+
+use crate::{
+    cli,
+    data_dir::DataDir,
+    edge_process,
+    exit::{self, Refusal},
+    front,
+};
+
+/// A house that is built and runs.
+pub(crate) struct House {
+    router: Router,
+    edge: edge::Client,
+    tasks: ecs::Suspender,
+    controllers: JoinSet<()>,
+    /// Keeps the directory's lock.
+    _data: DataDir,
+}
+
+impl House {
+    /// Builds everything on `data` and starts the controllers; `address` is where it will answer.
+    pub(crate) async fn open(data: DataDir, address: SocketAddr, options: &cli::Up) -> Result<Self> {
+        let store = Store::open(&data.database()).map_err(|error| Refusal::new(exit::DATA, error.to_string()))?;
+        let telemetry = Telemetry::open(&data.telemetry(), telemetry::Limits::default())
+            .map_err(|error| Refusal::new(exit::DATA, error.to_string()))?;
+        let edge = edge_process::find_or_start(&data, address).await?;
+        edge.relay(address).await.context("the edge cannot be told where we are")?;
+        let parts = Parts {
+            store: store.clone(),
+            clock: Clock::System,
+            ids: Ids::new(rand::random::<u64>),
+            caller: Caller::default(),
+            secrets: options.access_keys.iter().cloned().collect(),
+            edge: edge.clone(),
+        };
+        let images = parts.images(&data, address)?;
+        let cache = xds::Cache::new(appmesh::identify);
+        let (systems, tasks) = parts.systems(&data, &telemetry, &images, &cache, address, options)?;
+        let mut controllers = JoinSet::new();
+        let mut services = vec![parts.serin(&data)];
+        for system in systems {
+            services.push(system.service);
+            for controller in system.controllers {
+                controllers.spawn(controller.run(store.clone(), Pace::default()));
+            }
+        }
+        parts.caller.fill(services);
+        controllers.spawn(collect(images.clone(), data.tasks()));
+        let gateway = Gateway::new(
+            parts.caller.clone(),
+            parts.clock.clone(),
+            parts.ids.clone(),
+            options.account.clone(),
+            parts.secrets.clone(),
+        );
+        let router = front::router(gateway, image::registry::router(images), xds::routes(cache), edge.clone());
+        Ok(Self { router, edge, tasks, controllers, _data: data })
+    }
+
+    /// Everything that answers on the port.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Stops the controllers and the tasks, which a next start brings back, and lets go of the VPCs.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.controllers.shutdown().await;
+        self.tasks.suspend().await.map_err(|error| anyhow::anyhow!("the tasks could not be stopped: {error}"))?;
+        self.edge.shutdown().await.context("the edge could not be stopped")?;
+        edge_process::gone(&self.edge).await
+    }
+}
+
+/// Removes image content that nothing needs, now and then.
+async fn collect(images: Images, tasks: PathBuf) {
+    let mut due = tokio::time::interval(image::COLLECTION_INTERVAL);
+    loop {
+        due.tick().await;
+        let (images, tasks) = (images.clone(), tasks.clone());
+        let collected = tokio::task::spawn_blocking(move || -> Result<_> {
+            Ok(images.collect(&container::layers_in_use(&tasks)?)?)
+        });
+        if let Ok(Err(error)) = collected.await {
+            tracing::warn!(%error, "Image content could not be collected.");
+        }
+    }
+}
+
+/// What every service is made of.
+struct Parts {
+    store: Store,
+    clock: Clock,
+    ids: Ids,
+    caller: Caller,
+    secrets: BTreeMap<String, String>,
+    edge: edge::Client,
+}
+
+impl Parts {
+    fn images(&self, data: &DataDir, address: SocketAddr) -> Result<Images> {
+        let path = std::env::current_exe().context("cannot find this program's own file")?;
+        let executable = Executable { path, applets: toolbox::APPLETS };
+        // Docker takes `localhost` for a registry without TLS; it does so for few other names.
+        let registry = format!("localhost:{}", address.port());
+        let settings = image::Settings::new(data.images(), registry, executable);
+        let repositories = Arc::new(ecr::Records::new(self.store.clone(), self.clock.clone()));
+        Images::open(settings, repositories, self.clock.clone(), &self.ids).context("the images cannot be opened")
+    }
+
+    fn systems(
+        &self,
+        data: &DataDir,
+        telemetry: &Telemetry,
+        images: &Images,
+        cache: &xds::Cache,
+        address: SocketAddr,
+        options: &cli::Up,
+    ) -> Result<(Vec<System>, ecs::Suspender)> {
+        let (store, clock, ids) = (|| self.store.clone(), || self.clock.clone(), || self.ids.clone());
+        let (caller, edge) = (|| self.caller.clone(), || self.edge.clone());
+        let executable = std::env::current_exe().context("cannot find this program's own file")?;
+        let runtime = Arc::new(ecs::MachineRuntime::new(images.clone(), data.path(), executable));
+        let mesh =
+            appmesh::State { store: store(), clock: clock(), ids: ids(), caller: caller(), cache: cache.clone() };
+        let keys = iam::Keys { secrets: self.secrets.clone(), default_account: options.account.clone() };
+        let tasks = ecs::Ecs {
+            store: store(),
+            clock: clock(),
+            ids: ids(),
+            caller: caller(),
+            machine: machine()?,
+            runtime: Arc::clone(&runtime) as Arc<dyn ecs::Runtime>,
+        };
+        let suspender = ecs::Suspender::new(Arc::new(tasks));
+        let mut systems = vec![
+            ec2::service(store(), ids(), edge()),
+            servicediscovery::service(store(), clock(), ids(), caller(), edge()),
+            appmesh::service(mesh),
+            elbv2::service(store(), clock(), ids(), caller(), edge(), address.port()),
+            ecr::service(store(), clock(), images.clone()),
+            ecs::service(store(), clock(), ids(), caller(), machine()?, runtime),
+            logs::service(telemetry.clone(), clock()),
+            xray::service(telemetry.traces(), clock()),
+            cloudformation::service(store(), clock(), ids(), caller()),
+        ];
+        systems.extend(iam::services(store(), clock(), ids(), keys));
+        Ok((systems, suspender))
+    }
+
+    /// Our own few operations, about the house as a whole.
+    fn serin(&self, data: &DataDir) -> Service {
+        let state = Arc::new((self.store.clone(), data.path().display().to_string()));
+        let definition =
+            Definition { signing_name: "serin", protocol: Protocol::RestJson, invalid: "ValidationException" };
+        Service::new(definition, &state, vec![bind::<api::serin::DescribeHouse, _, _, _, _>(describe_house)])
+    }
+}
+
+async fn describe_house(
+    cx: wire::Context<(Store, String)>,
+    _: api::serin::DescribeHouseRequest,
+) -> Result<api::serin::DescribeHouseResponse, api::Fault> {
+    let (store, data_dir) = &**cx.service();
+    Ok(api::serin::DescribeHouseResponse {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        data_dir: data_dir.clone(),
+        scopes: store.scopes().map_err(api::Fault::internal)?,
+    })
+}
+
+/// What tasks may use together: this machine.
+fn machine() -> Result<ecs::Machine> {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let text = std::fs::read_to_string("/proc/meminfo").context("cannot read /proc/meminfo")?;
+    let kibibytes =
+        text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<u64>().ok());
+    let kibibytes = kibibytes.context("/proc/meminfo has no MemTotal")?;
+    Ok(ecs::Machine { cpus: u32::try_from(cpus).unwrap_or(u32::MAX), memory_mib: kibibytes / 1024 })
+}

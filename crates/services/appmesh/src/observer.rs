@@ -1,0 +1,170 @@
+//! Writes down how far the proxies are with each route.
+
+use std::{sync::Arc, time::Duration};
+
+use api::appmesh::{MeshSpec, status::Refusal};
+use reconcile::{Controller, Next};
+use store::Key;
+use tokio::{sync::Mutex, time::Instant};
+use tracing::info;
+use xds::{Kind, ProxyState};
+
+use crate::{
+    State,
+    board::{Board, Handed, HandedRoute},
+    controller::route_name,
+    error::Error,
+    identity,
+    plan::{Fault, RouteName},
+    rows::{Resource, RouteObserved, mesh_of},
+};
+
+/// How long after a start the proxies that were there before are waited for, where none is there now: that nobody objects
+/// to a weight does not mean that nobody serves by another.
+const RETURN_WAIT: Duration = Duration::from_secs(15);
+
+/// The controller that compares what was handed out with what is acknowledged. Its keys are meshes.
+pub struct Observer {
+    state: Arc<State>,
+    board: Arc<Board>,
+    proxies: Mutex<xds::Watch>,
+    started: Instant,
+}
+
+impl Observer {
+    pub(crate) fn new(state: Arc<State>, board: Arc<Board>) -> Self {
+        let proxies = Mutex::new(state.cache.watch());
+        Self { state, board, proxies, started: Instant::now() }
+    }
+
+    /// The connected proxies of each virtual node of the mesh at `key`.
+    fn proxies(&self, key: &Key) -> Vec<(String, ProxyState)> {
+        let proxies = self.state.cache.proxies().into_iter();
+        let of_mesh = proxies.filter_map(|proxy| {
+            let (scope, mesh, node) = identity::parse_node_name(&proxy.name)?;
+            (scope == key.scope && mesh == key.name).then_some((node, proxy))
+        });
+        of_mesh.collect()
+    }
+}
+
+impl Controller for Observer {
+    type Error = Error;
+
+    const NAME: &'static str = "appmesh/proxies";
+
+    fn watches(&self) -> &'static [&'static str] {
+        // What it reads is in memory, and tells by itself.
+        &[]
+    }
+
+    async fn news(&self) -> Vec<Key> {
+        let proxies = self.proxies.lock().await;
+        tokio::select! {
+            keys = self.board.next() => keys,
+            names = proxies.next() => {
+                let nodes = names.iter().filter_map(|name| identity::parse_node_name(name));
+                nodes.map(|(scope, mesh, _)| Key::new(&scope, mesh)).collect()
+            }
+        }
+    }
+
+    async fn keys(&self) -> Result<Vec<Key>, Error> {
+        let observed = self.state.store.list_all::<RouteObserved>()?;
+        Ok(observed.iter().map(|(key, _)| mesh_of(key)).chain(self.board.keys()).collect())
+    }
+
+    async fn reconcile(&self, key: &Key) -> Result<Next, Error> {
+        let gone = self.state.store.get::<Resource<MeshSpec>>(key)?.is_none();
+        let handed = match self.board.get(key) {
+            Some(handed) => handed,
+            None if gone => Handed::default(),
+            // Just started: nothing is handed out yet, and what was seen before still stands.
+            None => return Ok(Next::Settled),
+        };
+        let proxies = self.proxies(key);
+        let returning = self.started.elapsed() < RETURN_WAIT;
+        self.state.store.write(|tx| {
+            for (observed, _) in tx.list_under::<RouteObserved>(&key.scope, &format!("{}/", key.name))? {
+                if !handed.routes.contains_key(&route_name(&observed)) {
+                    tx.delete::<RouteObserved>(&observed)?;
+                }
+            }
+            for (name, route) in &handed.routes {
+                let at = Key::new(&key.scope, format!("{}/{}/{}", key.name, name.router, name.route));
+                let before = tx.get::<RouteObserved>(&at)?;
+                let now = observe(before.as_ref(), name, route, &handed, &proxies, returning);
+                if before.and_then(|before| before.applied_version) != now.applied_version {
+                    info!(route = %at, version = now.applied_version, proxies = now.proxies, "Weights are applied.");
+                }
+                tx.put(&at, &now)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        let wait = RETURN_WAIT.saturating_sub(self.started.elapsed());
+        Ok(if returning && proxies.is_empty() { Next::After(wait) } else { Next::Settled })
+    }
+}
+
+/// What is to be said of a route.
+///
+/// Its version is applied when no proxy that carries the route has another. A proxy that came without any configuration
+/// and has acknowledged nothing yet does not count against it: it serves nobody. While `returning`, proxies that were
+/// there before may not have found back yet, and what was applied before stands until one does.
+pub(crate) fn observe(
+    before: Option<&RouteObserved>,
+    name: &RouteName,
+    route: &HandedRoute,
+    handed: &Handed,
+    proxies: &[(String, ProxyState)],
+    returning: bool,
+) -> RouteObserved {
+    let before = before.filter(|before| before.uid == route.uid);
+    let carriers: Vec<_> =
+        proxies.iter().filter_map(|(node, proxy)| Some((carrier(node, name, handed)?, proxy))).collect();
+    if let Some(before) = before.filter(|before| returning && carriers.is_empty() && before.proxies > 0) {
+        return RouteObserved { asked_version: route.version, acknowledged: 0, ..before.clone() };
+    }
+    let kind = if route.in_listeners { Kind::Listener } else { Kind::Route };
+    let has_it = |(revision, proxy): &&(u64, &ProxyState)| proxy.kind(kind).revision >= *revision;
+    let acknowledged = carriers.iter().filter(has_it).count();
+    let empty = carriers.iter().filter(|(_, proxy)| proxy.kind(kind).version.is_empty()).count();
+    let applied = acknowledged + empty == carriers.len();
+    RouteObserved {
+        uid: route.uid.clone(),
+        asked_version: route.version,
+        applied_version: if applied { Some(route.version) } else { before.and_then(|before| before.applied_version) },
+        applied: match before {
+            Some(before) if !applied => before.applied.clone(),
+            None if !applied => Vec::new(),
+            _ => route.targets.clone(),
+        },
+        proxies: u32::try_from(carriers.len()).unwrap_or(u32::MAX),
+        acknowledged: u32::try_from(acknowledged).unwrap_or(u32::MAX),
+        refusals: carriers.iter().flat_map(|(_, proxy)| refusals(proxy)).collect(),
+        faults: faults(name, handed),
+    }
+}
+
+/// The revision that carries the route `name` to the proxies of `node`, if it goes there.
+fn carrier(node: &str, name: &RouteName, handed: &Handed) -> Option<u64> {
+    handed.nodes.get(node).filter(|node| node.routes.contains(name)).map(|node| node.revision)
+}
+
+fn refusals(proxy: &ProxyState) -> impl Iterator<Item = Refusal> {
+    proxy.refusals().map(|(kind, refusal)| Refusal {
+        node: proxy.node.id.clone(),
+        task_arn: identity::task_arn(&proxy.node),
+        reason: format!("{kind:?} {}: {}", refusal.resources.join(", "), refusal.reason),
+    })
+}
+
+/// What kept a route from any proxy, without what is said twice.
+fn faults(name: &RouteName, handed: &Handed) -> Vec<String> {
+    let all = handed.nodes.values().flat_map(|node| &node.faults);
+    let own = all.filter(|Fault { route, .. }| route.as_ref() == Some(name));
+    let mut texts: Vec<String> = own.map(|fault| fault.text.clone()).collect();
+    texts.sort();
+    texts.dedup();
+    texts
+}

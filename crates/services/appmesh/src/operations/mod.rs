@@ -1,0 +1,76 @@
+//! The table of operations, in the order of the API reference, and what all resources have in common.
+//!
+//! An operation checks its request, then reads and writes in one transaction, then answers from what was written.
+
+mod mesh;
+mod resource;
+mod route;
+mod status;
+mod tag;
+mod virtual_node;
+mod virtual_router;
+mod virtual_service;
+
+use api::appmesh as api;
+use wire::{Bound, bind};
+
+use crate::State;
+
+/// Every operation of the service.
+pub(crate) fn operations() -> Vec<Bound<State>> {
+    let mut all = meshes();
+    all.extend(nodes_and_services());
+    all.extend(routers_and_routes());
+    all.extend(others());
+    all
+}
+
+fn meshes() -> Vec<Bound<State>> {
+    vec![
+        bind::<api::CreateMesh, _, _, _, _>(mesh::create_mesh),
+        bind::<api::DescribeMesh, _, _, _, _>(mesh::describe_mesh),
+        bind::<api::UpdateMesh, _, _, _, _>(mesh::update_mesh),
+        bind::<api::DeleteMesh, _, _, _, _>(mesh::delete_mesh),
+        bind::<api::ListMeshes, _, _, _, _>(mesh::list_meshes),
+    ]
+}
+
+fn nodes_and_services() -> Vec<Bound<State>> {
+    vec![
+        bind::<api::CreateVirtualNode, _, _, _, _>(virtual_node::create_virtual_node),
+        bind::<api::DescribeVirtualNode, _, _, _, _>(virtual_node::describe_virtual_node),
+        bind::<api::UpdateVirtualNode, _, _, _, _>(virtual_node::update_virtual_node),
+        bind::<api::DeleteVirtualNode, _, _, _, _>(virtual_node::delete_virtual_node),
+        bind::<api::ListVirtualNodes, _, _, _, _>(virtual_node::list_virtual_nodes),
+        bind::<api::CreateVirtualService, _, _, _, _>(virtual_service::create_virtual_service),
+        bind::<api::DescribeVirtualService, _, _, _, _>(virtual_service::describe_virtual_service),
+        bind::<api::UpdateVirtualService, _, _, _, _>(virtual_service::update_virtual_service),
+        bind::<api::DeleteVirtualService, _, _, _, _>(virtual_service::delete_virtual_service),
+        bind::<api::ListVirtualServices, _, _, _, _>(virtual_service::list_virtual_services),
+    ]
+}
+
+fn routers_and_routes() -> Vec<Bound<State>> {
+    vec![
+        bind::<api::CreateVirtualRouter, _, _, _, _>(virtual_router::create_virtual_router),
+        bind::<api::DescribeVirtualRouter, _, _, _, _>(virtual_router::describe_virtual_router),
+        bind::<api::UpdateVirtualRouter, _, _, _, _>(virtual_router::update_virtual_router),
+        bind::<api::DeleteVirtualRouter, _, _, _, _>(virtual_router::delete_virtual_router),
+        bind::<api::ListVirtualRouters, _, _, _, _>(virtual_router::list_virtual_routers),
+        bind::<api::CreateRoute, _, _, _, _>(route::create_route),
+        bind::<api::DescribeRoute, _, _, _, _>(route::describe_route),
+        bind::<api::UpdateRoute, _, _, _, _>(route::update_route),
+        bind::<api::DeleteRoute, _, _, _, _>(route::delete_route),
+        bind::<api::ListRoutes, _, _, _, _>(route::list_routes),
+    ]
+}
+
+fn others() -> Vec<Bound<State>> {
+    vec![
+        bind::<api::TagResource, _, _, _, _>(tag::tag_resource),
+        bind::<api::UntagResource, _, _, _, _>(tag::untag_resource),
+        bind::<api::ListTagsForResource, _, _, _, _>(tag::list_tags_for_resource),
+        bind::<api::DescribeRouteStatus, _, _, _, _>(status::describe_route_status),
+        bind::<api::ListProxies, _, _, _, _>(status::list_proxies),
+    ]
+}

@@ -1,0 +1,89 @@
+//! What App Mesh never told: how far the proxies are. These operations are ours.
+
+use std::time::Duration;
+
+use api::appmesh::{
+    RouteSpec,
+    status::{DescribeRouteStatusRequest, DescribeRouteStatusResponse, ListProxiesRequest, ListProxiesResponse, Proxy},
+};
+use store::{Key, Row};
+use tokio::time::Instant;
+use wire::Context;
+
+use super::{resource, route};
+use crate::{
+    State,
+    check::Checks,
+    error::Error,
+    identity,
+    rows::{RouteObserved, Spec, targets},
+};
+
+/// The longest an answer is held, in seconds.
+const WAIT_SECONDS_MAX: u32 = 60;
+
+pub(super) async fn describe_route_status(
+    cx: Context<State>,
+    request: DescribeRouteStatusRequest,
+) -> Result<DescribeRouteStatusResponse, Error> {
+    let DescribeRouteStatusRequest { mesh_name, mesh_owner, virtual_router_name, route_name, wait_seconds } = request;
+    let wait = wait_seconds.unwrap_or(0);
+    let mut checks = Checks::default();
+    checks.range("waitSeconds", wait.into(), 0, WAIT_SECONDS_MAX.into());
+    checks.finish()?;
+    let key = route::key(&cx, mesh_owner.as_deref(), &mesh_name, &virtual_router_name, &route_name)?;
+    let news = cx.store.watch(&[RouteObserved::KIND, RouteSpec::KIND]);
+    let deadline = Instant::now() + Duration::from_secs(wait.into());
+    loop {
+        let status = status(&cx, &key)?;
+        if status.is_applied() {
+            return Ok(status);
+        }
+        tokio::select! {
+            _ = news.next() => {}
+            () = tokio::time::sleep_until(deadline) => return Ok(status),
+        }
+    }
+}
+
+fn status(cx: &Context<State>, key: &Key) -> Result<DescribeRouteStatusResponse, Error> {
+    let route = resource::describe::<RouteSpec>(&cx.store, key)?;
+    let observed = cx.store.get::<RouteObserved>(key)?.filter(|observed| observed.uid == route.uid).unwrap_or_default();
+    // What proxies have acknowledged of an older version says nothing of the one that is asked for now.
+    let current = observed.asked_version == route.version;
+    Ok(DescribeRouteStatusResponse {
+        asked_version: route.version,
+        asked: targets(&route.spec).to_vec(),
+        applied_version: observed.applied_version,
+        applied: observed.applied,
+        proxies: observed.proxies,
+        acknowledged: if current { observed.acknowledged } else { 0 },
+        refusals: observed.refusals,
+        faults: observed.faults,
+    })
+}
+
+pub(super) async fn list_proxies(
+    cx: Context<State>,
+    request: ListProxiesRequest,
+) -> Result<ListProxiesResponse, Error> {
+    let mesh = resource::key(cx.scope(), request.mesh_owner.as_deref(), &[("meshName", &request.mesh_name)])?;
+    resource::describe::<api::appmesh::MeshSpec>(&cx.store, &mesh)?;
+    let mut proxies = Vec::new();
+    for state in cx.cache.proxies() {
+        let Some((scope, of_mesh, node)) = identity::parse_node_name(&state.name) else { continue };
+        if scope != mesh.scope || of_mesh != mesh.name {
+            continue;
+        }
+        let asked = cx.cache.get(&state.name).map(|(_, revision)| revision);
+        let refusal = state.refusals().next();
+        proxies.push(Proxy {
+            virtual_node_name: node,
+            task_arn: identity::task_arn(&state.node),
+            up_to_date: asked == Some(state.revision()),
+            refusal: refusal.map(|(kind, refusal)| format!("{kind:?}: {}", refusal.reason)),
+        });
+    }
+    proxies.sort_by(|a, b| a.virtual_node_name.cmp(&b.virtual_node_name));
+    Ok(ListProxiesResponse { proxies })
+}

@@ -1,0 +1,115 @@
+//! Updates of services: some only change how many tasks there are, others start a deployment.
+
+use api::ecs::{UpdateServiceRequest, UpdateServiceResponse};
+
+use super::{Context, neighbours, refused, service::active, service_checks};
+use crate::{
+    Error,
+    read::Read,
+    refer,
+    rows::{Revision, Service},
+    show,
+};
+
+pub(super) async fn update(cx: Context, request: UpdateServiceRequest) -> Result<UpdateServiceResponse, Error> {
+    refuse(&request)?;
+    let scope = cx.scope();
+    let cluster = refer::active_cluster(&cx.store, scope, request.cluster.as_deref())?.name;
+    let (before, _) = active(&cx.store, scope, &cluster, &request.service)?;
+    if let Some(revision) = next_revision(&cx, &cx.store, &before, &request)? {
+        neighbours::check(&cx, &revision).await?;
+    }
+    let now = cx.clock.now();
+    let shown = cx.store.write(|tx| {
+        // Read anew: what others changed meanwhile stands.
+        let (mut row, observed) = active(tx, scope, &cluster, &request.service)?;
+        change(&mut row, &request)?;
+        if let Some(revision) = next_revision(&cx, &*tx, &row, &request)? {
+            row.revision = revision;
+        }
+        tx.put(&Service::key(scope, &cluster, &row.name), &row)?;
+        show::service(tx, scope, &row, observed, &["TAGS".to_owned()], now).map_err(Error::from)
+    })?;
+    Ok(UpdateServiceResponse { service: Some(shown) })
+}
+
+fn refuse(request: &UpdateServiceRequest) -> Result<(), Error> {
+    refused::placement(&request.placement_constraints, &request.placement_strategy)?;
+    refused::execute_command(request.enable_execute_command == Some(true))?;
+    refused::strategy(&request.capacity_provider_strategy, false)?;
+    service_checks::controller(request.deployment_controller.as_ref())?;
+    service_checks::rebalancing(request.availability_zone_rebalancing.as_deref())?;
+    service_checks::platform_version(request.platform_version.as_deref())?;
+    service_checks::foreign(&[
+        ("serviceConnectConfiguration", request.service_connect_configuration.as_ref()),
+        ("volumeConfigurations", request.volume_configurations.as_ref()),
+        ("vpcLatticeConfigurations", request.vpc_lattice_configurations.as_ref()),
+        ("gatewayConnectors", request.gateway_connectors.as_ref()),
+        ("monitoring", request.monitoring.as_ref()),
+    ])
+}
+
+/// Changes that need no deployment.
+fn change(row: &mut Service, request: &UpdateServiceRequest) -> Result<(), Error> {
+    if let Some(count) = service_checks::count(request.desired_count)? {
+        row.desired_count = count;
+    }
+    if let Some(configuration) = &request.deployment_configuration {
+        let mut merged = configuration.clone();
+        // What is not named stays as it is.
+        merged.maximum_percent = merged.maximum_percent.or(row.deployment.maximum_percent);
+        merged.minimum_healthy_percent = merged.minimum_healthy_percent.or(row.deployment.minimum_healthy_percent);
+        merged.deployment_circuit_breaker =
+            merged.deployment_circuit_breaker.or_else(|| row.deployment.deployment_circuit_breaker.clone());
+        row.deployment = service_checks::deployment(Some(merged))?;
+    }
+    if let Some(seconds) = service_checks::grace(request.health_check_grace_period_seconds)? {
+        row.grace_seconds = Some(seconds);
+    }
+    row.managed_tags = request.enable_ecs_managed_tags.unwrap_or(row.managed_tags);
+    row.propagate_tags = request.propagate_tags.unwrap_or(row.propagate_tags);
+    Ok(())
+}
+
+/// What the request deploys, if it asks for anything but what was asked last, or is told to deploy all the same.
+fn next_revision(
+    cx: &Context,
+    rows: &impl Read,
+    row: &Service,
+    request: &UpdateServiceRequest,
+) -> Result<Option<Revision>, Error> {
+    let mut next = row.revision.clone();
+    let reference = request.task_definition.as_deref().unwrap_or(&row.revision.task_definition);
+    // Deploying again what is deployed works with a definition that was deregistered meanwhile, as on AWS.
+    let definition = if request.task_definition.is_some() {
+        refer::usable_definition(rows, cx.scope(), reference)?
+    } else {
+        let parsed = refer::DefinitionReference::parse(cx.scope(), reference).ok_or(Error::TaskDefinitionNotFound)?;
+        parsed.find(rows, cx.scope())?.ok_or(Error::TaskDefinitionNotFound)?
+    };
+    next.task_definition = definition.arn(cx.scope());
+    if request.network_configuration.is_some() {
+        next.network = service_checks::network(request.network_configuration.as_ref())?;
+    }
+    if !request.capacity_provider_strategy.is_empty() {
+        next.capacity_providers.clone_from(&request.capacity_provider_strategy);
+        next.launch_type = None;
+    }
+    if request.platform_version.is_some() {
+        next.platform_version.clone_from(&request.platform_version);
+    }
+    if let Some(balancers) = &request.load_balancers {
+        next.load_balancers.clone_from(balancers);
+    }
+    if let Some(registries) = &request.service_registries {
+        next.registries.clone_from(registries);
+    }
+    if next == row.revision && !request.force_new_deployment {
+        return Ok(None);
+    }
+    service_checks::launch_type(&definition, next.launch_type, !next.capacity_providers.is_empty())?;
+    service_checks::fits(&next, &definition)?;
+    next.deployment = cx.deployment_id();
+    next.created_at = cx.clock.now();
+    Ok(Some(next))
+}

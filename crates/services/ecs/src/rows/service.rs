@@ -1,0 +1,172 @@
+//! Services: how many tasks of which revision there should be, and how far that is true.
+
+use api::ecs::{
+    AwsVpcConfiguration, CapacityProviderStrategyItem, DeploymentConfiguration, DeploymentRolloutState, LaunchType,
+    LoadBalancer, PropagateTags, ServiceRegistry,
+};
+use names::{Arn, Scope, Tags, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{Key, Row};
+
+/// What was asked of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Service {
+    /// Its cluster's name.
+    pub cluster: String,
+    /// Its own name.
+    pub name: String,
+    /// How many tasks it should have.
+    pub desired_count: u32,
+    /// What was last asked to be deployed.
+    pub revision: Revision,
+    /// How it changes from one revision to the next.
+    pub deployment: DeploymentConfiguration,
+    /// How long a new task's health checks don't count, in seconds.
+    pub grace_seconds: Option<u32>,
+    /// Its tags.
+    pub tags: Tags,
+    /// Whether its tasks are tagged with its name and its cluster's.
+    pub managed_tags: bool,
+    /// From where its tasks take over tags.
+    pub propagate_tags: PropagateTags,
+    /// The role by which load balancers were used before AWS had a role of its own for it.
+    pub role: Option<String>,
+    /// What the caller gave to make a repeated call the same call.
+    pub client_token: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who made it.
+    pub created_by: String,
+    /// When its deletion was asked for.
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl Row for Service {
+    const KIND: &'static str = "ecs/service";
+}
+
+impl Service {
+    /// The key of a service.
+    pub(crate) fn key(scope: &Scope, cluster: &str, name: &str) -> Key {
+        Key::new(scope, format!("{cluster}/{name}"))
+    }
+
+    /// The ARN of a service.
+    pub(crate) fn arn(scope: &Scope, cluster: &str, name: &str) -> String {
+        Arn::new("ecs", scope, format!("service/{cluster}/{name}")).to_string()
+    }
+}
+
+/// What a deployment deploys. A change of any of it is a new deployment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Revision {
+    /// The deployment's id, `ecs-svc/` and digits.
+    pub deployment: String,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// The ARN of the task definition.
+    pub task_definition: String,
+    /// On what its tasks run.
+    pub launch_type: Option<LaunchType>,
+    /// Capacity providers in place of a launch type.
+    pub capacity_providers: Vec<CapacityProviderStrategyItem>,
+    /// The Fargate platform's version that was asked for.
+    pub platform_version: Option<String>,
+    /// Where its tasks get their addresses.
+    pub network: AwsVpcConfiguration,
+    /// Target groups to register its tasks to.
+    pub load_balancers: Vec<LoadBalancer>,
+    /// Cloud Map services to register its tasks to.
+    pub registries: Vec<ServiceRegistry>,
+}
+
+/// How far a service has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ServiceObserved {
+    /// The deployments that have, or should have, tasks: the one to reach first, those being replaced after it.
+    pub deployments: Vec<Deployment>,
+    /// The id of the last deployment that was taken up because it was asked for. When what is asked has another id,
+    /// something new was asked.
+    pub taken_up: String,
+    /// The last revision that was reached; the circuit breaker goes back to it.
+    pub completed: Option<Revision>,
+    /// Whether all is as asked, and was said to be so.
+    pub steady: bool,
+    /// Whether it was said that tasks fail to start, or find no room.
+    pub impaired: Option<String>,
+    /// Its story, the newest first.
+    pub events: Vec<Event>,
+    /// When the last task of a deleted service had stopped.
+    pub inactive_at: Option<Timestamp>,
+}
+
+impl Row for ServiceObserved {
+    const KIND: &'static str = "ecs/service.observed";
+}
+
+/// How many events a service keeps, as on AWS.
+const EVENTS_MAX: usize = 100;
+
+impl ServiceObserved {
+    /// Adds a line to the story.
+    pub(crate) fn tell(&mut self, id: String, at: Timestamp, message: String) {
+        self.events.insert(0, Event { id, at, message });
+        self.events.truncate(EVENTS_MAX);
+    }
+}
+
+/// A deployment as it goes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Deployment {
+    /// What it deploys.
+    pub revision: Revision,
+    /// How it goes.
+    pub rollout: DeploymentRolloutState,
+    /// Why it is so.
+    pub reason: String,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it last had a task that proved well; only failures after that count.
+    pub proven_at: Option<Timestamp>,
+    /// Whether it is a way back that the circuit breaker took.
+    pub rollback: bool,
+}
+
+/// A line of a service's story.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Event {
+    /// A UUID.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// What happened.
+    pub message: String,
+}
+
+impl ServiceObserved {
+    /// Takes up what was asked, if it is new: a deployment of its own, before those it replaces.
+    ///
+    /// Says whether there was anything new.
+    pub(crate) fn take_up(&mut self, service: &Service, now: Timestamp) -> bool {
+        let revision = &service.revision;
+        if self.taken_up == revision.deployment {
+            return false;
+        }
+        self.taken_up.clone_from(&revision.deployment);
+        let reason = format!("ECS deployment {} in progress.", revision.deployment);
+        self.deployments.insert(
+            0,
+            Deployment {
+                revision: revision.clone(),
+                rollout: DeploymentRolloutState::InProgress,
+                reason,
+                updated_at: now,
+                proven_at: None,
+                rollback: false,
+            },
+        );
+        self.steady = false;
+        self.impaired = None;
+        true
+    }
+}

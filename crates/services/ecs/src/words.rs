@@ -1,0 +1,100 @@
+//! What services say of themselves in their events and deployments, in AWS's words: scripts read them.
+
+use std::fmt::Write;
+
+/// The words of the service of this name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words<'a>(pub(crate) &'a str);
+
+impl Words<'_> {
+    pub(crate) fn started(self, tasks: &[String]) -> String {
+        format!("(service {}) has started {} tasks:{}.", self.0, tasks.len(), list(tasks))
+    }
+
+    pub(crate) fn stopped(self, tasks: &[String]) -> String {
+        format!("(service {}) has stopped {} running tasks:{}.", self.0, tasks.len(), list(tasks))
+    }
+
+    pub(crate) fn registered(self, group: &str) -> String {
+        format!("(service {}) registered 1 targets in (target-group {group})", self.0)
+    }
+
+    pub(crate) fn deregistered(self, group: &str) -> String {
+        format!("(service {}) deregistered 1 targets in (target-group {group})", self.0)
+    }
+
+    pub(crate) fn draining(self) -> String {
+        format!("(service {}) has begun draining connections on 1 tasks.", self.0)
+    }
+
+    pub(crate) fn unhealthy_target(self, port: u16, group: &str, reason: &str) -> String {
+        format!("(service {}) (port {port}) is unhealthy in (target-group {group}) due to (reason {reason})", self.0)
+    }
+
+    pub(crate) fn unhealthy_container(self, task: &str) -> String {
+        format!("(service {}) (task {task}) failed container health checks.", self.0)
+    }
+
+    pub(crate) fn steady(self) -> String {
+        format!("(service {}) has reached a steady state.", self.0)
+    }
+
+    pub(crate) fn completed(self, deployment: &str) -> String {
+        format!("(service {}) (deployment {deployment}) deployment completed.", self.0)
+    }
+
+    pub(crate) fn failed(self, deployment: &str) -> String {
+        format!("(service {}) (deployment {deployment}) deployment failed: tasks failed to start.", self.0)
+    }
+
+    pub(crate) fn rolling_back(self, deployment: &str) -> String {
+        format!("(service {}) rolling back to deployment {deployment}.", self.0)
+    }
+
+    pub(crate) fn impaired(self) -> String {
+        format!(
+            "(service {}) is unable to consistently start tasks successfully. For more information, see the \
+             Troubleshooting section of the Amazon ECS Developer Guide.",
+            self.0
+        )
+    }
+
+    pub(crate) fn stuck(self) -> String {
+        format!(
+            "(service {}) was unable to stop or start tasks during a deployment because of the service deployment \
+             configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
+            self.0
+        )
+    }
+
+    pub(crate) fn no_room(self, why: &str) -> String {
+        format!(
+            "(service {}) was unable to place a task because no container instance met all of its requirements: {why}.",
+            self.0
+        )
+    }
+
+    pub(crate) fn no_definition(self, arn: &str) -> String {
+        format!("(service {}) was unable to place a task because its task definition {arn} was deleted.", self.0)
+    }
+}
+
+fn list(tasks: &[String]) -> String {
+    tasks.iter().fold(String::new(), |mut text, task| {
+        let _ = write!(text, " (task {task})");
+        text
+    })
+}
+
+/// Why a task stops that its service does not need any more.
+pub(crate) fn scaling(deployment: &str) -> String {
+    format!("Scaling activity initiated by (deployment {deployment})")
+}
+
+/// Why a task stops whose target is not well.
+pub(crate) fn failed_target(group: &str) -> String {
+    format!("Task failed ELB health checks in (target-group {group})")
+}
+
+/// Why a task stops whose containers are not well.
+pub(crate) const FAILED_CONTAINER: &str = "Task failed container health checks";

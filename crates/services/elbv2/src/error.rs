@@ -1,0 +1,110 @@
+//! What can go wrong, with `ELBv2`'s own codes.
+
+use api::Fault;
+
+/// A refusal of Elastic Load Balancing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A member has a value it cannot have.
+    #[error("{0}")]
+    Validation(String),
+    /// No such load balancer.
+    #[error("One or more load balancers not found: {0}")]
+    LoadBalancerNotFound(String),
+    /// No such listener.
+    #[error("One or more listeners not found: {0}")]
+    ListenerNotFound(String),
+    /// No such target group.
+    #[error("One or more target groups not found: {0}")]
+    TargetGroupNotFound(String),
+    /// A load balancer of that name exists with other settings.
+    #[error("A load balancer with the same name '{0}' exists, but with different settings")]
+    DuplicateLoadBalancerName(String),
+    /// A target group of that name exists with other settings.
+    #[error("A target group with the same name '{0}' exists, but with different settings")]
+    DuplicateTargetGroupName(String),
+    /// The port is taken on this load balancer.
+    #[error("A listener already exists on this port for this load balancer '{0}'")]
+    DuplicateListener(String),
+    /// Somebody forwards to it.
+    #[error("Target group '{0}' is currently in use by a listener or a rule")]
+    ResourceInUse(String),
+    /// Deletion protection is on.
+    #[error("Load balancer '{0}' cannot be deleted because deletion protection is enabled")]
+    OperationNotPermitted(String),
+    /// The subnet is none of this VPC.
+    #[error("The subnet ID '{0}' is not valid")]
+    SubnetNotFound(String),
+    /// Too few subnets or zones.
+    #[error("{0}")]
+    InvalidSubnet(String),
+    /// The security group is none of this VPC.
+    #[error("One or more security groups are invalid: {0}")]
+    InvalidSecurityGroup(String),
+    /// The target cannot be one.
+    #[error("{0}")]
+    InvalidTarget(String),
+    /// The action cannot be done.
+    #[error("{0}")]
+    InvalidLoadBalancerAction(String),
+    /// The setting is none of ours.
+    #[error("{0}")]
+    InvalidConfigurationRequest(String),
+    /// The protocol is none of ours.
+    #[error("Protocol '{0}' is not supported by Serin: HTTP is")]
+    UnsupportedProtocol(String),
+    /// The edge does not answer.
+    #[error("the edge could not be told: {0}")]
+    Edge(#[source] edge::ClientError),
+    /// The edge answers what makes no sense.
+    #[error("the edge sees what cannot be read: {0}")]
+    Strange(String),
+    /// A neighbour refused.
+    #[error(transparent)]
+    Neighbour(#[from] Fault),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    fn code(&self) -> (&'static str, u16) {
+        match self {
+            Self::Validation(_) | Self::Neighbour(_) => ("ValidationError", 400),
+            Self::LoadBalancerNotFound(_) => ("LoadBalancerNotFound", 400),
+            Self::ListenerNotFound(_) => ("ListenerNotFound", 400),
+            Self::TargetGroupNotFound(_) => ("TargetGroupNotFound", 400),
+            Self::DuplicateLoadBalancerName(_) => ("DuplicateLoadBalancerName", 400),
+            Self::DuplicateTargetGroupName(_) => ("DuplicateTargetGroupName", 400),
+            Self::DuplicateListener(_) => ("DuplicateListener", 400),
+            Self::ResourceInUse(_) => ("ResourceInUse", 400),
+            Self::OperationNotPermitted(_) => ("OperationNotPermitted", 400),
+            Self::SubnetNotFound(_) => ("SubnetNotFound", 400),
+            Self::InvalidSubnet(_) => ("InvalidSubnet", 400),
+            Self::InvalidSecurityGroup(_) => ("InvalidSecurityGroup", 400),
+            Self::InvalidTarget(_) => ("InvalidTarget", 400),
+            Self::InvalidLoadBalancerAction(_) => ("InvalidLoadBalancerAction", 400),
+            Self::InvalidConfigurationRequest(_) => ("InvalidConfigurationRequest", 400),
+            Self::UnsupportedProtocol(_) => ("UnsupportedProtocol", 400),
+            Self::Edge(_) | Self::Strange(_) | Self::Store(_) => ("InternalFailure", 500),
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Neighbour(fault) => fault,
+            error => {
+                let (code, status) = error.code();
+                Self::new(code, status, error.to_string())
+            }
+        }
+    }
+}
+
+impl From<wire::BadToken> for Error {
+    fn from(error: wire::BadToken) -> Self {
+        Self::Validation(error.to_string())
+    }
+}

@@ -1,0 +1,33 @@
+//! What can go wrong with a call to X-Ray.
+
+use api::Fault;
+
+/// A failure of an operation. The codes are those of the API model.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A member has a value it can't have, or one that nothing here can honour.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// The traces could not say.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::Error),
+    /// The thread that worked on it ended early.
+    #[error("the work on the traces was interrupted")]
+    Interrupted(#[from] tokio::task::JoinError),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::InvalidRequest(message) => Self::client("InvalidRequestException", message),
+            Error::Telemetry(error) => Self::internal(error),
+            Error::Interrupted(error) => Self::internal(error),
+        }
+    }
+}
+
+impl From<wire::BadToken> for Error {
+    fn from(error: wire::BadToken) -> Self {
+        Self::InvalidRequest(error.to_string())
+    }
+}

@@ -1,0 +1,66 @@
+//! The project's own chores, all under one name: `cargo xtask <chore>`.
+
+mod bench;
+mod sizes;
+mod test;
+mod walls;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own chores")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Runs every check, or only the parts named
+    Test {
+        /// Parts to run, in this order; all of them where none is named
+        #[arg(value_enum)]
+        parts: Vec<test::Part>,
+    },
+    /// Measures, and writes down what it finds
+    Bench {
+        /// What to measure
+        #[arg(value_enum)]
+        bench: bench::Bench,
+        /// One line of JSON for each figure
+        #[arg(long)]
+        json: bool,
+        /// Once only, for a quick look
+        #[arg(long)]
+        short: bool,
+    },
+    /// Writes docs/coverage from crates/api and the API models of the `aws` CLI on PATH
+    ApiCoverage {
+        /// Writes nothing, and fails where a page is stale
+        #[arg(long)]
+        check: bool,
+    },
+    /// Checks who imports whom
+    Walls,
+    /// Checks the length of files
+    Sizes,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().chore {
+        Chore::Test { parts } => test::run(&parts),
+        Chore::Bench { bench, json, short } => bench::run(bench, json, short),
+        Chore::ApiCoverage { check } => test::coverage(check),
+        Chore::Walls => walls::check(),
+        Chore::Sizes => sizes::check(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Every check, in parts that can be run alone. A part that cannot run fails.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use crate::{sizes, walls};
+
+/// A part of the checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Formatting, lints, who imports whom, file lengths
+    House,
+    /// Unit and engine tests of every crate; needs root
+    Unit,
+    /// The real clients against the real binary; needs root
+    E2e,
+}
+
+/// Runs `parts` in their order, or all of them.
+pub(crate) fn run(parts: &[Part]) -> Result<()> {
+    let all = Part::value_variants();
+    for part in if parts.is_empty() { all } else { parts } {
+        println!("── {part:?} ──");
+        match part {
+            Part::House => house()?,
+            Part::Unit => unit()?,
+            Part::E2e => end_to_end()?,
+        }
+    }
+    Ok(())
+}
+
+fn house() -> Result<()> {
+    walls::check()?;
+    sizes::check()?;
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])
+}
+
+fn unit() -> Result<()> {
+    needs_root()?;
+    cargo(&["test", "--workspace", "--exclude", "e2e"])
+}
+
+fn end_to_end() -> Result<()> {
+    needs_root()?;
+    cargo(&["build", "--package", "serin", "--package", "todo"])?;
+    cargo(&["test", "--package", "e2e"])
+}
+
+/// Runs the test that compares the coverage pages; without `check` it writes them instead.
+pub(crate) fn coverage(check: bool) -> Result<()> {
+    const WRITE: &str = "SERIN_WRITE_COVERAGE";
+    let mut test = Command::new(env!("CARGO"));
+    test.args(["test", "--package", "api", "--test", "models", "coverage_pages"]).env_remove(WRITE);
+    if !check {
+        test.env(WRITE, "1");
+    }
+    if !test.status().context("cannot start cargo")?.success() {
+        bail!("the pages {}", if check { "are stale" } else { "were not written" });
+    }
+    Ok(())
+}
+
+/// Namespaces, control groups and mounts are root's.
+fn needs_root() -> Result<()> {
+    let output = Command::new("id").arg("-u").output().context("cannot ask who runs this")?;
+    if output.stdout.trim_ascii() != b"0" {
+        bail!("these tests make network namespaces and containers of their own: run them as root");
+    }
+    Ok(())
+}
+
+/// Runs cargo, which must succeed.
+pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
+    let status = Command::new(env!("CARGO")).args(arguments).status().context("cannot start cargo")?;
+    if !status.success() {
+        bail!("cargo {} failed", arguments.join(" "));
+    }
+    Ok(())
+}
