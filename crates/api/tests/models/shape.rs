@@ -297,6 +297,8 @@ mod tests {
         seen_at: Timestamp,
         #[serde(rename = "Branch")]
         branches: Vec<Tree>,
+        #[serde(default)]
+        bytes: Blob,
     }
 
     fn branches(shape: &Shape) -> &Shape {
@@ -309,10 +311,13 @@ mod tests {
         let shape = of::<Tree>();
         let Shape::Structure { members, .. } = &shape else { panic!("{shape:?}") };
         let told: Vec<_> = members.iter().map(|member| (member.name, member.required)).collect();
-        assert_eq!(told, [("needed", true), ("sizeOfIt", false), ("seenAt", false), ("Branch", true)]);
         assert_eq!(
-            [&members[0].shape, &members[1].shape, &members[2].shape],
-            [&Shape::Text, &Shape::Integer, &Shape::Timestamp]
+            told,
+            [("needed", true), ("sizeOfIt", false), ("seenAt", false), ("Branch", true), ("bytes", false)]
+        );
+        assert_eq!(
+            [0, 1, 2, 4].map(|index| &members[index].shape),
+            [&Shape::Text, &Shape::Integer, &Shape::Timestamp, &Shape::Blob]
         );
     }
 
