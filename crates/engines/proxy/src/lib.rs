@@ -29,6 +29,8 @@ mod rotation;
 pub mod sidecar;
 mod sni;
 mod stats;
+#[cfg(test)]
+mod testing;
 mod tunnel;
 mod xds;
 mod xray;

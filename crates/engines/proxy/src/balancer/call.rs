@@ -126,9 +126,8 @@ impl Call for Forwarding {
                 Verdict::Forward(_) => page(500),
             },
             Failure::NoUpstream | Failure::Overflow => page(503),
-            Failure::Timeout | Failure::AttemptTimeout | Failure::ConnectTimeout => page(504),
-            Failure::Idle if self.member.is_some() => page(504),
-            Failure::Idle => page(408),
+            Failure::Timeout | Failure::AttemptTimeout | Failure::ConnectTimeout | Failure::Idle => page(504),
+            Failure::ClientIdle => page(408),
             Failure::BadBody(_) | Failure::ClientGone => page(400),
             Failure::Connect(_) | Failure::Reset | Failure::Protocol(_) | Failure::Status(..) => page(502),
         }

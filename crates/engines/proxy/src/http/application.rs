@@ -120,8 +120,10 @@ pub(crate) enum Failure {
     Timeout,
     /// The attempt's time is up.
     AttemptTimeout,
-    /// Nothing moved for too long.
+    /// The request has come, and nothing moved for too long.
     Idle,
+    /// Nothing moved for too long while the request was still coming.
+    ClientIdle,
     /// The client's body can't be understood.
     BadBody(Malformed),
     /// The client has gone.

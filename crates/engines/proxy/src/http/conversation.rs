@@ -67,6 +67,7 @@ impl Deadlines {
         Poll::Ready(match () {
             () if up(self.received, self.timeouts.request) => Failure::Timeout,
             () if up(self.sent, self.timeouts.attempt) => Failure::AttemptTimeout,
+            () if self.received.is_none() => Failure::ClientIdle,
             () => Failure::Idle,
         })
     }

@@ -20,6 +20,8 @@ mod retry;
 mod routes;
 mod slot;
 mod state;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::{

@@ -161,7 +161,7 @@ impl Passage {
             Some(Failure::Reset) => "UC",
             Some(Failure::Protocol(_)) => "UPE",
             Some(Failure::Timeout | Failure::AttemptTimeout) => "UT",
-            Some(Failure::Idle) => "SI",
+            Some(Failure::Idle | Failure::ClientIdle) => "SI",
             Some(Failure::BadBody(_)) => "DPE",
             Some(Failure::ClientGone) => "DC",
             Some(Failure::Own | Failure::Status(..)) | None => "",
@@ -365,7 +365,8 @@ impl Call for Passage {
                 Answer::text(502, reset("protocol error"))
             }
             Failure::Timeout | Failure::AttemptTimeout => Answer::text(504, "upstream request timeout"),
-            Failure::Idle => Answer::text(if self.attempts > 0 { 504 } else { 408 }, "stream timeout"),
+            Failure::Idle => Answer::text(504, "stream timeout"),
+            Failure::ClientIdle => Answer::text(408, "stream timeout"),
             Failure::BadBody(malformed) => Answer::text(malformed.status(), malformed.to_string()),
             Failure::Status(status, _) => Answer::text(*status, ""),
             // Nobody will read it.

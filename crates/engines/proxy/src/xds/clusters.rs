@@ -4,17 +4,22 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use envoy_types::pb::envoy::config::{
     cluster::v3::{
-        Cluster as Proto,
-        cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy},
+        CircuitBreakers, Cluster as Proto,
+        circuit_breakers::Thresholds,
+        cluster::{ClusterDiscoveryType, CommonLbConfig, DiscoveryType, DnsLookupFamily, LbPolicy},
     },
     core::v3::{
-        HealthCheck as CheckProto, RoutingPriority, address, health_check::HealthChecker, socket_address::PortSpecifier,
+        HealthCheck as CheckProto, RoutingPriority, address,
+        health_check::{HealthChecker, HttpHealthCheck},
+        socket_address::PortSpecifier,
     },
-    endpoint::v3::{ClusterLoadAssignment, Endpoint as EndpointProto, lb_endpoint::HostIdentifier},
+    endpoint::v3::{
+        ClusterLoadAssignment, Endpoint as EndpointProto, LocalityLbEndpoints, lb_endpoint::HostIdentifier,
+    },
 };
 use envoy_types::pb::google::protobuf::Any;
 
-use super::{Refusal, decode, refuse, time, translated};
+use super::{Refusal, decode, refuse, strict::nothing_else, time, translated};
 use crate::model::{
     CONNECT_TIMEOUT, Cluster, DNS_REFRESH, Discovery, Dns, Endpoint, HealthCheck, Limits, PANIC_THRESHOLD, Probe,
 };
@@ -38,6 +43,38 @@ pub(super) fn endpoints(resources: &[Any]) -> Result<BTreeMap<String, Vec<Endpoi
     )
 }
 
+#[expect(deprecated, reason = "they are cleared to see what else is set")]
+fn only_known(proto: &Proto) -> Result<(), String> {
+    let common = proto.common_lb_config.clone().unwrap_or_default();
+    nothing_else(&CommonLbConfig { healthy_panic_threshold: None, ..common })?;
+    // IPv6 alone can't be had, as VPCs have none; where it is only liked better IPv4 is what is left.
+    refuse(proto.dns_lookup_family != DnsLookupFamily::V6Only as i32, "looking up IPv6 addresses alone")?;
+    nothing_else(&Proto {
+        name: String::new(),
+        cluster_discovery_type: None,
+        eds_cluster_config: None,
+        load_assignment: None,
+        connect_timeout: None,
+        lb_policy: 0,
+        common_lb_config: None,
+        health_checks: Vec::new(),
+        circuit_breakers: None,
+        dns_refresh_rate: None,
+        dns_lookup_family: 0,
+        respect_dns_ttl: false,
+        // Whether it has an effect depends on what it is for, and none of that is done here.
+        metadata: None,
+        // Buffers are small as they are, and no socket is kept for a host that is gone.
+        per_connection_buffer_limit_bytes: None,
+        ignore_health_on_host_removal: false,
+        cleanup_interval: None,
+        // A name that can't be looked up is looked up again as often as any other.
+        dns_failure_refresh_rate: None,
+        wait_for_warm_on_init: None,
+        ..proto.clone()
+    })
+}
+
 fn cluster(proto: &Proto) -> Result<Cluster, String> {
     refuse(proto.transport_socket.is_none() && proto.transport_socket_matches.is_empty(), "a transport socket (TLS)")?;
     refuse(!proto.typed_extension_protocol_options.contains_key(HTTP_OPTIONS), "HTTP/2 to servers")?;
@@ -45,6 +82,12 @@ fn cluster(proto: &Proto) -> Result<Cluster, String> {
     let by_turns =
         proto.lb_policy == LbPolicy::RoundRobin as i32 || proto.lb_policy == LbPolicy::ClusterProvided as i32;
     refuse(by_turns, "a load balancing policy other than ROUND_ROBIN")?;
+    only_known(&Proto {
+        transport_socket: None,
+        transport_socket_matches: Vec::new(),
+        outlier_detection: None,
+        ..proto.clone()
+    })?;
     let panic = proto.common_lb_config.as_ref().and_then(|config| config.healthy_panic_threshold);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
     let panic_threshold = panic.map_or(PANIC_THRESHOLD, |percent| percent.value.clamp(0.0, 100.0) as u32);
@@ -52,7 +95,7 @@ fn cluster(proto: &Proto) -> Result<Cluster, String> {
         discovery: discovery(proto)?,
         connect_timeout: proto.connect_timeout.map_or(CONNECT_TIMEOUT, time),
         health_checks: proto.health_checks.iter().map(health_check).collect::<Result<_, _>>()?,
-        limits: limits(proto),
+        limits: limits(proto)?,
         panic_threshold,
     })
 }
@@ -103,6 +146,17 @@ impl Host {
 }
 
 fn hosts(assignment: &ClusterLoadAssignment) -> Result<Vec<Host>, String> {
+    nothing_else(&ClusterLoadAssignment { cluster_name: String::new(), endpoints: Vec::new(), ..assignment.clone() })?;
+    for locality in &assignment.endpoints {
+        // Where hosts are does not matter, and so neither does what share a place has.
+        nothing_else(&LocalityLbEndpoints {
+            lb_endpoints: Vec::new(),
+            locality: None,
+            metadata: None,
+            load_balancing_weight: None,
+            ..locality.clone()
+        })?;
+    }
     let mut hosts = Vec::new();
     for endpoint in assignment.endpoints.iter().flat_map(|locality| &locality.lb_endpoints) {
         let Some(HostIdentifier::Endpoint(host)) = &endpoint.host_identifier else {
@@ -118,6 +172,7 @@ fn hosts(assignment: &ClusterLoadAssignment) -> Result<Vec<Host>, String> {
 }
 
 fn socket(endpoint: &EndpointProto) -> Result<(String, u16), String> {
+    nothing_else(&EndpointProto { address: None, hostname: String::new(), ..endpoint.clone() })?;
     let address = endpoint.address.as_ref().and_then(|address| address.address.as_ref());
     let Some(address::Address::SocketAddress(socket)) = address else {
         return Err("an address that is no socket address is not supported by this proxy".to_owned());
@@ -132,9 +187,31 @@ fn socket(endpoint: &EndpointProto) -> Result<(String, u16), String> {
 }
 
 fn health_check(proto: &CheckProto) -> Result<HealthCheck, String> {
+    nothing_else(&CheckProto {
+        timeout: None,
+        interval: None,
+        unhealthy_threshold: None,
+        healthy_threshold: None,
+        alt_port: None,
+        health_checker: None,
+        // Checks are spread by when endpoints came, each has its own connection, and none is made more seldom.
+        initial_jitter: None,
+        interval_jitter: None,
+        interval_jitter_percent: 0,
+        reuse_connection: None,
+        no_traffic_interval: None,
+        no_traffic_healthy_interval: None,
+        ..proto.clone()
+    })?;
     let probe = match &proto.health_checker {
         Some(HealthChecker::HttpHealthCheck(http)) => {
             refuse(http.codec_client_type == 0, "an HTTP/2 health check")?;
+            nothing_else(&HttpHealthCheck {
+                host: String::new(),
+                path: String::new(),
+                expected_statuses: Vec::new(),
+                ..http.clone()
+            })?;
             let range = |range: &envoy_types::pb::envoy::r#type::v3::Int64Range| {
                 let bound = |value: i64| u16::try_from(value).unwrap_or(u16::MAX);
                 (bound(range.start), bound(range.end - 1))
@@ -145,7 +222,10 @@ fn health_check(proto: &CheckProto) -> Result<HealthCheck, String> {
             }
             Probe::Http { path: http.path.clone(), host: http.host.clone(), expected }
         }
-        Some(HealthChecker::TcpHealthCheck(_)) => Probe::Tcp,
+        Some(HealthChecker::TcpHealthCheck(tcp)) => {
+            nothing_else(tcp)?;
+            Probe::Tcp
+        }
         Some(_) => return Err("a health check that is neither HTTP nor TCP is not supported by this proxy".to_owned()),
         None => return Err("a health check without a checker".to_owned()),
     };
@@ -166,16 +246,26 @@ fn health_check(proto: &CheckProto) -> Result<HealthCheck, String> {
 }
 
 /// The limits of the default priority; what is as large as a limit can be is none.
-fn limits(proto: &Proto) -> Limits {
+///
+/// Where none is given there is none, while Envoy would take 1024: what limits are for, to spare a server that is
+/// drowning, has to be decided by somebody who knows the server.
+fn limits(proto: &Proto) -> Result<Limits, String> {
     const UNLIMITED: u32 = i32::MAX.cast_unsigned();
-    let breakers = proto.circuit_breakers.as_ref();
-    let own = breakers.and_then(|breakers| {
-        breakers.thresholds.iter().find(|thresholds| thresholds.priority == RoutingPriority::Default as i32)
-    });
+    let breakers = proto.circuit_breakers.clone().unwrap_or_default();
+    nothing_else(&CircuitBreakers { thresholds: Vec::new(), ..breakers.clone() })?;
+    let own = breakers.thresholds.iter().find(|one| one.priority == RoutingPriority::Default as i32).copied();
+    let own = own.unwrap_or_default();
+    nothing_else(&Thresholds {
+        max_connections: None,
+        max_pending_requests: None,
+        max_requests: None,
+        max_retries: None,
+        ..own
+    })?;
     let limit = |value: Option<envoy_types::pb::google::protobuf::UInt32Value>| {
         value.map(|value| value.value).filter(|value| *value < UNLIMITED)
     };
-    own.map_or_else(Limits::default, |own| Limits {
+    Ok(Limits {
         connections: limit(own.max_connections),
         pending: limit(own.max_pending_requests),
         requests: limit(own.max_requests),

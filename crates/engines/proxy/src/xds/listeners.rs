@@ -9,22 +9,27 @@ use envoy_types::pb::{
     envoy::{
         config::{
             accesslog::v3::{AccessLog as AccessLogProto, access_log},
-            core::v3::{TrafficDirection, address, socket_address::PortSpecifier},
+            core::v3::{HttpProtocolOptions, TrafficDirection, address, socket_address::PortSpecifier},
             listener::v3::{FilterChain as ChainProto, FilterChainMatch, Listener as Proto, filter, listener_filter},
         },
         extensions::{
             access_loggers::file::v3::FileAccessLog,
+            filters::http::router::v3::Router,
             filters::network::{
-                http_connection_manager::v3::{HttpConnectionManager, http_connection_manager::RouteSpecifier},
+                http_connection_manager::v3::{
+                    HttpConnectionManager,
+                    http_connection_manager::{RouteSpecifier, UpgradeConfig},
+                    http_filter,
+                },
                 tcp_proxy::v3::{TcpProxy as TcpProto, tcp_proxy::ClusterSpecifier},
             },
         },
     },
-    google::protobuf::Any,
+    google::protobuf::{Any, BoolValue},
 };
 use prost::Message;
 
-use super::{Refusal, decode, limit, refuse, routes, translated};
+use super::{Refusal, decode, limit, refuse, routes, strict::nothing_else, translated};
 use crate::model::{
     AccessLog, CONNECTION_IDLE_TIMEOUT, ChainMatch, Direction, Filter, FilterChain, HttpManager, Listener, RouteTable,
     STREAM_IDLE_TIMEOUT, TcpProxy, WeightedCluster,
@@ -68,6 +73,7 @@ fn listener(proto: &Proto) -> Result<(Listener, Inline), String> {
         Some(PortSpecifier::PortValue(port)) => u16::try_from(port).map_err(|_| format!("port {port} is none"))?,
         _ => return Err("a named port is not supported by this proxy".to_owned()),
     };
+    only_known(proto)?;
     let mut inline = Inline::new();
     let chains = proto.filter_chains.iter().chain(&proto.default_filter_chain);
     let chains = chains.map(|proto| chain(proto, &mut inline)).collect::<Result<_, _>>()?;
@@ -79,6 +85,29 @@ fn listener(proto: &Proto) -> Result<(Listener, Inline), String> {
     let listener =
         Listener { address: (ip, port).into(), direction, original_destination: listener_filters(proto)?, chains };
     Ok((listener, inline))
+}
+
+#[expect(deprecated, reason = "they are cleared to see what else is set")]
+fn only_known(proto: &Proto) -> Result<(), String> {
+    let bound = proto.bind_to_port.is_none_or(|bind| bind.value);
+    refuse(bound, "a listener that is not bound")?;
+    nothing_else(&Proto {
+        name: String::new(),
+        address: None,
+        filter_chains: Vec::new(),
+        default_filter_chain: None,
+        use_original_dst: None,
+        listener_filters: Vec::new(),
+        traffic_direction: 0,
+        bind_to_port: None,
+        // Each core has its own socket, and the kernel spreads connections; buffers are small as they are.
+        enable_reuse_port: None,
+        reuse_port: false,
+        per_connection_buffer_limit_bytes: None,
+        tcp_backlog_size: None,
+        metadata: None,
+        ..proto.clone()
+    })
 }
 
 /// Whether connections come redirected; listener filters that are not known are refused.
@@ -100,6 +129,13 @@ fn listener_filters(proto: &Proto) -> Result<bool, String> {
 
 fn chain(proto: &ChainProto, inline: &mut Inline) -> Result<FilterChain, String> {
     refuse(proto.transport_socket.is_none(), "a transport socket (TLS)")?;
+    nothing_else(&ChainProto {
+        name: String::new(),
+        filter_chain_match: None,
+        filters: Vec::new(),
+        metadata: None,
+        ..proto.clone()
+    })?;
     let matches = proto.filter_chain_match.as_ref().map_or_else(|| Ok(ChainMatch::default()), chain_match)?;
     let [filter] = proto.filters.as_slice() else {
         return Err(format!(
@@ -131,14 +167,27 @@ fn chain_match(proto: &FilterChainMatch) -> Result<ChainMatch, String> {
     refuse(proto.application_protocols.is_empty(), "a filter chain match by application protocol")?;
     let transport = matches!(proto.transport_protocol.as_str(), "" | "raw_buffer");
     refuse(transport || !proto.server_names.is_empty(), "a filter chain match by transport protocol")?;
+    nothing_else(&FilterChainMatch {
+        destination_port: None,
+        prefix_ranges: Vec::new(),
+        server_names: Vec::new(),
+        transport_protocol: String::new(),
+        ..proto.clone()
+    })?;
     let port = proto.destination_port.map(|port| u16::try_from(port.value));
     let destination_port = port.transpose().map_err(|_| "a destination port that is none".to_owned())?;
     Ok(ChainMatch { destination_port, server_names: proto.server_names.clone() })
 }
 
 fn http_manager(proto: &HttpConnectionManager, inline: &mut Inline) -> Result<HttpManager, String> {
+    only_known_of_manager(proto)?;
     for filter in &proto.http_filters {
         refuse(filter.name == "envoy.filters.http.router", &format!("the HTTP filter {}", filter.name))?;
+        if let Some(http_filter::ConfigType::TypedConfig(config)) = &filter.config_type {
+            let router = Router::decode(config.value.as_slice()).map_err(|error| error.to_string())?;
+            // More or fewer statistics are no other routing.
+            nothing_else(&Router { dynamic_stats: None, ..router })?;
+        }
     }
     // AUTO (0) and HTTP/1 (1) are what is spoken.
     refuse(matches!(proto.codec_type, 0 | 1), "HTTP/2 from clients")?;
@@ -151,7 +200,7 @@ fn http_manager(proto: &HttpConnectionManager, inline: &mut Inline) -> Result<Ht
         }
         _ => return Err("scoped routes are not supported by this proxy".to_owned()),
     };
-    let on = |value: Option<envoy_types::pb::google::protobuf::BoolValue>| value.is_some_and(|value| value.value);
+    let on = |value: Option<BoolValue>| value.is_some_and(|value| value.value);
     let enabled = proto.upgrade_configs.iter().filter(|upgrade| upgrade.enabled.is_none_or(|enabled| enabled.value));
     let idle = proto.common_http_protocol_options.as_ref().and_then(|options| options.idle_timeout);
     Ok(HttpManager {
@@ -167,7 +216,51 @@ fn http_manager(proto: &HttpConnectionManager, inline: &mut Inline) -> Result<Ht
     })
 }
 
+fn only_known_of_manager(proto: &HttpConnectionManager) -> Result<(), String> {
+    let is = |value: Option<BoolValue>, wanted: bool| value.is_none_or(|value| value.value == wanted);
+    refuse(is(proto.use_remote_address, false), "use_remote_address")?;
+    refuse(is(proto.generate_request_id, true), "generate_request_id: false")?;
+    let unescaped = matches!(proto.path_with_escaped_slashes_action, 0 | 1);
+    refuse(unescaped, "path_with_escaped_slashes_action other than KEEP_UNCHANGED")?;
+    if let Some(options) = proto.common_http_protocol_options {
+        nothing_else(&HttpProtocolOptions { idle_timeout: None, ..options })?;
+    }
+    // Which tracer there is, and how much it keeps, the environment says.
+    nothing_else(&proto.tracing.clone().unwrap_or_default())?;
+    for upgrade in &proto.upgrade_configs {
+        nothing_else(&UpgradeConfig { upgrade_type: String::new(), enabled: None, ..upgrade.clone() })?;
+    }
+    nothing_else(&HttpConnectionManager {
+        codec_type: 0,
+        stat_prefix: String::new(),
+        route_specifier: None,
+        http_filters: Vec::new(),
+        tracing: None,
+        common_http_protocol_options: None,
+        stream_idle_timeout: None,
+        access_log: Vec::new(),
+        use_remote_address: None,
+        generate_request_id: None,
+        upgrade_configs: Vec::new(),
+        normalize_path: None,
+        merge_slashes: false,
+        path_with_escaped_slashes_action: 0,
+        // An id that came is kept in any case; how a connection is closed is the proxy's own affair.
+        preserve_external_request_id: false,
+        drain_timeout: None,
+        delayed_close_timeout: None,
+        ..proto.clone()
+    })
+}
+
 fn tcp_proxy(proto: &TcpProto) -> Result<TcpProxy, String> {
+    nothing_else(&TcpProto {
+        stat_prefix: String::new(),
+        cluster_specifier: None,
+        idle_timeout: None,
+        access_log: Vec::new(),
+        ..proto.clone()
+    })?;
     let one = |name: &str, weight| WeightedCluster { name: name.to_owned(), weight };
     let clusters = match &proto.cluster_specifier {
         Some(ClusterSpecifier::Cluster(name)) => vec![one(name, 1)],

@@ -11,6 +11,9 @@ pub(crate) mod client;
 mod clusters;
 mod listeners;
 mod routes;
+mod strict;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, time::Duration};
 

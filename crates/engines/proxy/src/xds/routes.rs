@@ -6,12 +6,13 @@ use envoy_types::pb::{
     envoy::config::core::v3::data_source::Specifier,
     envoy::config::route::v3::{
         RetryPolicy as RetryProto, Route as RouteProto, RouteAction, RouteConfiguration, RouteMatch,
-        VirtualHost as HostProto, route, route_action::ClusterSpecifier, route_match::PathSpecifier,
+        VirtualHost as HostProto, WeightedCluster as WeightedProto, route, route_action::ClusterSpecifier,
+        route_match::PathSpecifier, weighted_cluster::ClusterWeight,
     },
     google::protobuf::Any,
 };
 
-use super::{Refusal, decode, limit, refuse, time, translated};
+use super::{Refusal, decode, limit, refuse, strict::nothing_else, time, translated};
 use crate::model::{
     Action, Forward, PathMatch, REQUEST_TIMEOUT, Respond, RetryPolicy, Route, RouteTable, VirtualHost, WeightedCluster,
 };
@@ -24,18 +25,31 @@ pub(super) fn tables(resources: &[Any]) -> Result<BTreeMap<String, RouteTable>, 
 
 /// What a route configuration says.
 pub(super) fn table(proto: &RouteConfiguration) -> Result<RouteTable, String> {
+    nothing_else(&RouteConfiguration {
+        name: String::new(),
+        virtual_hosts: Vec::new(),
+        // A route may name a cluster that is yet to come; until then it answers 503.
+        validate_clusters: None,
+        metadata: None,
+        ..proto.clone()
+    })?;
     let hosts = proto.virtual_hosts.iter().map(host).collect::<Result<_, _>>()?;
     Ok(RouteTable { virtual_hosts: hosts })
 }
 
 fn host(proto: &HostProto) -> Result<VirtualHost, String> {
     let named = |reason: String| format!("virtual host {}: {reason}", proto.name);
+    let rest =
+        HostProto { name: String::new(), domains: Vec::new(), routes: Vec::new(), metadata: None, ..proto.clone() };
+    nothing_else(&rest).map_err(named)?;
     let routes = proto.routes.iter().map(|route| self::route(route).map_err(named)).collect::<Result<_, _>>()?;
     Ok(VirtualHost { name: proto.name.clone(), domains: proto.domains.clone(), routes })
 }
 
 fn route(proto: &RouteProto) -> Result<Route, String> {
     let named = |reason: String| format!("route {}: {reason}", proto.name);
+    let rest = RouteProto { name: String::new(), r#match: None, action: None, metadata: None, ..proto.clone() };
+    nothing_else(&rest).map_err(named)?;
     let matched = proto.r#match.as_ref().ok_or_else(|| named("it matches nothing".to_owned()))?;
     let path = path(matched).map_err(named)?;
     let action = match &proto.action {
@@ -66,6 +80,7 @@ fn path(matched: &RouteMatch) -> Result<PathMatch, String> {
     refuse(matched.grpc.is_none(), "a gRPC route")?;
     refuse(matched.runtime_fraction.is_none(), "a match by chance")?;
     refuse(matched.case_sensitive.is_none_or(|sensitive| sensitive.value), "a match without case")?;
+    nothing_else(&RouteMatch { path_specifier: None, case_sensitive: None, ..matched.clone() })?;
     match &matched.path_specifier {
         Some(PathSpecifier::Prefix(prefix)) => Ok(PathMatch::Prefix(prefix.clone())),
         Some(PathSpecifier::Path(path)) => Ok(PathMatch::Exact(path.clone())),
@@ -78,12 +93,21 @@ fn forward(action: &RouteAction) -> Result<Forward, String> {
     refuse(action.host_rewrite_specifier.is_none(), "a rewrite of the host")?;
     refuse(action.request_mirror_policies.is_empty(), "mirroring")?;
     refuse(action.hash_policy.is_empty(), "a hash policy")?;
+    nothing_else(&RouteAction {
+        cluster_specifier: None,
+        timeout: None,
+        idle_timeout: None,
+        retry_policy: None,
+        ..action.clone()
+    })?;
     let clusters = match &action.cluster_specifier {
         Some(ClusterSpecifier::Cluster(name)) => vec![WeightedCluster { name: name.clone(), weight: 1 }],
         Some(ClusterSpecifier::WeightedClusters(weighted)) => {
-            let share = |cluster: &envoy_types::pb::envoy::config::route::v3::weighted_cluster::ClusterWeight| {
-                WeightedCluster { name: cluster.name.clone(), weight: cluster.weight.map_or(0, |weight| weight.value) }
+            let share = |cluster: &ClusterWeight| WeightedCluster {
+                name: cluster.name.clone(),
+                weight: cluster.weight.map_or(0, |weight| weight.value),
             };
+            only_known_of_weighted(weighted)?;
             weighted.clusters.iter().map(share).collect()
         }
         _ => return Err("a cluster that is named by the request is not supported by this proxy".to_owned()),
@@ -99,7 +123,36 @@ fn forward(action: &RouteAction) -> Result<Forward, String> {
     })
 }
 
+#[expect(deprecated, reason = "it is cleared to see what else is set")]
+fn only_known_of_weighted(weighted: &WeightedProto) -> Result<(), String> {
+    nothing_else(&WeightedProto {
+        clusters: Vec::new(),
+        // Weights count by their sum, whatever it is said to be; there is no runtime to overlay them.
+        total_weight: None,
+        runtime_key_prefix: String::new(),
+        ..weighted.clone()
+    })?;
+    for cluster in &weighted.clusters {
+        nothing_else(&ClusterWeight { name: String::new(), weight: None, ..cluster.clone() })?;
+    }
+    Ok(())
+}
+
 fn retry(proto: &RetryProto) -> Result<RetryPolicy, String> {
+    for predicate in &proto.retry_host_predicate {
+        let previous = predicate.name == "envoy.retry_host_predicates.previous_hosts";
+        refuse(previous, &format!("the retry host predicate {}", predicate.name))?;
+    }
+    nothing_else(&RetryProto {
+        retry_on: String::new(),
+        num_retries: None,
+        per_try_timeout: None,
+        retry_host_predicate: Vec::new(),
+        host_selection_retry_max_attempts: 0,
+        retriable_status_codes: Vec::new(),
+        retry_back_off: None,
+        ..proto.clone()
+    })?;
     let default = RetryPolicy::default();
     let mut policy = RetryPolicy {
         retries: proto.num_retries.map_or(default.retries, |retries| retries.value),

@@ -1,0 +1,141 @@
+//! Connections that are passed on as they are, and the chains they belong to.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{
+    model::{
+        Action, ChainMatch, Cluster, Config, Direction, Discovery, Filter, FilterChain, Forward, HttpManager, Listener,
+        TcpProxy, WeightedCluster,
+    },
+    testing::{Client, Mesh, Server, cluster_at, prefix_route, soon, table},
+};
+
+fn tcp(prefix: &str, cluster: &str) -> Filter {
+    Filter::Tcp(TcpProxy {
+        stat_prefix: prefix.to_owned(),
+        clusters: vec![WeightedCluster { name: cluster.to_owned(), weight: 1 }],
+        idle_timeout: Some(Duration::from_mins(1)),
+        access_logs: Vec::new(),
+    })
+}
+
+fn chain(port: Option<u16>, names: &[&str], filter: Filter) -> FilterChain {
+    let server_names = names.iter().map(|name| (*name).to_owned()).collect();
+    FilterChain { matches: ChainMatch { destination_port: port, server_names }, filter }
+}
+
+/// As App Mesh configures the way out of a task: HTTP on `http`'s port, AWS by name on 443, and all else as it is if
+/// `allow_all`.
+async fn egress(http: SocketAddr, going_to: SocketAddr, allow_all: bool) -> Mesh {
+    let manager = HttpManager { routes: "routes".to_owned(), ..HttpManager::default() };
+    let mut chains = vec![
+        chain(Some(http.port()), &[], Filter::Http(manager)),
+        chain(Some(443), &["*.amazonaws.com"], tcp("amazonaws", "original")),
+    ];
+    if allow_all {
+        chains.push(chain(None, &[], tcp("egress", "original")));
+    }
+    let listener = Listener {
+        address: ([127, 0, 0, 1], 0).into(),
+        direction: Direction::Outbound,
+        original_destination: true,
+        chains,
+    };
+    let config = Config {
+        clusters: [
+            ("api".to_owned(), cluster_at(&[http])),
+            ("original".to_owned(), Cluster::of(Discovery::OriginalDestination)),
+        ]
+        .into(),
+        endpoints: BTreeMap::new(),
+        listeners: [("main".to_owned(), listener)].into(),
+        routes: [("routes".to_owned(), table(vec![prefix_route("/", Action::Forward(Forward::to("api")))]))].into(),
+    };
+    Mesh::of(config, Mesh::redirected(going_to)).await
+}
+
+/// Sends back in capitals what it gets, and says goodbye.
+async fn shouting() -> Server {
+    Server::start(|mut conversation| async move {
+        while conversation.more().await {
+            let said = std::mem::take(&mut conversation.bytes).to_ascii_uppercase();
+            conversation.stream.write_all(&said).await.unwrap();
+        }
+        conversation.say("bye").await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_port_it_was_going_to_decides_the_chain() {
+    let api = Server::named("v1").await;
+    let mesh = egress(api.address, api.address, false).await;
+    assert_eq!(Client::connect(mesh.address).await.get("a", "/").await.text(), "v1");
+}
+
+#[tokio::test]
+async fn all_else_passes_as_it_is_when_all_is_allowed() {
+    let (api, other) = (Server::named("v1").await, shouting().await);
+    let mesh = egress(api.address, other.address, true).await;
+    let mut stream = TcpStream::connect(mesh.address).await.unwrap();
+    stream.write_all(b"hello").await.unwrap();
+    let mut said = [0; 5];
+    soon("the shout", stream.read_exact(&mut said)).await.unwrap();
+    assert_eq!(&said, b"HELLO");
+    stream.shutdown().await.unwrap();
+    let mut rest = String::new();
+    soon("the end", stream.read_to_string(&mut rest)).await.unwrap();
+    assert_eq!(rest, "bye", "one side may be done before the other");
+    crate::testing::until("its count", async || mesh.counter("tcp.egress.downstream_cx_rx_bytes_total") == 5).await;
+    mesh.counted("tcp.egress.downstream_cx_tx_bytes_total", 8).await;
+}
+
+/// How a connection to `address` is ended by the other side: a reset may come before the client knows it is connected.
+async fn refusal_of(address: std::net::SocketAddr) -> std::io::Error {
+    let outcome = async { TcpStream::connect(address).await?.read(&mut [0; 1]).await };
+    soon("a reset", outcome).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn all_else_is_reset_when_it_is_not_and_when_nobody_is_there() {
+    let (api, other) = (Server::named("v1").await, shouting().await);
+    for allow_all in [false, true] {
+        let going_to = if allow_all { ([127, 0, 0, 1], 9).into() } else { other.address };
+        let mesh = egress(api.address, going_to, allow_all).await;
+        assert_eq!(refusal_of(mesh.address).await.kind(), std::io::ErrorKind::ConnectionReset);
+        let unmatched = format!("listener.{}.no_filter_chain_match", mesh.address.to_string().replace(':', "_"));
+        mesh.counted(&unmatched, u64::from(!allow_all)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_to_the_proxy_itself_does_not_go_round_in_circles() {
+    let api = Server::named("v1").await;
+    let mesh = egress(api.address, ([127, 0, 0, 1], 1).into(), true).await;
+    let mut config = mesh.config.clone();
+    let main = config.listeners.get_mut("main").unwrap();
+    main.original_destination = false;
+    mesh.plane.apply(config).await.unwrap();
+    refusal_of(mesh.address).await;
+    mesh.counted("tcp.egress.downstream_cx_total", 1).await;
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_first_is_heard_at_once() {
+    let api = Server::named("v1").await;
+    let speaker = Server::start(|mut conversation| async move {
+        conversation.say("220 hello").await;
+        conversation.more().await;
+    })
+    .await;
+    let mesh = egress(api.address, speaker.address, true).await;
+    let mut stream = TcpStream::connect(mesh.address).await.unwrap();
+    let mut said = [0; 9];
+    soon("the greeting", stream.read_exact(&mut said)).await.unwrap();
+    assert_eq!(&said, b"220 hello");
+}

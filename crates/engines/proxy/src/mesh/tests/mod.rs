@@ -1,0 +1,10 @@
+//! The data plane on loopback: real connections from raw clients, through it, to raw servers.
+
+mod bodies;
+mod changes;
+mod choice;
+mod connections;
+mod exchanges;
+mod failures;
+mod listeners;
+mod reports;
