@@ -98,8 +98,8 @@ fn add(
             return Ok(CreateChangeSetResponse { id: row.id, stack_id });
         }
         // `aws cloudformation deploy` names change sets by the second, and two deployments can fall into one: a name is
-        // free again once its change set has been executed, sooner than in AWS.
-        if row.executed.is_none() {
+        // free again once its change set can no longer be executed, sooner than in AWS.
+        if execution(found, &row) == ExecutionStatus::Available {
             return Err(Error::ChangeSetExists(request.change_set_name.clone()));
         }
     }
@@ -132,7 +132,7 @@ fn add(
 
 /// Forgets the oldest change set that can no longer be executed, if there are too many.
 fn make_room(tx: &mut Transaction<'_>, found: &Found) -> Result<(), Error> {
-    let mut rows = of(tx.list_under(&found.key.scope, &format!("{}/", found.key.name))?);
+    let mut rows = tx.list_under::<ChangeSet>(&found.key.scope, &format!("{}/", found.key.name))?;
     if rows.len() < KEPT_MAX {
         return Ok(());
     }
@@ -145,10 +145,6 @@ fn make_room(tx: &mut Transaction<'_>, found: &Found) -> Result<(), Error> {
         }
         None => Err(Error::TooManyChangeSets { stack: found.stack.name.clone(), limit: KEPT_MAX }),
     }
-}
-
-fn of(rows: Vec<(Key, ChangeSet)>) -> Vec<(Key, ChangeSet)> {
-    rows
 }
 
 fn row_key(stack: &Key, name: &str) -> Key {

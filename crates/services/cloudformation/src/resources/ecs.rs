@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use api::ecs;
-use serde_json::{Value, json};
+use names::Timestamp;
+use serde_json::{Map, Value, json};
 
 use super::{Call, Failure, Kind, Made, Resource, Settled, property};
 
@@ -79,7 +80,7 @@ impl Resource for Cluster {
 
     async fn update(call: &Call<'_>) -> Result<Made, Failure> {
         let name = call.id()?.to_owned();
-        let mut members = serde_json::Map::new();
+        let mut members = Map::new();
         members.insert("Cluster".to_owned(), name.clone().into());
         members.insert(
             "Settings".to_owned(),
@@ -205,6 +206,9 @@ impl Service {
         "EnableECSManagedTags",
         "EnableExecuteCommand",
         "PropagateTags",
+        "AvailabilityZoneRebalancing",
+        "CapacityProviderStrategy",
+        "PlacementConstraints",
     ];
 
     fn made(service: &ecs::Service) -> Made {
@@ -216,9 +220,19 @@ impl Service {
     /// [`Self::made`], with the deployment that was just asked for.
     fn asked(service: &ecs::Service) -> Made {
         let mut made = Self::made(service);
-        let deployment = Self::primary(service).and_then(|primary| primary.id.clone());
+        let deployment = Self::primary(service)
+            .map(|primary| json!({"id": primary.id, "at": primary.created_at.map(Timestamp::as_millis)}));
         made.attributes.insert(DEPLOYMENT.to_owned(), deployment.into());
         made
+    }
+
+    /// What both creation and update take, as the API spells it.
+    fn members(call: &Call<'_>) -> Map<String, Value> {
+        let mut members = call.properties(Self::SHARED);
+        if let Some(strategies) = call.property("PlacementStrategies") {
+            members.insert("PlacementStrategy".to_owned(), strategies.clone());
+        }
+        members
     }
 
     fn primary(service: &ecs::Service) -> Option<&ecs::Deployment> {
@@ -232,6 +246,7 @@ impl Service {
             "DeploymentConfiguration": {
                 "MaximumPercent": 200, "MinimumHealthyPercent": 100, "DeploymentCircuitBreaker": breaker,
             },
+            "AvailabilityZoneRebalancing": "DISABLED",
             "EnableECSManagedTags": false,
             "EnableExecuteCommand": false,
             "HealthCheckGracePeriodSeconds": 0,
@@ -244,19 +259,24 @@ impl Service {
 
     /// Why the deployment that was asked for will not come up, if it will not.
     async fn failure(call: &Call<'_>, service: &ecs::Service) -> Result<Option<String>, Failure> {
-        let asked = call.thing.attributes.get(DEPLOYMENT).and_then(Value::as_str);
-        let known = |id: &str| service.deployments.iter().any(|deployment| deployment.id.as_deref() == Some(id));
-        if asked.is_some_and(|asked| !known(asked)) {
-            return Ok(Some(format!("the deployment was given up; {}", Self::latest_event(service))));
-        }
+        let asked = call.thing.attributes.get(DEPLOYMENT);
+        let asked_at = asked.and_then(|asked| asked.get("at")).and_then(Value::as_i64).map(Timestamp::from_millis);
+        let asked = asked.and_then(|asked| asked.get("id")).and_then(Value::as_str);
+        let given_up = service.deployments.iter().any(|deployment| {
+            let is_asked = deployment.id.as_deref() == asked;
+            is_asked && deployment.rollout_state == Some(ecs::DeploymentRolloutState::Failed)
+        });
         let Some(primary) = Self::primary(service) else { return Ok(None) };
-        if primary.rollout_state == Some(ecs::DeploymentRolloutState::Failed) {
-            let reason = primary.rollout_state_reason.clone().unwrap_or_default();
-            return Ok(Some(format!("{reason} {}", Self::last_words(call, service).await?)));
-        }
-        let hopeless = primary.running_count == 0 && primary.failed_tasks >= FAILED_TASKS_MAX;
-        let words = if hopeless { Self::last_words(call, service).await? } else { String::new() };
-        Ok(hopeless.then(|| format!("{} tasks failed and none runs. {words}", primary.failed_tasks)))
+        // A deployment that somebody else asked for since is younger; one that is gone back to is older.
+        let rolled_back = primary.id.as_deref() != asked && primary.created_at < asked_at;
+        let why = if given_up || rolled_back {
+            "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.".to_owned()
+        } else if primary.running_count == 0 && primary.failed_tasks >= FAILED_TASKS_MAX {
+            format!("{} tasks failed and none runs.", primary.failed_tasks)
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(format!("{why} {}", Self::last_words(call, service).await?)))
     }
 
     /// Why the task stopped that stopped last.
@@ -311,6 +331,10 @@ impl Resource for Service {
             property("EnableECSManagedTags"),
             property("EnableExecuteCommand"),
             property("PropagateTags"),
+            property("AvailabilityZoneRebalancing"),
+            property("CapacityProviderStrategy"),
+            property("PlacementConstraints"),
+            property("PlacementStrategies"),
             property("Role").replaces(),
             property("Tags"),
         ])
@@ -319,7 +343,7 @@ impl Resource for Service {
         .patience(Duration::from_mins(30));
 
     async fn create(call: &Call<'_>) -> Result<Made, Failure> {
-        let mut members = call.properties(Self::SHARED);
+        let mut members = Self::members(call);
         members.extend(call.properties(&["LaunchType", "SchedulingStrategy", "DeploymentController", "Role"]));
         members.insert("ServiceName".to_owned(), call.name("ServiceName", 255).into());
         members.insert("ClientToken".to_owned(), call.thing.token.clone().into());
@@ -338,7 +362,7 @@ impl Resource for Service {
     }
 
     async fn update(call: &Call<'_>) -> Result<Made, Failure> {
-        let mut members = call.properties(Self::SHARED);
+        let mut members = Self::members(call);
         if let Value::Object(defaults) = Self::defaults() {
             members.extend(defaults.into_iter().filter(|(name, _)| call.lost(name)));
         }

@@ -62,6 +62,8 @@ async fn deploy_creates_changes_and_finds_nothing_to_change() {
         .collect();
     assert_eq!(changes, ["Add Ground", "Add Wall", "Add Roof", "Add Tree"]);
     assert!(house.world.picture().is_empty(), "looking changes nothing");
+    let error = house.change_set("CREATE", "one", TOWER).await.unwrap_err();
+    assert_eq!(error.code, "AlreadyExistsException");
     house.execute("one").await.unwrap();
     assert_eq!(house.rest("s").await, StackStatus::CreateComplete);
     assert_eq!(house.described("one").await.execution_status, ExecutionStatus::ExecuteComplete);
@@ -75,6 +77,7 @@ async fn deploy_creates_changes_and_finds_nothing_to_change() {
     );
     let error = house.execute("two").await.unwrap_err();
     assert_eq!(error.code, "InvalidChangeSetStatus");
+    house.change_set("UPDATE", "two", TOWER).await.expect("a name is free again when its change set is no good");
 
     house.change_set("UPDATE", "three", &TOWER.replace("Default: 1", "Default: 4")).await.unwrap();
     house.change_set("UPDATE", "four", &TOWER.replace("Default: 1", "Default: 5")).await.unwrap();
