@@ -3,7 +3,6 @@
 //! Runs the release binary in a network namespace of its own, several times, and takes medians: machines are noisy.
 
 use std::{
-    fmt::Write as _,
     fs,
     io::{BufRead, BufReader},
     path::Path,
@@ -12,67 +11,19 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
 
-/// A bench.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Bench {
-    /// Start of the house and of the sample
-    Start,
-}
+use super::{Figure, Findings};
 
 /// How often each thing is done.
 const RUNS: usize = 5;
 /// The binary that is measured.
 const BINARY: &str = "target/x86_64-unknown-linux-gnu/release/serin";
 
-/// One measured figure, with what it aims at.
-struct Figure {
-    name: &'static str,
-    value: f64,
-    unit: &'static str,
-    goal: f64,
-}
-
-impl Figure {
-    fn met(&self) -> bool {
-        self.value <= self.goal
-    }
-}
-
-/// Runs `bench`; prints a table, or with `json` one line a figure. `short` measures once, and the table is not kept.
-pub(crate) fn run(bench: Bench, json: bool, short: bool) -> Result<()> {
-    let Bench::Start = bench;
+/// Measures the start of the house and of the sample; once only if `short`.
+pub(super) fn run(short: bool) -> Result<Findings> {
     crate::test::cargo(&["build", "--release", "--package", "serin"])?;
     let runs = if short { 1 } else { RUNS };
-    let figures = start(runs)?;
-    if json {
-        for Figure { name, value, unit, goal } in &figures {
-            let met = value <= goal;
-            println!(
-                "{{\"bench\":\"start\",\"figure\":\"{name}\",\"value\":{value:.3},\"unit\":\"{unit}\",\"goal\":{goal},\"met\":{met}}}"
-            );
-        }
-        return Ok(());
-    }
-    let table = table(&figures, runs);
-    print!("{table}");
-    if !short {
-        fs::create_dir_all("bench")?;
-        fs::write("bench/README.md", format!("# Measured\n\nWritten by `cargo xtask bench start`.\n\n{table}"))?;
-    }
-    Ok(())
-}
-
-fn table(figures: &[Figure], runs: usize) -> String {
-    let mut text =
-        format!("Medians of {runs} runs on this machine.\n\n| figure | measured | aim | met |\n|---|---|---|---|\n");
-    for figure in figures {
-        let Figure { name, value, unit, goal } = figure;
-        let met = if figure.met() { "yes" } else { "no" };
-        let _ = writeln!(text, "| {name} | {value:.2} {unit} | ≤ {goal} {unit} | {met} |");
-    }
-    text
+    Ok(Findings { method: format!("Medians of {runs} runs of the release binary."), figures: start(runs)? })
 }
 
 fn start(runs: usize) -> Result<Vec<Figure>> {
@@ -86,19 +37,9 @@ fn start(runs: usize) -> Result<Vec<Figure>> {
         fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
     }
     Ok(vec![
-        Figure { name: "serin up: ready", value: median(ready), unit: "s", goal: 0.3 },
-        Figure {
-            name: "serin up: resident memory when idle, edge included",
-            value: median(memory),
-            unit: "MiB",
-            goal: 60.0,
-        },
-        Figure {
-            name: "serin demo: first answer of the sample after the start",
-            value: median(answer),
-            unit: "s",
-            goal: 10.0,
-        },
+        Figure::at_most("serin up: ready", median(ready), "s", 0.3),
+        Figure::at_most("serin up: resident memory when idle, edge included", median(memory), "MiB", 60.0),
+        Figure::at_most("serin demo: first answer of the sample after the start", median(answer), "s", 10.0),
     ])
 }
 
