@@ -1,0 +1,128 @@
+//! Groups of endpoints: where they are known from, how they are checked, how much they are given at once.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde::Serialize;
+
+use super::{CONNECT_TIMEOUT, PANIC_THRESHOLD};
+
+/// A group of endpoints that do the same.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cluster {
+    /// Where its endpoints are known from.
+    pub discovery: Discovery,
+    /// How long a connection may take to come about.
+    pub connect_timeout: Duration,
+    /// How its endpoints are asked whether they are well. Empty: they are.
+    pub health_checks: Vec<HealthCheck>,
+    /// How much may be going on at once.
+    pub limits: Limits,
+    /// The share of healthy endpoints, in percent, under which health is ignored.
+    pub panic_threshold: u32,
+}
+
+impl Cluster {
+    /// A cluster with the defaults.
+    pub fn of(discovery: Discovery) -> Self {
+        Self {
+            discovery,
+            connect_timeout: CONNECT_TIMEOUT,
+            health_checks: Vec::new(),
+            limits: Limits::default(),
+            panic_threshold: PANIC_THRESHOLD,
+        }
+    }
+}
+
+/// Where the endpoints of a cluster are known from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Discovery {
+    /// They are given here.
+    Static(Vec<Endpoint>),
+    /// All addresses that the names have.
+    StrictDns(Dns),
+    /// The first address that the name has; a change of it leaves open connections alone.
+    LogicalDns(Dns),
+    /// Where the connection was going to before it was redirected.
+    OriginalDestination,
+    /// They come by name, apart from the cluster.
+    Eds {
+        /// The name they come by.
+        service_name: String,
+    },
+}
+
+/// Names to look up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Dns {
+    /// Host name and port of each.
+    pub hosts: Vec<(String, u16)>,
+    /// How often to ask.
+    pub refresh: Duration,
+    /// The answer's time to live counts instead, where it is longer.
+    pub respect_ttl: bool,
+}
+
+/// One server of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Endpoint {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// Its share.
+    pub weight: u32,
+    /// What the configuration says of its health.
+    pub healthy: bool,
+}
+
+impl Endpoint {
+    /// A healthy endpoint of weight one.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, weight: 1, healthy: true }
+    }
+}
+
+/// How much a cluster may have going on at once. None: any number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Requests on their way, each of which has a connection to itself.
+    pub connections: Option<u32>,
+    /// Requests that wait for one of the above to end.
+    pub pending: Option<u32>,
+    /// Requests on their way and waiting.
+    pub requests: Option<u32>,
+    /// Requests being tried again.
+    pub retries: Option<u32>,
+}
+
+/// How an endpoint is asked whether it is well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HealthCheck {
+    /// What is asked.
+    pub probe: Probe,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// How often it is asked.
+    pub interval: Duration,
+    /// So many failures in a row make it unhealthy.
+    pub unhealthy_threshold: u32,
+    /// So many successes in a row make it healthy; the very first check needs one.
+    pub healthy_threshold: u32,
+    /// Another port than the endpoint's own.
+    pub port: Option<u16>,
+}
+
+/// What a health check does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Probe {
+    /// A `GET`.
+    Http {
+        /// The path, with query.
+        path: String,
+        /// The value of `Host`.
+        host: String,
+        /// The status codes that are good: pairs of first and last.
+        expected: Vec<(u16, u16)>,
+    },
+    /// A connection.
+    Tcp,
+}
