@@ -1,6 +1,7 @@
 //! The project's own chores, all under one name: `cargo xtask <chore>`.
 
 mod bench;
+mod licences;
 mod sizes;
 mod test;
 mod walls;
@@ -44,6 +45,8 @@ enum Chore {
     },
     /// Checks who imports whom
     Walls,
+    /// Checks the licences of what the binary is made of
+    Licences,
     /// Checks the length of files
     Sizes,
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Bench { bench, json, short } => bench::run(bench, json, short),
         Chore::ApiCoverage { check } => test::coverage(check),
         Chore::Walls => walls::check(),
+        Chore::Licences => licences::check(),
         Chore::Sizes => sizes::check(),
     };
     match result {

@@ -5,12 +5,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::{sizes, walls};
+use crate::{licences, sizes, walls};
 
 /// A part of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
-    /// Formatting, lints, who imports whom, file lengths
+    /// Formatting, lints, who imports whom, licences, file lengths
     House,
     /// Unit and engine tests of every crate; needs root
     Unit,
@@ -34,6 +34,7 @@ pub(crate) fn run(parts: &[Part]) -> Result<()> {
 
 fn house() -> Result<()> {
     walls::check()?;
+    licences::check()?;
     sizes::check()?;
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])
