@@ -9,11 +9,10 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     time::Instant,
 };
 
-use crate::{alarm::Alarm, core::Core, http::Pump};
+use crate::{alarm::Alarm, core::Core, http::Pump, transport::Transport};
 
 /// How a tunnel ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,15 +36,13 @@ pub(crate) struct Passed {
 }
 
 /// Passes bytes both ways until both sides are done.
-pub(crate) async fn pass(core: &Core, first: &mut TcpStream, second: &mut TcpStream, idle: Option<Duration>) -> Passed {
-    let (mut from_first, mut to_first) = first.split();
-    let (mut from_second, mut to_second) = second.split();
+pub(crate) async fn pass(core: &Core, first: &mut Transport, second: &mut Transport, idle: Option<Duration>) -> Passed {
     let (mut forth, mut back) = (Way::new(), Way::new());
     let mut alarm = Alarm::default();
     let mut moved = Instant::now();
     let end = poll_fn(|cx| {
-        let up = forth.poll(cx, core, &mut from_first, &mut to_second);
-        let down = back.poll(cx, core, &mut from_second, &mut to_first);
+        let up = forth.poll(cx, core, first, second);
+        let down = back.poll(cx, core, second, first);
         if forth.pump.has_moved() | back.pump.has_moved() {
             moved = Instant::now();
         }

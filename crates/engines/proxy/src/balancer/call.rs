@@ -51,7 +51,7 @@ impl Forwarding {
         Self {
             core: Rc::clone(core),
             verdict,
-            peer: *peer,
+            peer: peer.clone(),
             port,
             idle: (idle_seconds > 0).then(|| Duration::from_secs(u64::from(idle_seconds))),
             repeatable: forwards && request.is_idempotent() && request.framing == Framing::None,

@@ -77,8 +77,8 @@ impl Front {
 
     async fn connection(self: Rc<Self>, stream: TcpStream, client: SocketAddr) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let peer = Peer { address: client, destination: stream.local_addr()? };
-        http::serve(self, stream, peer).await;
+        let peer = Peer { address: client, destination: stream.local_addr()?, session: None };
+        http::serve(self, stream.into(), peer).await;
         Ok(())
     }
 

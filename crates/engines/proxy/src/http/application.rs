@@ -9,15 +9,18 @@ use std::{io, net::SocketAddr, rc::Rc, time::Duration};
 use tokio::time::Instant;
 
 use super::{Answer, Malformed, NameSet, Request, Upstream};
-use crate::core::Core;
+use crate::{core::Core, tls::Session};
 
 /// Both ends of a client's connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Peer {
     /// The client.
     pub(crate) address: SocketAddr,
     /// Where the client wanted to go.
     pub(crate) destination: SocketAddr,
+    /// What was agreed on with the client; none if its connection is not secured.
+    #[expect(dead_code, reason = "nobody asks what was agreed on yet")]
+    pub(crate) session: Option<Rc<Session>>,
 }
 
 /// How long clients are waited for.

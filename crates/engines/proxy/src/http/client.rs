@@ -10,7 +10,6 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
-    net::TcpStream,
     time::{Instant, timeout},
 };
 
@@ -18,7 +17,7 @@ use super::{
     Answer, Application, Malformed, Patience, Peer, Request,
     exchange::{Next, exchange},
 };
-use crate::{alarm::Alarm, core::Core};
+use crate::{alarm::Alarm, core::Core, transport::Transport};
 
 /// How long a client whose body was not read may go on sending before the connection is closed: closing at once would
 /// reset the connection, and the client might lose the answer.
@@ -29,7 +28,7 @@ const IDLE_BUFFER_MAX: usize = 4096;
 
 /// A client, as it is while it has no request on its way.
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Transport,
     pub(crate) peer: Peer,
     /// What was read and belongs to the next request.
     pub(crate) inbound: Vec<u8>,
@@ -47,7 +46,7 @@ enum Arrived {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve<A: Application>(application: Rc<A>, stream: TcpStream, peer: Peer) {
+pub(crate) async fn serve<A: Application>(application: Rc<A>, stream: Transport, peer: Peer) {
     let core = Rc::clone(application.core());
     let mut client = Client { stream, peer, inbound: Vec::new(), alarm: Alarm::default() };
     let mut request = Request::default();
@@ -58,7 +57,8 @@ pub(crate) async fn serve<A: Application>(application: Rc<A>, stream: TcpStream,
                 let mut call = application.call(&mut request, &client.peer);
                 match exchange(&*application, &mut client, &request, &mut call).await {
                     Next::Another => {}
-                    Next::Close => return,
+                    Next::Close => return client.stream.finish().await,
+                    Next::Reset => return,
                     Next::Linger => return client.linger().await,
                 }
                 request.clear();

@@ -12,10 +12,6 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{
-        TcpStream,
-        tcp::{ReadHalf, WriteHalf},
-    },
     time::Instant,
 };
 
@@ -23,7 +19,7 @@ use super::{
     Broken, Call, Failure, Framing, Head, Malformed, Name, Pump, Record, Request, Response, Timeouts, Version,
     append_field, client::Client, pump::Coding, upload::Upload,
 };
-use crate::{alarm::Alarm, core::Core};
+use crate::{alarm::Alarm, core::Core, transport::Transport};
 
 /// The most interim responses before a final one.
 const INTERIMS_MAX: u8 = 16;
@@ -108,10 +104,8 @@ pub(crate) struct Conversation<'a, C> {
     record: &'a mut Record,
     alarm: &'a mut Alarm,
     inbound: &'a mut Vec<u8>,
-    from_client: ReadHalf<'a>,
-    to_client: WriteHalf<'a>,
-    from_server: ReadHalf<'a>,
-    to_server: WriteHalf<'a>,
+    client: &'a mut Transport,
+    server: &'a mut Transport,
     begun: Instant,
     started: bool,
     /// The server does not take more of the request.
@@ -135,11 +129,9 @@ impl<'a, C: Call> Conversation<'a, C> {
         deadlines: &'a mut Deadlines,
         record: &'a mut Record,
         client: &'a mut Client,
-        server: &'a mut TcpStream,
+        server: &'a mut Transport,
         closing: bool,
     ) -> Self {
-        let (from_client, to_client) = client.stream.split();
-        let (from_server, to_server) = server.split();
         let begun = deadlines.moved;
         Self {
             core,
@@ -150,10 +142,8 @@ impl<'a, C: Call> Conversation<'a, C> {
             record,
             alarm: &mut client.alarm,
             inbound: &mut client.inbound,
-            from_client,
-            to_client,
-            from_server,
-            to_server,
+            client: &mut client.stream,
+            server,
             begun,
             started: false,
             deaf: false,
@@ -187,14 +177,14 @@ impl<'a, C: Call> Conversation<'a, C> {
         self.call.append_to_request(self.request, self.deadlines.left(), &mut out);
         out.extend_from_slice(b"\r\n");
         // A server that does not take the head has closed: reading will tell.
-        self.deaf = self.upload.poll_start(cx, &mut self.to_server, &out).is_err();
+        self.deaf = self.upload.poll_start(cx, self.server, &out).is_err();
     }
 
     fn poll_upload(&mut self, cx: &mut Context<'_>) -> Result<(), Failure> {
         if self.deaf || (self.upload.is_done() && self.deadlines.sent.is_some()) {
             return Ok(());
         }
-        let progress = self.upload.poll(cx, self.core, &mut self.from_client, &mut self.to_server, self.inbound);
+        let progress = self.upload.poll(cx, self.core, self.client, self.server, self.inbound);
         if self.upload.has_moved() {
             self.deadlines.moved = Instant::now();
         }
@@ -220,7 +210,7 @@ impl<'a, C: Call> Conversation<'a, C> {
         loop {
             let mut scratch = core.scratch.borrow_mut();
             let mut buffer = ReadBuf::new(&mut scratch);
-            let read = ready!(Pin::new(&mut self.from_server).poll_read(cx, &mut buffer));
+            let read = ready!(Pin::new(&mut *self.server).poll_read(cx, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 return Poll::Ready(Err(Failure::Reset));
             }
@@ -287,7 +277,7 @@ impl<'a, C: Call> Conversation<'a, C> {
         self.write_head(response, bytes, coding, service_time, &mut out);
         let framing = if response.switches { Framing::Close } else { response.framing };
         self.download = Pump::new(framing, coding);
-        let sent = self.download.poll_first(cx, &mut self.to_client, &out, &bytes[length..]);
+        let sent = self.download.poll_first(cx, self.client, &out, &bytes[length..]);
         sent.map_err(|broken| match broken {
             Broken::Malformed(malformed) => Failure::Protocol(malformed),
             _ => Failure::ClientGone,
@@ -348,7 +338,7 @@ impl<'a, C: Call> Conversation<'a, C> {
         if self.tunnel.is_none() {
             self.poll_upload(cx)?;
         }
-        let down = self.download.poll(cx, self.core, &mut self.from_server, &mut self.to_client, |_| {});
+        let down = self.download.poll(cx, self.core, self.server, self.client, |_| {});
         if self.download.has_moved() {
             self.deadlines.moved = Instant::now();
         }
@@ -356,7 +346,7 @@ impl<'a, C: Call> Conversation<'a, C> {
             Poll::Ready(Ok(())) if tunnelled.is_ready() => return Poll::Ready(Ok(())),
             Poll::Ready(Ok(())) => {
                 // The server has said all; the client is told so, and may go on.
-                if Pin::new(&mut self.to_client).poll_shutdown(cx).is_ready_and(|done| done.is_err()) {
+                if Pin::new(&mut *self.client).poll_shutdown(cx).is_ready_and(|done| done.is_err()) {
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -376,13 +366,13 @@ impl<'a, C: Call> Conversation<'a, C> {
     /// Ready when there is no tunnel, or the client's side of it has ended.
     fn poll_tunnel(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(tunnel) = &mut self.tunnel else { return Poll::Ready(()) };
-        let up = tunnel.poll(cx, self.core, &mut self.from_client, &mut self.to_server, |_| {});
+        let up = tunnel.poll(cx, self.core, self.client, self.server, |_| {});
         if tunnel.has_moved() {
             self.deadlines.moved = Instant::now();
         }
         // Broken or ended, the server is told that no more comes.
         ready!(up).ok();
-        ready!(Pin::new(&mut self.to_server).poll_shutdown(cx)).ok();
+        ready!(Pin::new(&mut *self.server).poll_shutdown(cx)).ok();
         Poll::Ready(())
     }
 
@@ -391,7 +381,7 @@ impl<'a, C: Call> Conversation<'a, C> {
         while self.upload.is_read() && self.inbound.len() < AHEAD_MAX {
             let mut scratch = self.core.scratch.borrow_mut();
             let mut buffer = ReadBuf::new(&mut scratch);
-            match Pin::new(&mut self.from_client).poll_read(cx, &mut buffer) {
+            match Pin::new(&mut *self.client).poll_read(cx, &mut buffer) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => self.inbound.extend_from_slice(buffer.filled()),
                 Poll::Ready(_) => return Err(Failure::ClientGone),

@@ -24,6 +24,8 @@ pub(crate) enum Next {
     Another,
     /// It ends.
     Close,
+    /// It ends at once, and the client must notice.
+    Reset,
     /// It ends, once the client has had time to read the answer.
     Linger,
 }
@@ -74,7 +76,7 @@ fn close(client: &Client, relayed: &Relayed, read: bool) -> Next {
         if let Err(error) = client.stream.set_zero_linger() {
             tracing::debug!(%error, "a connection could not be set to be reset");
         }
-        return Next::Close;
+        return Next::Reset;
     }
     if read { Next::Close } else { Next::Linger }
 }

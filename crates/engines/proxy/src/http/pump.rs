@@ -155,11 +155,16 @@ impl Pump {
         loop {
             ready!(self.poll_held(cx, to))?;
             if self.decoder.done() {
-                return Poll::Ready(Ok(()));
+                return Pin::new(to).poll_flush(cx).map_err(Broken::Sink);
             }
             let mut scratch = core.scratch.borrow_mut();
             let mut buffer = ReadBuf::new(&mut scratch);
-            ready!(Pin::new(&mut *from).poll_read(cx, &mut buffer)).map_err(Broken::Source)?;
+            let Poll::Ready(read) = Pin::new(&mut *from).poll_read(cx, &mut buffer) else {
+                // Nothing is held back while more is waited for; what can't go now is no reason to stop waiting.
+                let _ = Pin::new(to).poll_flush(cx).map_err(Broken::Sink)?;
+                return Poll::Pending;
+            };
+            read.map_err(Broken::Source)?;
             self.moved = true;
             let bytes = buffer.filled();
             if bytes.is_empty() {

@@ -5,19 +5,19 @@
 
 use std::{
     cell::{Cell, RefCell},
+    io,
     sync::Arc,
     time::Duration,
 };
 
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
 use super::Failure;
 use crate::{
     connect::{Connect, Route},
     stats::{ClusterCounters, Held},
+    tls::Connector,
+    transport::Transport,
 };
 
 /// How long a connection waits for its next request.
@@ -36,6 +36,8 @@ pub(crate) struct Upstream {
     pub(crate) route: Route,
     connect: Arc<dyn Connect>,
     connect_timeout: Duration,
+    /// How connections are secured, if they are.
+    security: Option<Arc<Connector>>,
     /// Latest last.
     idle: RefCell<Vec<(Connection, Instant)>>,
     retired: Cell<bool>,
@@ -44,7 +46,7 @@ pub(crate) struct Upstream {
 
 /// A connection to a server.
 pub(crate) struct Connection {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Transport,
     /// It has carried a request before.
     pub(crate) reused: bool,
     _active: Held<ClusterCounters>,
@@ -55,9 +57,11 @@ impl Upstream {
         route: Route,
         connect: Arc<dyn Connect>,
         connect_timeout: Duration,
+        security: Option<Arc<Connector>>,
         counters: Arc<ClusterCounters>,
     ) -> Self {
-        Self { route, connect, connect_timeout, idle: RefCell::default(), retired: Cell::new(false), counters }
+        let (idle, retired) = (RefCell::default(), Cell::new(false));
+        Self { route, connect, connect_timeout, security, idle, retired, counters }
     }
 
     /// A waiting connection, if there is one that is open. `repeatable` is whether what will be sent could be sent
@@ -66,7 +70,7 @@ impl Upstream {
         let now = Instant::now();
         let limit = if repeatable { IDLE_MAX } else { SURELY_OPEN };
         let mut idle = self.idle.borrow_mut();
-        while let Some((connection, since)) = idle.pop() {
+        while let Some((mut connection, since)) = idle.pop() {
             if now - since > limit {
                 if repeatable {
                     idle.clear();
@@ -86,7 +90,7 @@ impl Upstream {
     pub(crate) async fn connect(&self) -> Result<Connection, Failure> {
         self.counters.cx_total.increment();
         let counters = &self.counters;
-        match timeout(self.connect_timeout, self.connect.connect(&self.route)).await {
+        match timeout(self.connect_timeout, self.open()).await {
             Ok(Ok(stream)) => {
                 let active = Held::new(Arc::clone(counters), |counters| &counters.cx_active);
                 Ok(Connection { stream, reused: false, _active: active })
@@ -103,6 +107,14 @@ impl Upstream {
         }
     }
 
+    async fn open(&self) -> io::Result<Transport> {
+        let stream = self.connect.connect(&self.route).await?;
+        match &self.security {
+            Some(security) => security.connect(stream).await,
+            None => Ok(stream.into()),
+        }
+    }
+
     /// Lets a connection wait for its next request.
     pub(crate) fn put(&self, mut connection: Connection, now: Instant) {
         let mut idle = self.idle.borrow_mut();
@@ -114,7 +126,7 @@ impl Upstream {
 
     /// Closes what has waited too long or was closed by the server.
     pub(crate) fn sweep(&self, now: Instant) {
-        self.idle.borrow_mut().retain(|(connection, since)| now - *since <= IDLE_MAX && connection.is_open());
+        self.idle.borrow_mut().retain_mut(|(connection, since)| now - *since <= IDLE_MAX && connection.is_open());
     }
 
     /// No request goes here any more: closes what waits, and what would come to wait.
@@ -126,10 +138,7 @@ impl Upstream {
 
 impl Connection {
     /// Whether the server has neither closed it nor sent something nobody asked for.
-    ///
-    /// Costs no system call as a rule: the event loop knows whether there is something to read.
-    fn is_open(&self) -> bool {
-        let mut byte = [0];
-        matches!(self.stream.try_read(&mut byte), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    fn is_open(&mut self) -> bool {
+        self.stream.is_quiet()
     }
 }

@@ -162,5 +162,5 @@ fn upstream(
     target: SocketAddr,
 ) -> Upstream {
     let route = Route { network: String::new(), source: None, target };
-    Upstream::new(route, Arc::clone(connect), plan.settings.connect_timeout, Arc::clone(counters))
+    Upstream::new(route, Arc::clone(connect), plan.settings.connect_timeout, None, Arc::clone(counters))
 }

@@ -26,6 +26,7 @@ use crate::{
     rotation::Rotation,
     sni::{self, Greeting},
     stats::{Held, ListenerCounters, TcpCounters},
+    transport::Transport,
     tunnel,
 };
 
@@ -116,16 +117,16 @@ impl Listener {
             // The client sees a reset, as from a port nobody listens on.
             return stream.set_zero_linger();
         };
-        let peer = Peer { address: client, destination };
+        let peer = Peer { address: client, destination, session: None };
         let served = async {
             match &chain.filter {
                 Filter::Http(manager) => {
                     manager.counters.cx_total.increment();
                     let _active = Held::new(Arc::clone(&manager.counters), |counters| &counters.cx_active);
-                    http::serve(Rc::clone(manager), stream, peer).await;
+                    http::serve(Rc::clone(manager), stream.into(), peer).await;
                     Ok(())
                 }
-                Filter::Tcp(tcp) => tcp.pass(&self.core, stream, peer, local).await,
+                Filter::Tcp(tcp) => tcp.pass(&self.core, stream.into(), peer, local).await,
             }
         };
         chain.end.run_until_cancelled(served).await.unwrap_or(Ok(()))
@@ -168,7 +169,7 @@ fn is_named(matches: &ChainMatch, name: &str) -> bool {
 }
 
 impl Tcp {
-    async fn pass(&self, core: &Core, mut stream: TcpStream, peer: Peer, local: SocketAddr) -> io::Result<()> {
+    async fn pass(&self, core: &Core, mut stream: Transport, peer: Peer, local: SocketAddr) -> io::Result<()> {
         self.counters.cx_total.increment();
         let _active = Held::new(Arc::clone(&self.counters), |counters| &counters.cx_active);
         let (start, begun) = (core.clock.now(), tokio::time::Instant::now());
@@ -186,7 +187,7 @@ impl Tcp {
     async fn pass_on(
         &self,
         core: &Core,
-        stream: &mut TcpStream,
+        stream: &mut Transport,
         peer: Peer,
         local: SocketAddr,
         line: &mut Line,

@@ -76,7 +76,7 @@ impl Passage {
         Self {
             manager: Rc::clone(manager),
             decision,
-            peer: *peer,
+            peer: peer.clone(),
             cluster: None,
             no_cluster: false,
             attempts: 0,
