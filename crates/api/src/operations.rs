@@ -11,11 +11,13 @@ macro_rules! for_each_operation {
     ($each:ident) => {
         $each! {
             appmesh:
-                CreateMesh CreateRoute CreateVirtualNode CreateVirtualRouter CreateVirtualService DeleteMesh
-                DeleteRoute DeleteVirtualNode DeleteVirtualRouter DeleteVirtualService DescribeMesh DescribeRoute
-                DescribeRouteStatus DescribeVirtualNode DescribeVirtualRouter DescribeVirtualService ListMeshes
-                ListProxies ListRoutes ListTagsForResource ListVirtualNodes ListVirtualRouters ListVirtualServices
-                TagResource UntagResource UpdateMesh UpdateRoute UpdateVirtualNode UpdateVirtualRouter
+                CreateGatewayRoute CreateMesh CreateRoute CreateVirtualGateway CreateVirtualNode CreateVirtualRouter
+                CreateVirtualService DeleteGatewayRoute DeleteMesh DeleteRoute DeleteVirtualGateway DeleteVirtualNode
+                DeleteVirtualRouter DeleteVirtualService DescribeGatewayRoute DescribeMesh DescribeRoute
+                DescribeRouteStatus DescribeVirtualGateway DescribeVirtualNode DescribeVirtualRouter
+                DescribeVirtualService ListGatewayRoutes ListMeshes ListProxies ListRoutes ListTagsForResource
+                ListVirtualGateways ListVirtualNodes ListVirtualRouters ListVirtualServices TagResource UntagResource
+                UpdateGatewayRoute UpdateMesh UpdateRoute UpdateVirtualGateway UpdateVirtualNode UpdateVirtualRouter
                 UpdateVirtualService;
             cloudformation:
                 CancelUpdateStack ContinueUpdateRollback CreateChangeSet CreateStack DeleteChangeSet DeleteStack

@@ -1,4 +1,5 @@
-//! AWS App Mesh, API version 2019-01-25: meshes, virtual nodes, virtual routers, routes, virtual services and tags.
+//! AWS App Mesh, API version 2019-01-25: meshes, virtual nodes, virtual routers, routes, virtual services,
+//! virtual gateways, gateway routes and tags.
 //!
 //! Where the model asks for one member of several (a *union*), the shape is a struct of `Option`s: so a caller that
 //! sends two, or none, is told so by the service in words, instead of by a parser. Bounds of numbers and lengths are
@@ -6,6 +7,7 @@
 //!
 //! The operations of [`status`] are not Amazon's but ours.
 
+mod gateway_route;
 mod listener;
 mod logging;
 mod mesh;
@@ -16,10 +18,12 @@ mod route_policy;
 pub mod status;
 mod tag;
 mod tls;
+mod virtual_gateway;
 mod virtual_node;
 mod virtual_router;
 mod virtual_service;
 
+pub use gateway_route::*;
 pub use listener::*;
 pub use logging::*;
 pub use mesh::*;
@@ -30,6 +34,7 @@ pub use route_policy::*;
 pub use status::{DescribeRouteStatus, ListProxies};
 pub use tag::*;
 pub use tls::*;
+pub use virtual_gateway::*;
 pub use virtual_node::*;
 pub use virtual_router::*;
 pub use virtual_service::*;

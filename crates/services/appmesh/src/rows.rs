@@ -1,11 +1,11 @@
 //! What is asked of a mesh (desired), and what its proxies do (observed).
 //!
 //! Every resource is a row of the same shape around its spec. Its key's name is the path of names that leads to it:
-//! `mesh`, `mesh/node`, `mesh/router/route`; so all of a mesh lies under one prefix.
+//! `mesh`, `mesh/node`, `mesh/router/route`, `mesh/gateway/route`; so all of a mesh lies under one prefix.
 
 use api::appmesh::{
-    MeshSpec, ResourceMetadata, RouteSpec, VirtualNodeSpec, VirtualRouterSpec, VirtualServiceSpec, WeightedTarget,
-    status::Refusal,
+    GatewayRouteSpec, GatewayRouteTarget, MeshSpec, ResourceMetadata, RouteSpec, VirtualGatewaySpec, VirtualNodeSpec,
+    VirtualRouterSpec, VirtualServiceSpec, WeightedTarget, status::Refusal,
 };
 use names::{Arn, Tags, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -79,6 +79,20 @@ impl Spec for VirtualServiceSpec {
     const ARN: &'static [&'static str] = &["mesh", "virtualService"];
 }
 
+impl Spec for VirtualGatewaySpec {
+    const KIND: &'static str = "appmesh/virtual-gateway";
+    const NOUN: &'static str = "VirtualGateway";
+    const QUOTA: (usize, &'static str) = (3, "VirtualGateways per Mesh");
+    const ARN: &'static [&'static str] = &["mesh", "virtualGateway"];
+}
+
+impl Spec for GatewayRouteSpec {
+    const KIND: &'static str = "appmesh/gateway-route";
+    const NOUN: &'static str = "GatewayRoute";
+    const QUOTA: (usize, &'static str) = (10, "GatewayRoutes per VirtualGateway");
+    const ARN: &'static [&'static str] = &["mesh", "virtualGateway", "gatewayRoute"];
+}
+
 impl<S: Spec> Row for Resource<S> {
     const KIND: &'static str = S::KIND;
 }
@@ -147,4 +161,10 @@ pub(crate) fn targets(spec: &RouteSpec) -> &[WeightedTarget] {
     let grpc = spec.grpc_route.as_ref().map(|route| &route.action);
     let tcp = spec.tcp_route.as_ref().map(|route| &route.action);
     http.or(grpc).or(tcp).map_or(&[], |action| &action.weighted_targets)
+}
+
+/// Where a gateway route leads, whichever kind it is.
+pub(crate) fn gateway_target(spec: &GatewayRouteSpec) -> Option<&GatewayRouteTarget> {
+    let http = spec.http_route.as_ref().or(spec.http2_route.as_ref()).map(|route| &route.action.target);
+    http.or(spec.grpc_route.as_ref().map(|route| &route.action.target))
 }

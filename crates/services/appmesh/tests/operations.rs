@@ -24,12 +24,14 @@ fn of_node(name: &str) -> Value {
 fn the_table_has_every_operation_once() {
     let house = House::new();
     let names: Vec<&str> = house.service.operations().map(|(name, _)| name).collect();
-    for resource in ["Mesh", "VirtualNode", "VirtualRouter", "Route", "VirtualService"] {
+    for resource in
+        ["Mesh", "VirtualNode", "VirtualRouter", "Route", "VirtualService", "VirtualGateway", "GatewayRoute"]
+    {
         for verb in ["Create", "Describe", "Update", "Delete"] {
             assert!(names.contains(&format!("{verb}{resource}").as_str()), "{verb}{resource}");
         }
     }
-    assert_eq!(names.len(), 5 * 5 + 3 + 2);
+    assert_eq!(names.len(), 7 * 5 + 3 + 2);
 }
 
 #[tokio::test]

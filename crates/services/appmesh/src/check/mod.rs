@@ -3,8 +3,12 @@
 //! Every fault of a request is found and named at once, with the path of the member, in the words of AWS's validators:
 //! a user who mends a template wants the whole list.
 
+mod gateway;
+mod listener;
+mod matching;
 mod node;
 mod route;
+mod tls;
 
 use std::fmt::Display;
 
@@ -12,6 +16,7 @@ use api::appmesh::{TagRef, VirtualRouterSpec, VirtualServiceSpec};
 
 use crate::error::Error;
 
+pub(crate) use gateway::{gateway, gateway_route};
 pub(crate) use node::node;
 pub(crate) use route::route;
 
@@ -95,6 +100,21 @@ impl Checks {
         }
     }
 
+    /// Demands that a port, if it is given, is 1 to 65535.
+    pub(crate) fn port(&mut self, path: &str, port: Option<u32>) {
+        if let Some(port) = port {
+            self.range(path, port.into(), 1, 65535);
+        }
+    }
+
+    /// Demands an ARN of `service`.
+    pub(crate) fn arn(&mut self, path: &str, text: &str, service: &str) {
+        if text.parse::<names::Arn>().is_ok_and(|arn| arn.service == service) {
+            return;
+        }
+        self.fault(path, text, format_args!("Member must be an ARN of {service}"));
+    }
+
     /// Refuses what Serin does not do yet, by its name.
     pub(crate) fn unsupported(&mut self, given: bool, path: &str) {
         self.demand(!given, path, "is not supported by Serin yet");
@@ -145,7 +165,7 @@ pub(crate) fn limit(checks: &mut Checks, limit: Option<u32>, max: u32) {
 pub(crate) fn router(checks: &mut Checks, spec: &VirtualRouterSpec) {
     for (index, listener) in spec.listeners.iter().enumerate() {
         let path = format!("spec.listeners.{}.member.portMapping.port", index + 1);
-        checks.range(&path, listener.port_mapping.port.into(), 1, 65535);
+        checks.port(&path, Some(listener.port_mapping.port));
         let ports = spec.listeners[..index].iter().map(|earlier| earlier.port_mapping.port);
         checks.demand(ports.into_iter().all(|port| port != listener.port_mapping.port), &path, "is used twice");
     }

@@ -1,12 +1,15 @@
 //! The constraints of a virtual node's spec.
 
 use api::appmesh::{
-    AwsCloudMapServiceDiscovery, ClientPolicy, Duration, HealthCheckPolicy, Listener, ListenerTimeout, ListenerTls,
-    ListenerTlsMode, Logging, LoggingFormat, OutlierDetection, PortProtocol, ServiceDiscovery,
+    AwsCloudMapServiceDiscovery, Duration, Listener, ListenerTimeout, OutlierDetection, PortProtocol, ServiceDiscovery,
     VirtualNodeConnectionPool, VirtualNodeSpec,
 };
 
-use super::Checks;
+use super::{
+    Checks,
+    listener::{self, Pools},
+    tls,
+};
 
 /// The backends a virtual node can have.
 const BACKENDS_MAX: usize = 50;
@@ -15,9 +18,9 @@ const BACKENDS_MAX: usize = 50;
 pub(crate) fn node(checks: &mut Checks, spec: &VirtualNodeSpec) {
     for (index, own) in spec.listeners.iter().enumerate() {
         let path = format!("spec.listeners.{}.member", index + 1);
-        listener(checks, &path, own);
-        let mut earlier = spec.listeners[..index].iter().map(|earlier| earlier.port_mapping.port);
-        checks.demand(earlier.all(|port| port != own.port_mapping.port), &path, "has the port of another listener");
+        let earlier = spec.listeners[..index].iter().map(|earlier| earlier.port_mapping.port);
+        listener::mapping(checks, &path, own.port_mapping, earlier);
+        node_listener(checks, &path, own);
     }
     let found = spec.listeners.is_empty() || spec.service_discovery.is_some();
     checks.demand(found, "spec.serviceDiscovery", "must be specified if a listener is specified");
@@ -30,44 +33,34 @@ pub(crate) fn node(checks: &mut Checks, spec: &VirtualNodeSpec) {
         checks.one_of(&path, &[("virtualService", backend.virtual_service.is_some())]);
         if let Some(service) = &backend.virtual_service {
             checks.name(&format!("{path}.virtualService.virtualServiceName"), &service.virtual_service_name);
-            policy(checks, &format!("{path}.virtualService.clientPolicy"), service.client_policy.as_ref());
+            tls::policy(checks, &format!("{path}.virtualService.clientPolicy"), service.client_policy.as_ref());
         }
     }
     if let Some(defaults) = &spec.backend_defaults {
-        policy(checks, "spec.backendDefaults.clientPolicy", defaults.client_policy.as_ref());
+        tls::policy(checks, "spec.backendDefaults.clientPolicy", defaults.client_policy.as_ref());
     }
     if let Some(given) = &spec.logging {
-        logging(checks, given);
+        listener::logging(checks, given);
     }
 }
 
-fn listener(checks: &mut Checks, path: &str, listener: &Listener) {
-    let protocol = listener.port_mapping.protocol;
-    checks.range(&format!("{path}.portMapping.port"), listener.port_mapping.port.into(), 1, 65535);
-    if let Some(check) = &listener.health_check {
-        health_check(checks, &format!("{path}.healthCheck"), check);
+fn node_listener(checks: &mut Checks, path: &str, own: &Listener) {
+    let protocol = own.port_mapping.protocol;
+    if let Some(check) = &own.health_check {
+        listener::health_check(checks, &format!("{path}.healthCheck"), check, own.port_mapping);
     }
-    if let Some(detection) = &listener.outlier_detection {
+    if let Some(detection) = &own.outlier_detection {
         outlier_detection(checks, &format!("{path}.outlierDetection"), detection);
     }
-    if let Some(pool) = &listener.connection_pool {
-        connection_pool(checks, &format!("{path}.connectionPool"), pool, protocol);
+    if let Some(VirtualNodeConnectionPool { grpc, http, http2, tcp }) = own.connection_pool {
+        let pools = Pools { grpc, http, http2, tcp };
+        listener::connection_pool(checks, &format!("{path}.connectionPool"), &pools, protocol);
     }
-    if let Some(given) = &listener.timeout {
+    if let Some(given) = &own.timeout {
         timeout(checks, &format!("{path}.timeout"), given, protocol);
     }
-    if let Some(given) = &listener.tls {
-        tls(checks, &format!("{path}.tls"), given);
-    }
-}
-
-fn health_check(checks: &mut Checks, path: &str, check: &HealthCheckPolicy) {
-    checks.range(&format!("{path}.healthyThreshold"), check.healthy_threshold.into(), 2, 10);
-    checks.range(&format!("{path}.unhealthyThreshold"), check.unhealthy_threshold.into(), 2, 10);
-    checks.range(&format!("{path}.intervalMillis"), check.interval_millis, 5000, 300_000);
-    checks.range(&format!("{path}.timeoutMillis"), check.timeout_millis, 2000, 60_000);
-    if let Some(port) = check.port {
-        checks.range(&format!("{path}.port"), port.into(), 1, 65535);
+    if let Some(given) = &own.tls {
+        tls::listener(checks, &format!("{path}.tls"), given);
     }
 }
 
@@ -84,30 +77,11 @@ pub(super) fn duration(checks: &mut Checks, path: &str, duration: Duration) {
     checks.range(&format!("{path}.value"), duration.value.unwrap_or(0), 0, i64::MAX.cast_unsigned());
 }
 
-fn connection_pool(checks: &mut Checks, path: &str, pool: &VirtualNodeConnectionPool, protocol: PortProtocol) {
-    let VirtualNodeConnectionPool { grpc, http, http2, tcp } = pool;
-    let given =
-        [("grpc", grpc.is_some()), ("http", http.is_some()), ("http2", http2.is_some()), ("tcp", tcp.is_some())];
-    of_protocol(checks, path, &given, protocol);
-    let counts = [
-        ("grpc.maxRequests", grpc.map(|pool| pool.max_requests)),
-        ("http.maxConnections", http.map(|pool| pool.max_connections)),
-        ("http.maxPendingRequests", http.and_then(|pool| pool.max_pending_requests)),
-        ("http2.maxRequests", http2.map(|pool| pool.max_requests)),
-        ("tcp.maxConnections", tcp.map(|pool| pool.max_connections)),
-    ];
-    for (member, count) in counts {
-        if let Some(count) = count {
-            checks.range(&format!("{path}.{member}"), count.into(), 1, i32::MAX.cast_unsigned().into());
-        }
-    }
-}
-
 fn timeout(checks: &mut Checks, path: &str, timeout: &ListenerTimeout, protocol: PortProtocol) {
     let ListenerTimeout { grpc, http, http2, tcp } = timeout;
     let given =
         [("grpc", grpc.is_some()), ("http", http.is_some()), ("http2", http2.is_some()), ("tcp", tcp.is_some())];
-    of_protocol(checks, path, &given, protocol);
+    listener::of_protocol(checks, path, &given, protocol);
     for (member, timeout) in [("grpc", grpc), ("http", http), ("http2", http2)] {
         if let Some(timeout) = timeout {
             super::route::timeouts(checks, &format!("{path}.{member}"), timeout.per_request, timeout.idle);
@@ -116,25 +90,6 @@ fn timeout(checks: &mut Checks, path: &str, timeout: &ListenerTimeout, protocol:
     if let Some(timeout) = tcp {
         super::route::timeouts(checks, &format!("{path}.tcp"), None, timeout.idle);
     }
-}
-
-/// A union of which the member of the listener's protocol must be given.
-fn of_protocol(checks: &mut Checks, path: &str, members: &[(&str, bool)], protocol: PortProtocol) {
-    checks.one_of(path, members);
-    let other = members.iter().any(|(name, given)| *given && *name != protocol.as_str());
-    checks.demand(!other, path, "must be of the protocol of the listener's port mapping");
-}
-
-fn tls(checks: &mut Checks, path: &str, tls: &ListenerTls) {
-    let certificate = &tls.certificate;
-    let members =
-        [("acm", certificate.acm.is_some()), ("file", certificate.file.is_some()), ("sds", certificate.sds.is_some())];
-    checks.one_of(&format!("{path}.certificate"), &members);
-    checks.unsupported(tls.mode != ListenerTlsMode::Disabled, path);
-}
-
-fn policy(checks: &mut Checks, path: &str, policy: Option<&ClientPolicy>) {
-    checks.unsupported(policy.is_some_and(|policy| policy.tls.is_some()), &format!("{path}.tls"));
 }
 
 fn discovery(checks: &mut Checks, discovery: &ServiceDiscovery) {
@@ -167,24 +122,5 @@ fn cloud_map(checks: &mut Checks, path: &str, map: &AwsCloudMapServiceDiscovery)
             &format!("{path}.value"),
             "must be printable ASCII that neither begins nor ends with a space",
         );
-    }
-}
-
-fn logging(checks: &mut Checks, logging: &Logging) {
-    let Some(log) = &logging.access_log else { return };
-    let path = "spec.logging.accessLog";
-    checks.one_of(path, &[("file", log.file.is_some())]);
-    let Some(file) = &log.file else { return };
-    checks.length(&format!("{path}.file.path"), &file.path, 1, 255);
-    let Some(LoggingFormat { json, text }) = &file.format else { return };
-    let path = format!("{path}.file.format");
-    checks.one_of(&path, &[("json", json.is_some()), ("text", text.is_some())]);
-    if let Some(text) = text {
-        checks.length(&format!("{path}.text"), text, 1, 1000);
-    }
-    for (index, member) in json.iter().flatten().enumerate() {
-        let path = format!("{path}.json.{}.member", index + 1);
-        checks.length(&format!("{path}.key"), &member.key, 1, 100);
-        checks.length(&format!("{path}.value"), &member.value, 1, 100);
     }
 }

@@ -1,11 +1,10 @@
 //! The constraints of a route's spec.
 
 use api::appmesh::{
-    Duration, GrpcRetryPolicy, GrpcRoute, HeaderMatchMethod, HttpRetryPolicy, HttpRoute, HttpRouteHeader,
-    HttpRouteMatch, RouteSpec, TcpRoute, WeightedTarget,
+    Duration, GrpcRetryPolicy, GrpcRoute, HttpRetryPolicy, HttpRoute, RouteSpec, TcpRoute, WeightedTarget,
 };
 
-use super::{Checks, node::duration};
+use super::{Checks, matching, node::duration};
 
 /// The targets a route can have.
 const TARGETS_MAX: usize = 10;
@@ -41,7 +40,11 @@ pub(crate) fn route(checks: &mut Checks, spec: &RouteSpec) {
 
 fn http(checks: &mut Checks, path: &str, route: &HttpRoute) {
     targets(checks, path, &route.action.weighted_targets);
-    http_match(checks, &format!("{path}.match"), &route.r#match);
+    let (matched, at) = (&route.r#match, format!("{path}.match"));
+    checks.port(&format!("{at}.port"), matched.port);
+    matching::path(checks, &at, matched.prefix.as_ref(), matched.path.as_ref());
+    matching::headers(checks, &format!("{at}.headers"), matched.headers.as_deref());
+    matching::query(checks, &format!("{at}.queryParameters"), matched.query_parameters.as_deref());
     if let Some(timeout) = route.timeout {
         timeouts(checks, &format!("{path}.timeout"), timeout.per_request, timeout.idle);
     }
@@ -54,13 +57,13 @@ fn grpc(checks: &mut Checks, route: &GrpcRoute) {
     let path = "spec.grpcRoute";
     targets(checks, path, &route.action.weighted_targets);
     let matched = &route.r#match;
-    port(checks, &format!("{path}.match.port"), matched.port);
+    checks.port(&format!("{path}.match.port"), matched.port);
     if let Some(method) = &matched.method_name {
         checks.length(&format!("{path}.match.methodName"), method, 1, 50);
         let named = matched.service_name.is_some();
         checks.demand(named, &format!("{path}.match.serviceName"), "must be specified if a methodName is specified");
     }
-    headers(checks, &format!("{path}.match.metadata"), matched.metadata.as_deref());
+    matching::headers(checks, &format!("{path}.match.metadata"), matched.metadata.as_deref());
     if let Some(timeout) = route.timeout {
         timeouts(checks, &format!("{path}.timeout"), timeout.per_request, timeout.idle);
     }
@@ -72,7 +75,7 @@ fn grpc(checks: &mut Checks, route: &GrpcRoute) {
 fn tcp(checks: &mut Checks, route: &TcpRoute) {
     let path = "spec.tcpRoute";
     targets(checks, path, &route.action.weighted_targets);
-    port(checks, &format!("{path}.match.port"), route.r#match.and_then(|matched| matched.port));
+    checks.port(&format!("{path}.match.port"), route.r#match.and_then(|matched| matched.port));
     if let Some(timeout) = route.timeout {
         timeouts(checks, &format!("{path}.timeout"), None, timeout.idle);
     }
@@ -85,83 +88,11 @@ fn targets(checks: &mut Checks, path: &str, targets: &[WeightedTarget]) {
         let path = format!("{path}.{}.member", index + 1);
         checks.name(&format!("{path}.virtualNode"), &target.virtual_node);
         checks.range(&format!("{path}.weight"), target.weight.into(), 0, WEIGHTS_MAX);
-        port(checks, &format!("{path}.port"), target.port);
+        checks.port(&format!("{path}.port"), target.port);
     }
     let sum: u64 = targets.iter().map(|target| u64::from(target.weight)).sum();
     let what = "has weights whose total must be less than or equal to 100";
     checks.demand(sum <= WEIGHTS_MAX, &path, what);
-}
-
-fn port(checks: &mut Checks, path: &str, port: Option<u32>) {
-    if let Some(port) = port {
-        checks.range(path, port.into(), 1, 65535);
-    }
-}
-
-fn http_match(checks: &mut Checks, path: &str, matched: &HttpRouteMatch) {
-    port(checks, &format!("{path}.port"), matched.port);
-    let both = matched.prefix.is_some() && matched.path.is_some();
-    checks.demand(!both, path, "must not have both a prefix and a path");
-    if let Some(prefix) = &matched.prefix {
-        checks.demand(prefix.starts_with('/'), &format!("{path}.prefix"), "must start with /");
-    }
-    if let Some(whole) = &matched.path {
-        let path = format!("{path}.path");
-        checks.one_of(&path, &[("exact", whole.exact.is_some()), ("regex", whole.regex.is_some())]);
-        if let Some(exact) = &whole.exact {
-            checks.length(&format!("{path}.exact"), exact, 1, 255);
-            checks.demand(exact.starts_with('/'), &format!("{path}.exact"), "must start with /");
-        }
-        if let Some(regex) = &whole.regex {
-            checks.regex(&format!("{path}.regex"), regex);
-        }
-    }
-    headers(checks, &format!("{path}.headers"), matched.headers.as_deref());
-    if let Some(parameters) = &matched.query_parameters {
-        let path = format!("{path}.queryParameters");
-        checks.count(&path, parameters.len(), 1, 10);
-        for (index, parameter) in parameters.iter().enumerate() {
-            let path = format!("{path}.{}.member.name", index + 1);
-            checks.demand(!parameter.name.is_empty(), &path, "must not be empty");
-        }
-    }
-}
-
-fn headers(checks: &mut Checks, path: &str, headers: Option<&[HttpRouteHeader]>) {
-    let Some(headers) = headers else { return };
-    checks.count(path, headers.len(), 1, 10);
-    for (index, header) in headers.iter().enumerate() {
-        let path = format!("{path}.{}.member", index + 1);
-        checks.length(&format!("{path}.name"), &header.name, 1, 50);
-        let token = |character: char| character.is_ascii_graphic() && !"\"(),/;<=>?@[\\]{}".contains(character);
-        checks.demand(header.name.chars().all(token), &format!("{path}.name"), "must be the name of a header");
-        if let Some(method) = &header.r#match {
-            header_match(checks, &format!("{path}.match"), method);
-        }
-    }
-}
-
-fn header_match(checks: &mut Checks, path: &str, method: &HeaderMatchMethod) {
-    let HeaderMatchMethod { exact, prefix, range, regex, suffix } = method;
-    let members = [
-        ("exact", exact.is_some()),
-        ("prefix", prefix.is_some()),
-        ("range", range.is_some()),
-        ("regex", regex.is_some()),
-        ("suffix", suffix.is_some()),
-    ];
-    checks.one_of(path, &members);
-    for (member, text) in [("exact", exact), ("prefix", prefix), ("suffix", suffix)] {
-        if let Some(text) = text {
-            checks.length(&format!("{path}.{member}"), text, 1, 255);
-        }
-    }
-    if let Some(regex) = regex {
-        checks.regex(&format!("{path}.regex"), regex);
-    }
-    if let Some(range) = range {
-        checks.demand(range.start < range.end, &format!("{path}.range"), "must have a start less than its end");
-    }
 }
 
 /// Timeouts, where they are given: each with value and unit.

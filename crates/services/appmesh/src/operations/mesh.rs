@@ -1,9 +1,9 @@
 //! Meshes.
 
 use api::appmesh::{
-    CreateMeshRequest, DeleteMeshRequest, DescribeMeshRequest, ListMeshesRequest, ListMeshesResponse, MeshData,
-    MeshRef, MeshResponse, MeshSpec, ResourceStatus, RouteSpec, UpdateMeshRequest, VirtualNodeSpec, VirtualRouterSpec,
-    VirtualServiceSpec,
+    CreateMeshRequest, DeleteMeshRequest, DescribeMeshRequest, GatewayRouteSpec, ListMeshesRequest, ListMeshesResponse,
+    MeshData, MeshRef, MeshResponse, MeshSpec, ResourceStatus, RouteSpec, UpdateMeshRequest, VirtualGatewaySpec,
+    VirtualNodeSpec, VirtualRouterSpec, VirtualServiceSpec,
 };
 use store::{Key, Transaction};
 use wire::Context;
@@ -44,6 +44,8 @@ pub(super) async fn update_mesh(cx: Context<State>, request: UpdateMeshRequest) 
 pub(super) async fn delete_mesh(cx: Context<State>, request: DeleteMeshRequest) -> Result<MeshResponse, Error> {
     let key = resource::key(cx.scope(), None, &[("meshName", &request.mesh_name)])?;
     let mesh = resource::delete(&cx, &key, |tx| {
+        demand_none::<GatewayRouteSpec>(tx, &key, "GatewayRoutes")?;
+        demand_none::<VirtualGatewaySpec>(tx, &key, "VirtualGateways")?;
         demand_none::<VirtualNodeSpec>(tx, &key, "VirtualNodes")?;
         demand_none::<VirtualServiceSpec>(tx, &key, "VirtualServices")?;
         demand_none::<RouteSpec>(tx, &key, "Routes")?;

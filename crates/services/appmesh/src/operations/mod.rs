@@ -2,11 +2,13 @@
 //!
 //! An operation checks its request, then reads and writes in one transaction, then answers from what was written.
 
+mod gateway_route;
 mod mesh;
 mod resource;
 mod route;
 mod status;
 mod tag;
+mod virtual_gateway;
 mod virtual_node;
 mod virtual_router;
 mod virtual_service;
@@ -21,6 +23,7 @@ pub(crate) fn operations() -> Vec<Bound<State>> {
     let mut all = meshes();
     all.extend(nodes_and_services());
     all.extend(routers_and_routes());
+    all.extend(gateways());
     all.extend(others());
     all
 }
@@ -62,6 +65,21 @@ fn routers_and_routes() -> Vec<Bound<State>> {
         bind::<api::UpdateRoute, _, _, _, _>(route::update_route),
         bind::<api::DeleteRoute, _, _, _, _>(route::delete_route),
         bind::<api::ListRoutes, _, _, _, _>(route::list_routes),
+    ]
+}
+
+fn gateways() -> Vec<Bound<State>> {
+    vec![
+        bind::<api::CreateVirtualGateway, _, _, _, _>(virtual_gateway::create_virtual_gateway),
+        bind::<api::DescribeVirtualGateway, _, _, _, _>(virtual_gateway::describe_virtual_gateway),
+        bind::<api::UpdateVirtualGateway, _, _, _, _>(virtual_gateway::update_virtual_gateway),
+        bind::<api::DeleteVirtualGateway, _, _, _, _>(virtual_gateway::delete_virtual_gateway),
+        bind::<api::ListVirtualGateways, _, _, _, _>(virtual_gateway::list_virtual_gateways),
+        bind::<api::CreateGatewayRoute, _, _, _, _>(gateway_route::create_gateway_route),
+        bind::<api::DescribeGatewayRoute, _, _, _, _>(gateway_route::describe_gateway_route),
+        bind::<api::UpdateGatewayRoute, _, _, _, _>(gateway_route::update_gateway_route),
+        bind::<api::DeleteGatewayRoute, _, _, _, _>(gateway_route::delete_gateway_route),
+        bind::<api::ListGatewayRoutes, _, _, _, _>(gateway_route::list_gateway_routes),
     ]
 }
 

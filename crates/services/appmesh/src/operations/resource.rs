@@ -1,6 +1,6 @@
 //! What creating, describing, changing, deleting and listing have in common, whatever the resource.
 
-use api::appmesh::{MeshSpec, ResourceStatus, StatusCode, TagRef};
+use api::appmesh::{MeshSpec, ResourceStatus, StatusCode, TagRef, VirtualGatewaySpec, VirtualRouterSpec};
 use names::{Scope, Tags};
 use store::{Key, Store, Transaction};
 use wire::Context;
@@ -104,12 +104,19 @@ fn demand_parents<S: Spec>(tx: &Transaction<'_>, key: &Key) -> Result<(), Error>
     if S::ARN.len() > 1 {
         demand_mesh(tx, key)?;
     }
-    if S::ARN.len() > 2 {
-        let parent = key.name.rsplit_once('/').map(|(parent, _)| Key::new(&key.scope, parent));
-        let parent = parent.ok_or_else(|| not_present::<S>(key))?;
-        present::<api::appmesh::VirtualRouterSpec>(tx, &parent)?;
+    match key.name.rsplit_once('/') {
+        Some((parent, _)) => demand_parent::<S>(tx, &Key::new(&key.scope, parent)),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Demands what stands between the mesh and a resource, if anything does: it is at `parent`.
+fn demand_parent<S: Spec>(tx: &Transaction<'_>, parent: &Key) -> Result<(), Error> {
+    match S::ARN {
+        [_, "virtualRouter", _] => present::<VirtualRouterSpec>(tx, parent).map(|_| ()),
+        [_, "virtualGateway", _] => present::<VirtualGatewaySpec>(tx, parent).map(|_| ()),
+        _ => Ok(()),
+    }
 }
 
 /// Demands that the mesh of `key` is there.
@@ -194,9 +201,7 @@ pub(super) fn list<S: Spec>(
     let items = cx.store.write(|tx| {
         let Some(parent) = parent else { return Ok(tx.list::<Resource<S>>(cx.scope())?) };
         demand_mesh(tx, parent)?;
-        if parent.name.contains('/') {
-            present::<api::appmesh::VirtualRouterSpec>(tx, parent)?;
-        }
+        demand_parent::<S>(tx, parent)?;
         Ok::<_, Error>(tx.list_under::<Resource<S>>(&parent.scope, &format!("{}/", parent.name))?)
     })?;
     let limit = limit.unwrap_or(LIST_LIMIT) as usize;

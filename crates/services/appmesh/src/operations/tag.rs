@@ -1,9 +1,9 @@
 //! Tags of any resource, by its ARN.
 
 use api::appmesh::{
-    ListTagsForResourceRequest, ListTagsForResourceResponse, MeshSpec, RouteSpec, TagRef, TagResourceRequest,
-    TagResourceResponse, UntagResourceRequest, UntagResourceResponse, VirtualNodeSpec, VirtualRouterSpec,
-    VirtualServiceSpec,
+    GatewayRouteSpec, ListTagsForResourceRequest, ListTagsForResourceResponse, MeshSpec, RouteSpec, TagRef,
+    TagResourceRequest, TagResourceResponse, UntagResourceRequest, UntagResourceResponse, VirtualGatewaySpec,
+    VirtualNodeSpec, VirtualRouterSpec, VirtualServiceSpec,
 };
 use names::{Arn, Scope, Tags};
 use store::{Key, Transaction};
@@ -72,6 +72,8 @@ fn change(cx: &Context<State>, arn: &str, change: impl FnOnce(&mut Tags) -> Resu
         kinds if kinds == VirtualRouterSpec::ARN => change_in::<VirtualRouterSpec>(tx, &key, arn, change),
         kinds if kinds == RouteSpec::ARN => change_in::<RouteSpec>(tx, &key, arn, change),
         kinds if kinds == VirtualServiceSpec::ARN => change_in::<VirtualServiceSpec>(tx, &key, arn, change),
+        kinds if kinds == VirtualGatewaySpec::ARN => change_in::<VirtualGatewaySpec>(tx, &key, arn, change),
+        kinds if kinds == GatewayRouteSpec::ARN => change_in::<GatewayRouteSpec>(tx, &key, arn, change),
         _ => Err(Error::NoArn(arn.to_owned())),
     })
 }

@@ -1,7 +1,7 @@
 //! Virtual services.
 
 use api::appmesh::{
-    CreateVirtualServiceRequest, DeleteVirtualServiceRequest, DescribeVirtualServiceRequest,
+    CreateVirtualServiceRequest, DeleteVirtualServiceRequest, DescribeVirtualServiceRequest, GatewayRouteSpec,
     ListVirtualServicesRequest, ListVirtualServicesResponse, ResourceStatus, UpdateVirtualServiceRequest,
     VirtualNodeSpec, VirtualRouterSpec, VirtualServiceData, VirtualServiceRef, VirtualServiceResponse,
     VirtualServiceSpec,
@@ -14,7 +14,7 @@ use crate::{
     State,
     check::{self, Checks},
     error::Error,
-    rows::{Resource, mesh_of, own_name},
+    rows::{Resource, gateway_target, mesh_of, own_name},
 };
 
 type Row = Resource<VirtualServiceSpec>;
@@ -91,9 +91,25 @@ pub(super) async fn delete_virtual_service(
     request: DeleteVirtualServiceRequest,
 ) -> Result<VirtualServiceResponse, Error> {
     let key = key(&cx, request.mesh_owner.as_deref(), &request.mesh_name, &request.virtual_service_name)?;
-    // A virtual node may name a backend that is not there, before it comes as well as after it went.
-    let service = resource::delete(&cx, &key, |_| Ok(()))?;
+    let service = resource::delete(&cx, &key, |tx| demand_unused(tx, &key))?;
     Ok(response(&key, service, DELETED))
+}
+
+/// Demands that no gateway route leads to the virtual service at `key`. A virtual node may name a backend that is not
+/// there, before it comes as well as after it went.
+fn demand_unused(tx: &Transaction<'_>, key: &Key) -> Result<(), Error> {
+    let (name, prefix) = (own_name(key), format!("{}/", mesh_of(key).name));
+    let routes = tx.list_under::<Resource<GatewayRouteSpec>>(&key.scope, &prefix)?;
+    let leads_here = |spec: &GatewayRouteSpec| {
+        gateway_target(spec).is_some_and(|target| target.virtual_service.virtual_service_name == name)
+    };
+    if routes.iter().any(|(_, route)| leads_here(&route.spec)) {
+        let text = format!(
+            "VirtualService with name {name} cannot be deleted because it is the target of one or more gateway routes"
+        );
+        return Err(Error::InUse(text));
+    }
+    Ok(())
 }
 
 pub(super) async fn list_virtual_services(
