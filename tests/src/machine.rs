@@ -38,6 +38,18 @@ impl Machine {
     pub fn leftovers(&self) -> Leftovers {
         Leftovers::of(self.folder(), &self.data_dir())
     }
+
+    /// Kills the house's edge, which carries all traffic into its VPCs.
+    ///
+    /// # Panics
+    /// When there is not exactly one.
+    pub fn kill_edge(&self) {
+        let is_edge = |pid: &i32| command_line(*pid).contains(" edge --socket ");
+        let edges: Vec<i32> = processes_of(self.folder()).into_iter().filter(is_edge).collect();
+        assert_eq!(edges.len(), 1, "edges: {edges:?}");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(edges[0]), nix::sys::signal::Signal::SIGKILL)
+            .expect("it is still there");
+    }
 }
 
 impl Default for Machine {

@@ -74,6 +74,34 @@ fn what_was_stopped_in_order_comes_back_with_the_same_tasks() {
     house.stop();
 }
 
+#[test]
+fn an_edge_that_dies_comes_back_and_so_does_the_traffic_of_the_same_tasks() {
+    let machine = Machine::new();
+    let mut house = House::start(&machine);
+    let sample = Sample::push(&house);
+    let url = sample.deploy();
+    let answers = || get(&url).is_ok_and(|answer| answer.status == 200);
+    wait_until("the first answer", Duration::from_secs(30), answers);
+    let before = tasks(&house.aws());
+    // Alone: the control plane holds the VPCs, and starts another edge.
+    machine.kill_edge();
+    wait_until("it fails without an edge", Duration::from_secs(5), || get(&url).is_err());
+    wait_until("it answers again", Duration::from_secs(30), answers);
+    // With the control plane: the VPCs are gone, and tasks are put on new ones.
+    house.kill();
+    machine.kill_edge();
+    house = House::start(&machine);
+    wait_until("it answers once more", Duration::from_mins(1), answers);
+    assert_eq!(tasks(&house.aws()), before);
+    let load = Load::start(&url, 50);
+    wait_until("requests are answered", Duration::from_secs(30), || load.take().total() > 0);
+    let report = load.stop();
+    assert!(report.failures.is_empty(), "{:?}", report.failures.first());
+    sample.delete();
+    house.stop();
+    assert!(machine.leftovers().is_empty(), "left over: {:#?}", machine.leftovers());
+}
+
 fn tasks(aws: &Aws) -> Vec<String> {
     let listed = aws.json("ecs list-tasks --cluster todo");
     let arns = listed["taskArns"].as_array().cloned().unwrap_or_default();

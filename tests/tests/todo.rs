@@ -26,6 +26,7 @@ fn a_canary_goes_through_without_one_failed_request() {
     assert_eq!(split(&url, 60), (60, 0));
 
     shows_logs_and_map(&house);
+    a_group_that_nobody_forwards_to_is_unused(&house);
     sample.delete();
     house.stop();
     let left = machine.leftovers();
@@ -63,4 +64,18 @@ fn shows_logs_and_map(house: &House) {
     for part in ["todo-network", "CREATE_COMPLETE", "gateway", "api-v1 1 : api-v2 0", "http://", "healthy"] {
         assert!(status.contains(part), "{part} is missing in\n{status}");
     }
+}
+
+fn a_group_that_nobody_forwards_to_is_unused(house: &House) {
+    let aws = house.aws();
+    let vpc = aws.json("ec2 describe-vpcs")["Vpcs"][0]["VpcId"].as_str().expect("there is a VPC").to_owned();
+    let line =
+        format!("elbv2 create-target-group --name idle --protocol HTTP --port 80 --target-type ip --vpc-id {vpc}");
+    let made = aws.json(&line);
+    let arn = made["TargetGroups"][0]["TargetGroupArn"].as_str().expect("it has an ARN");
+    aws.json(&format!("elbv2 register-targets --target-group-arn {arn} --targets Id=10.20.1.200"));
+    let health = aws.json(&format!("elbv2 describe-target-health --target-group-arn {arn}"));
+    let health = &health["TargetHealthDescriptions"][0]["TargetHealth"];
+    assert_eq!((health["State"].as_str(), health["Reason"].as_str()), (Some("unused"), Some("Target.NotInUse")));
+    aws.json(&format!("elbv2 delete-target-group --target-group-arn {arn}"));
 }

@@ -4,17 +4,22 @@ use std::{
     fs::File,
     net::SocketAddr,
     os::unix::process::CommandExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context, Result};
+use names::Scope;
+use serde::{Deserialize, Serialize};
+use store::{Key, Row, Store};
 
 use crate::data_dir::DataDir;
 
 /// How long the edge may take to answer after it was started.
 const EDGE_READY_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked whether the edge is there.
+const EDGE_WATCH: Duration = Duration::from_millis(500);
 /// How often it is tried meanwhile.
 const EDGE_PAUSE: Duration = Duration::from_millis(20);
 
@@ -24,17 +29,69 @@ pub(crate) async fn find_or_start(data: &DataDir, control_plane: SocketAddr) -> 
     if client.hello().await.is_ok() {
         return Ok(client);
     }
-    spawn_edge(&data.edge_socket(), &data.edge_log(), control_plane)?;
+    start(&Paths::of(data), control_plane, &client).await?;
+    Ok(client)
+}
+
+/// Where the edge is spoken to, and where it says what it has to say.
+#[derive(Clone, Debug)]
+pub(crate) struct Paths {
+    socket: PathBuf,
+    log: PathBuf,
+}
+
+impl Paths {
+    pub(crate) fn of(data: &DataDir) -> Self {
+        Self { socket: data.edge_socket(), log: data.edge_log() }
+    }
+}
+
+async fn start(paths: &Paths, control_plane: SocketAddr, client: &edge::Client) -> Result<()> {
+    spawn_edge(&paths.socket, &paths.log, control_plane)?;
     let answers = async {
         while client.hello().await.is_err() {
             tokio::time::sleep(EDGE_PAUSE).await;
         }
     };
-    let log = data.edge_log();
     tokio::time::timeout(EDGE_READY_MAX, answers)
         .await
-        .with_context(|| format!("the edge does not answer; {} may say why", log.display()))?;
-    Ok(client)
+        .with_context(|| format!("the edge does not answer; {} may say why", paths.log.display()))
+}
+
+/// Starts the edge anew whenever it has died, and lets everybody who tells it something know. Never returns.
+pub(crate) async fn keep(data: Paths, control_plane: SocketAddr, store: Store) {
+    let client = edge::Client::new(&data.socket);
+    loop {
+        tokio::time::sleep(EDGE_WATCH).await;
+        if !matches!(client.hello().await, Err(edge::ClientError::Absent { .. })) {
+            continue;
+        }
+        tracing::warn!(log = %data.log.display(), "The edge does not answer; it is started anew.");
+        if let Err(error) = revive(&data, control_plane, &client, &store).await {
+            tracing::error!(error = format!("{error:#}"), "The edge could not be started.");
+        }
+    }
+}
+
+async fn revive(data: &Paths, control_plane: SocketAddr, client: &edge::Client, store: &Store) -> Result<()> {
+    start(data, control_plane, client).await?;
+    client.relay(control_plane).await.context("the edge cannot be told where we are")?;
+    let key = Key::new(&Scope::default(), "edge");
+    store.write(|tx| {
+        let starts = tx.get::<EdgeProcess>(&key)?.unwrap_or_default().starts;
+        tx.put(&key, &EdgeProcess { starts: starts + 1 })
+    })?;
+    Ok(())
+}
+
+/// How often the edge was started anew. Those who tell it something watch this row.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct EdgeProcess {
+    starts: u64,
+}
+
+impl Row for EdgeProcess {
+    const KIND: &'static str = "serin/edge";
 }
 
 /// Waits until the edge that was told to stop is gone.

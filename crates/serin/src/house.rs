@@ -59,6 +59,7 @@ impl House {
         }
         parts.caller.fill(services);
         controllers.spawn(collect(images.clone(), data.tasks()));
+        controllers.spawn(edge_process::keep(edge_process::Paths::of(&data), address, store.clone()));
         let gateway = Gateway::new(
             parts.caller.clone(),
             parts.clock.clone(),

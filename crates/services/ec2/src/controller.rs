@@ -144,7 +144,7 @@ impl Controller for Vpcs {
     const NAME: &'static str = "ec2/vpc";
 
     fn watches(&self) -> &'static [&'static str] {
-        &[Vpc::KIND, Subnet::KIND, SecurityGroup::KIND, NetworkInterface::KIND]
+        &[Vpc::KIND, Subnet::KIND, SecurityGroup::KIND, NetworkInterface::KIND, "serin/edge"]
     }
 
     fn keys_of(&self, _: &Change) -> Vec<Key> {

@@ -35,7 +35,15 @@ impl Controller for Balancers {
     const NAME: &'static str = "elbv2/load-balancer";
 
     fn watches(&self) -> &'static [&'static str] {
-        &[LoadBalancer::KIND, Listener::KIND, Group::KIND, Target::KIND, "ec2/security-group", "ec2/vpc.observed"]
+        &[
+            LoadBalancer::KIND,
+            Listener::KIND,
+            Group::KIND,
+            Target::KIND,
+            "ec2/security-group",
+            "ec2/vpc.observed",
+            "serin/edge",
+        ]
     }
 
     fn keys_of(&self, _: &Change) -> Vec<Key> {

@@ -84,7 +84,7 @@ impl<R: Resolvers> Controller for Zones<R> {
     const NAME: &'static str = "servicediscovery/zones";
 
     fn watches(&self) -> &'static [&'static str] {
-        &[Namespace::KIND, Service::KIND, Instance::KIND]
+        &[Namespace::KIND, Service::KIND, Instance::KIND, "serin/edge"]
     }
 
     fn keys_of(&self, _: &Change) -> Vec<Key> {

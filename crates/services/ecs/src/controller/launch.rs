@@ -56,7 +56,7 @@ impl Visit<'_> {
         let Some(row) = self.definition()? else { return Ok(None) };
         let definition = &row.definition;
         let images = self.images(&definition.container_definitions).await.map_err(|(_, error)| error)?;
-        let subnet = self.subnet_of(interface).await?;
+        let place = self.place(interface).await?;
         let surroundings = Surroundings {
             scope: &self.key.scope,
             interface,
@@ -65,16 +65,21 @@ impl Visit<'_> {
         };
         let spec = task_spec(self.task, definition, &images.into_iter().collect(), &surroundings)
             .map_err(|reason| Error::Runtime(runtime::Error::Image(reason)))?;
-        let place = network::task::Spec {
+        // It was checked when the definition was registered.
+        let redirect = definition.proxy_configuration.as_ref().and_then(|proxy| redirect(proxy).ok());
+        Ok(Some(Launch { spec, vpc, place, redirect }))
+    }
+
+    /// Where in its VPC the task is.
+    pub(super) async fn place(&self, interface: &Interface) -> Result<network::task::Spec, Error> {
+        let subnet = self.subnet_of(interface).await?;
+        Ok(network::task::Spec {
             interface_id: interface.id.clone(),
             mac: mac(&interface.mac).ok_or_else(|| Error::Answer(interface.id.clone()))?,
             address: interface.address,
             router: router(subnet),
             subnet,
-        };
-        // It was checked when the definition was registered.
-        let redirect = definition.proxy_configuration.as_ref().and_then(|proxy| redirect(proxy).ok());
-        Ok(Some(Launch { spec, vpc, place, redirect }))
+        })
     }
 
     async fn subnet_of(&self, interface: &Interface) -> Result<Ipv4Net, Error> {

@@ -46,11 +46,7 @@ impl MachineRuntime {
             Err(error) => return Err(error.into()),
         }
         self.make_volumes(&launch.spec).await?;
-        let (path, inode) = &launch.vpc;
-        let vpc = Vpc::open(path)?;
-        if vpc.namespace().identity().inode != *inode {
-            return Err(Error::StaleVpc(path.clone()));
-        }
+        let vpc = open_vpc(&launch.vpc)?;
         let namespace = vpc.attach(&launch.place).await?;
         if let Some(redirect) = &launch.redirect {
             redirect.apply(&namespace).await?;
@@ -103,6 +99,17 @@ impl MachineRuntime {
             Err(ShimError::Gone(_)) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn relink_task(&self, task: &str, vpc: &(PathBuf, u64), place: &network::task::Spec) -> Result<bool, Error> {
+        let vpc = open_vpc(vpc)?;
+        if vpc.attached().await?.contains(&network::task::link_name(&place.interface_id)?) {
+            return Ok(false);
+        }
+        let shim = Client::at(self.task_dir(task)).state().await?.shim_pid;
+        let namespace = network::Namespace::open(Path::new(&format!("/proc/{shim}/ns/net")))?;
+        vpc.reattach(&namespace, place).await?;
+        Ok(true)
     }
 
     async fn remove_task(&self, task: &str, link: Option<(&Path, &str)>) -> Result<(), Error> {
@@ -177,6 +184,15 @@ impl Runtime for MachineRuntime {
         .boxed()
     }
 
+    fn relink<'a>(
+        &'a self,
+        task: &'a str,
+        vpc: &'a (PathBuf, u64),
+        place: &'a network::task::Spec,
+    ) -> Answer<'a, bool> {
+        self.relink_task(task, vpc, place).boxed()
+    }
+
     fn remove<'a>(&'a self, task: &'a str, link: Option<(&'a Path, &'a str)>) -> Answer<'a, ()> {
         self.remove_task(task, link).boxed()
     }
@@ -188,6 +204,12 @@ impl Runtime for MachineRuntime {
     fn volume(&self, task: &str, name: &str) -> PathBuf {
         self.volumes.join(task).join(name)
     }
+}
+
+/// Opens a VPC by path, if it is the one that is meant.
+fn open_vpc((path, inode): &(PathBuf, u64)) -> Result<Vpc, Error> {
+    let vpc = Vpc::open(path)?;
+    if vpc.namespace().identity().inode == *inode { Ok(vpc) } else { Err(Error::StaleVpc(path.clone())) }
 }
 
 fn io_error(what: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {

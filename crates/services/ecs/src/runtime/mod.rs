@@ -52,6 +52,10 @@ pub trait Runtime: Send + Sync + 'static {
         max: usize,
     ) -> Answer<'a, (Vec<Entry>, u64)>;
 
+    /// Puts a running task back on its VPC if it hangs on one that is gone; says whether it did not.
+    fn relink<'a>(&'a self, task: &'a str, vpc: &'a (PathBuf, u64), place: &'a network::task::Spec)
+    -> Answer<'a, bool>;
+
     /// Removes what is left of a task that has ended: its link in the VPC (given by the path of its namespace and
     /// the id of the interface), its files, its volumes.
     fn remove<'a>(&'a self, task: &'a str, link: Option<(&'a Path, &'a str)>) -> Answer<'a, ()>;

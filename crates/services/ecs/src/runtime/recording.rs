@@ -242,6 +242,21 @@ impl Runtime for Recording {
         async move { Ok((entries, next)) }.boxed()
     }
 
+    fn relink<'a>(
+        &'a self,
+        task: &'a str,
+        vpc: &'a (PathBuf, u64),
+        place: &'a network::task::Spec,
+    ) -> Answer<'a, bool> {
+        let mut tasks = self.lock();
+        let relinked = tasks.get_mut(task).is_some_and(|paper| {
+            let gone = paper.launch.vpc.1 != vpc.1;
+            (paper.launch.vpc, paper.launch.place) = (vpc.clone(), place.clone());
+            gone
+        });
+        async move { Ok(relinked) }.boxed()
+    }
+
     fn remove<'a>(&'a self, task: &'a str, _: Option<(&'a Path, &'a str)>) -> Answer<'a, ()> {
         self.lock().remove(task);
         async move { Ok(()) }.boxed()

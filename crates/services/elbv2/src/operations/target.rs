@@ -10,7 +10,7 @@ use super::target_group;
 use crate::{
     LoadBalancing,
     error::Error,
-    rows::{Group, Target, TargetObserved},
+    rows::{Group, Listener, Target, TargetObserved},
 };
 
 pub(crate) async fn register_targets(
@@ -58,10 +58,16 @@ pub(crate) async fn describe_target_health(
 ) -> Result<shape::DescribeTargetHealthResponse, Error> {
     let (group_key, group) = target_group::find(&cx.store, cx.scope(), &request.target_group_arn)?;
     let registered = cx.store.list_under::<Target>(cx.scope(), &format!("{}/", group_key.name))?;
+    let listeners = cx.store.list::<Listener>(cx.scope())?;
+    let in_use = target_group::used_by(&listeners, &request.target_group_arn).next().is_some();
+    // A group that nobody forwards to is not checked either, whatever was seen of it before.
+    let seen = |key: &Key| -> Result<_, store::Error> {
+        if in_use { cx.store.get::<TargetObserved>(key) } else { Ok(Some(TargetObserved { health: not_in_use() })) }
+    };
     let mut descriptions = Vec::new();
     if request.targets.is_empty() {
         for (key, target) in &registered {
-            descriptions.push(describe(&group, target, cx.store.get(key)?));
+            descriptions.push(describe(&group, target, seen(key)?));
         }
     }
     for asked in &request.targets {
@@ -69,7 +75,7 @@ pub(crate) async fn describe_target_health(
         let wanted = Target { address: address.to_string(), port, zone: String::new(), leaving: None };
         let found = registered.iter().find(|(_, t)| t.address == wanted.address && t.port == wanted.port);
         descriptions.push(match found {
-            Some((key, target)) => describe(&group, target, cx.store.get(key)?),
+            Some((key, target)) => describe(&group, target, seen(key)?),
             None => describe(&group, &wanted, Some(TargetObserved { health: not_registered() })),
         });
     }
@@ -140,6 +146,11 @@ fn describe(group: &Group, target: &Target, seen: Option<TargetObserved>) -> sha
 fn health(state: &str, reason: &str, description: &str) -> shape::TargetHealth {
     let (reason, description) = (Some(reason.to_owned()), Some(description.to_owned()));
     shape::TargetHealth { state: state.to_owned(), reason, description }
+}
+
+fn not_in_use() -> shape::TargetHealth {
+    let why = "Target group is not configured to receive traffic from the load balancer";
+    health("unused", "Target.NotInUse", why)
 }
 
 fn not_registered() -> shape::TargetHealth {

@@ -245,7 +245,7 @@ pub(crate) fn find(store: &Store, scope: &Scope, arn: &str) -> Result<(Key, Grou
 }
 
 /// The listeners that forward to the group `arn`.
-fn used_by<'l>(listeners: &'l [(Key, Listener)], arn: &'l str) -> impl Iterator<Item = &'l Listener> {
+pub(super) fn used_by<'l>(listeners: &'l [(Key, Listener)], arn: &'l str) -> impl Iterator<Item = &'l Listener> {
     let forwards = move |listener: &&Listener| listener.target_groups().iter().any(|(group, _)| *group == arn);
     listeners.iter().map(|(_, listener)| listener).filter(forwards)
 }
