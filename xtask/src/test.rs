@@ -14,6 +14,8 @@ pub(crate) enum Part {
     House,
     /// Unit and engine tests of every crate; needs root
     Unit,
+    /// Both data planes, a real Envoy and our own, against one table of meshes; needs root
+    Mesh,
     /// The real clients against the real binary; needs root
     E2e,
 }
@@ -26,6 +28,7 @@ pub(crate) fn run(parts: &[Part]) -> Result<()> {
         match part {
             Part::House => house()?,
             Part::Unit => unit()?,
+            Part::Mesh => mesh()?,
             Part::E2e => end_to_end()?,
         }
     }
@@ -42,7 +45,12 @@ fn house() -> Result<()> {
 
 fn unit() -> Result<()> {
     needs_root()?;
-    cargo(&["test", "--workspace", "--exclude", "e2e"])
+    cargo(&["test", "--workspace", "--exclude", "e2e", "--exclude", "conformance"])
+}
+
+fn mesh() -> Result<()> {
+    needs_root()?;
+    cargo(&["test", "--package", "conformance"])
 }
 
 fn end_to_end() -> Result<()> {

@@ -1,0 +1,231 @@
+//! The control plane: the real App Mesh service and the real xDS server, in this process.
+//!
+//! Each mesh is built through the API's operations on an empty store, and only then do the controllers start, so that
+//! proxies go from one mesh to the next in one step. What is asked of the operations is what a user would ask.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use api::Fault;
+use appmesh::State;
+use names::{Arn, Clock, Ids, Scope};
+use reconcile::Pace;
+use serde_json::{Map, Value, json};
+use store::Store;
+use tokio::task::AbortHandle;
+use wire::{Call, Caller, Service};
+use xds::{Cache, ProxyState};
+
+use crate::{
+    instances::{self, Instances},
+    world::{CONTROL_PLANE, World},
+};
+
+/// The name of every mesh.
+pub(crate) const MESH: &str = "m";
+/// How long a proxy may take to acknowledge a mesh, on a machine that is busy.
+const ACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
+/// How long a refusal that was there before may stay until it counts as one of the new mesh.
+const OLD_REFUSAL_MAX: Duration = Duration::from_secs(2);
+/// How often the cache is looked at.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Whom a proxy stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Identity {
+    /// The virtual node `client`.
+    Client,
+    /// The virtual gateway `gateway`.
+    Gateway,
+}
+
+impl Identity {
+    /// As proxies name themselves.
+    pub fn id(self) -> String {
+        match self {
+            Self::Client => format!("mesh/{MESH}/virtualNode/client"),
+            Self::Gateway => format!("mesh/{MESH}/virtualGateway/gateway"),
+        }
+    }
+
+    fn name(self) -> String {
+        Arn::new("appmesh", &Scope::default(), self.id()).to_string()
+    }
+}
+
+/// The control plane of the data planes of one test.
+pub struct Control {
+    cache: Cache,
+    meshes: AtomicU64,
+    house: Option<House>,
+}
+
+/// App Mesh on a store of its own; its controllers end with it.
+struct House {
+    service: Service,
+    controllers: Vec<AbortHandle>,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.controllers.iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// A mesh that the API refuses, or that proxies cannot have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refused(pub String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Control {
+    /// Serves xDS in `world`.
+    ///
+    /// # Panics
+    /// When its address cannot be had.
+    pub async fn start(world: &World) -> Self {
+        let cache = Cache::new(appmesh::identify);
+        let listener = world.sockets().listen(CONTROL_PLANE).await.expect("the control plane's address");
+        let routes = xds::routes(cache.clone());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Self { cache, meshes: AtomicU64::new(0), house: None }
+    }
+
+    /// Builds `mesh` in the place of the one before.
+    pub async fn apply(&mut self, mesh: &Value, instances: Instances) -> Result<(), Refused> {
+        self.house = None;
+        let (system, store) = self.service(instances);
+        let mut house = House { service: system.service, controllers: Vec::new() };
+        let number = self.meshes.fetch_add(1, Relaxed);
+        // The last in the order in which nodes are handed out: when it is there, all are.
+        let marker = format!("zz-{number}");
+        let marker_node = json!({ "nodes": { marker.clone(): {} } });
+        for (operation, request) in requests(mesh).into_iter().chain(requests_of(&marker_node, NODES)) {
+            house.call(operation, request).await?;
+        }
+        for controller in system.controllers {
+            house.controllers.push(tokio::spawn(controller.run(store.clone(), Pace::default())).abort_handle());
+        }
+        self.house = Some(house);
+        let name = appmesh::node_name(&Scope::default(), MESH, &marker).name;
+        let begun = Instant::now();
+        while self.cache.get(&name).is_none() {
+            if begun.elapsed() > ACKNOWLEDGED_MAX {
+                return Err(Refused("the mesh is not handed out".to_owned()));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Calls an operation on the mesh that is there.
+    pub async fn call(&self, operation: &str, request: Value) -> Result<Value, Refused> {
+        let Some(house) = &self.house else { return Err(Refused("there is no mesh".to_owned())) };
+        house.call(operation, request).await
+    }
+
+    /// The revision that proxies of `identity` should have, if there are to be any.
+    pub fn revision(&self, identity: Identity) -> Option<u64> {
+        self.cache.get(&identity.name()).map(|(_, revision)| revision)
+    }
+
+    /// Waits until the proxy of `identity` whose cluster is `cluster` has acknowledged the mesh that is there. `before`
+    /// are the refusals that it had when the mesh came.
+    pub async fn acknowledged(&self, identity: Identity, cluster: &str, before: &[String]) -> Result<(), Refused> {
+        let wanted = self.revision(identity).ok_or_else(|| Refused(format!("{} is in no mesh", identity.id())))?;
+        let begun = Instant::now();
+        loop {
+            let proxy = self.proxy(identity, cluster);
+            let refusals = proxy.as_ref().map(refusals).unwrap_or_default();
+            if proxy.as_ref().is_some_and(|proxy| proxy.revision() >= wanted) {
+                return Ok(());
+            }
+            let new = refusals != before || begun.elapsed() > OLD_REFUSAL_MAX;
+            if !refusals.is_empty() && new {
+                return Err(Refused(format!("refused: {}", refusals.join("; "))));
+            }
+            if begun.elapsed() > ACKNOWLEDGED_MAX {
+                return Err(Refused(format!("not acknowledged: {proxy:?}")));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// What the proxy refuses now.
+    pub fn refusals(&self, identity: Identity, cluster: &str) -> Vec<String> {
+        self.proxy(identity, cluster).as_ref().map(refusals).unwrap_or_default()
+    }
+
+    fn proxy(&self, identity: Identity, cluster: &str) -> Option<ProxyState> {
+        let mut proxies = self.cache.proxies_of(&identity.name());
+        proxies.retain(|proxy| proxy.node.cluster == cluster);
+        // The newest stream is the one that lives.
+        proxies.pop()
+    }
+
+    fn service(&self, instances: Instances) -> (reconcile::System, Store) {
+        let store = Store::in_memory().expect("a store in memory");
+        let caller = Caller::default();
+        instances::fill(&caller, instances);
+        let state = State {
+            store: store.clone(),
+            clock: Clock::System,
+            ids: Ids::counting(),
+            caller,
+            cache: self.cache.clone(),
+        };
+        (appmesh::service(state), store)
+    }
+}
+
+impl House {
+    async fn call(&self, operation: &str, request: Value) -> Result<Value, Refused> {
+        let answer = self.service.call(operation, Call::default(), request.clone()).await;
+        answer.map_err(|Fault { code, message, .. }| Refused(format!("{operation} {request}: {code}: {message}")))
+    }
+}
+
+fn refusals(proxy: &ProxyState) -> Vec<String> {
+    let refusals = proxy.refusals();
+    refusals.map(|(kind, refusal)| format!("{kind:?} {}: {}", refusal.resources.join(", "), refusal.reason)).collect()
+}
+
+/// A member of a mesh's JSON: what creates its entries, and how its path names them.
+type Part = (&'static str, &'static str, &'static [&'static str]);
+
+const NODES: Part = ("nodes", "CreateVirtualNode", &["virtualNodeName"]);
+/// Every part, in an order in which what is referred to is there already.
+const PARTS: [Part; 6] = [
+    NODES,
+    ("routers", "CreateVirtualRouter", &["virtualRouterName"]),
+    ("routes", "CreateRoute", &["virtualRouterName", "routeName"]),
+    ("services", "CreateVirtualService", &["virtualServiceName"]),
+    ("gateways", "CreateVirtualGateway", &["virtualGatewayName"]),
+    ("gatewayRoutes", "CreateGatewayRoute", &["virtualGatewayName", "gatewayRouteName"]),
+];
+
+/// The calls that build `mesh`.
+fn requests(mesh: &Value) -> Vec<(&'static str, Value)> {
+    let mut all = vec![("CreateMesh", json!({ "meshName": MESH, "spec": mesh.get("spec").unwrap_or(&json!({})) }))];
+    all.extend(PARTS.into_iter().flat_map(|part| requests_of(mesh, part)));
+    all
+}
+
+fn requests_of(mesh: &Value, (member, operation, steps): Part) -> Vec<(&'static str, Value)> {
+    let none = Map::new();
+    let entries = mesh.get(member).and_then(Value::as_object).unwrap_or(&none);
+    let request = |(path, spec): (&String, &Value)| {
+        let mut request: BTreeMap<&str, Value> = [("meshName", json!(MESH)), ("spec", spec.clone())].into();
+        request.extend(steps.iter().copied().zip(path.split('/').map(|step| json!(step))));
+        (operation, json!(request))
+    };
+    entries.iter().map(request).collect()
+}

