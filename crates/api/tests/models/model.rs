@@ -90,6 +90,19 @@ pub(crate) struct Shape {
     #[serde(default)]
     pub(crate) flattened: bool,
     pub(crate) timestamp_format: Option<String>,
+    /// The least value, length or count. This and what follows is read by the suites of the services' constraints.
+    #[allow(dead_code, reason = "the contract has no bounds")]
+    pub(crate) min: Option<serde_json::Number>,
+    /// The greatest value, length or count.
+    #[allow(dead_code, reason = "the contract has no bounds")]
+    pub(crate) max: Option<serde_json::Number>,
+    /// A regular expression.
+    #[allow(dead_code, reason = "the contract has no patterns")]
+    pub(crate) pattern: Option<String>,
+    /// Whether exactly one of its members must be given.
+    #[serde(default)]
+    #[allow(dead_code, reason = "the contract has no unions")]
+    pub(crate) union: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -1,4 +1,5 @@
 //! Virtual gateways and their routes as a caller sees them.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by failing")]
 
 #[path = "support/house.rs"]
 mod house;

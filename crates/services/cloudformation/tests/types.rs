@@ -55,7 +55,7 @@ fn the_types_are_the_ones_promised() {
     let here: BTreeSet<&str> = catalogue.iter().map(|entry| entry.kind.name).collect();
     let schemas = schemas();
     assert_eq!(here, schemas.keys().map(String::as_str).collect());
-    assert_eq!(here.len(), 25);
+    assert_eq!(here.len(), 27);
 }
 
 #[test]

@@ -180,3 +180,72 @@ in_mesh!(
     create CreateMesh, describe DescribeMesh, update UpdateMesh, delete DeleteMesh,
     answer mesh
 );
+
+in_mesh!(
+    /// `AWS::AppMesh::VirtualGateway`.
+    VirtualGateway = "AWS::AppMesh::VirtualGateway", "VirtualGatewayName": virtual_gateway_name,
+    properties &[
+        property("MeshName").required().replaces(),
+        property("MeshOwner").replaces(),
+        property("VirtualGatewayName").replaces(),
+        property("Spec").required(),
+        property("Tags"),
+    ],
+    parents { mesh_name: "MeshName" },
+    create CreateVirtualGateway, describe DescribeVirtualGateway, update UpdateVirtualGateway,
+    delete DeleteVirtualGateway, answer virtual_gateway
+);
+
+in_mesh!(
+    /// `AWS::AppMesh::GatewayRoute`.
+    GatewayRoute = "AWS::AppMesh::GatewayRoute", "GatewayRouteName": gateway_route_name,
+    properties &[
+        property("MeshName").required().replaces(),
+        property("MeshOwner").replaces(),
+        property("VirtualGatewayName").required().replaces(),
+        property("GatewayRouteName").replaces(),
+        property("Spec").required(),
+        property("Tags"),
+    ],
+    parents { mesh_name: "MeshName", virtual_gateway_name: "VirtualGatewayName" },
+    create CreateGatewayRoute, describe DescribeGatewayRoute, update UpdateGatewayRoute, delete DeleteGatewayRoute,
+    answer gateway_route
+);
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+
+    use super::*;
+    use crate::resources::read::read;
+
+    /// The scalars in `value`.
+    fn leaves(value: &Value) -> usize {
+        match value {
+            Value::Object(members) => members.values().map(leaves).sum(),
+            Value::Array(items) => items.iter().map(leaves).sum(),
+            _ => 1,
+        }
+    }
+
+    /// Reads the properties of `kind` with every member that AWS's schema has, as one request.
+    fn whole<T: DeserializeOwned + Serialize>(kind: &str) {
+        let all: Value = serde_json::from_str(include_str!("../../tests/templates/appmesh.json")).unwrap();
+        let properties = all[kind].clone();
+        assert!(properties.is_object(), "{kind}");
+        let wanted = leaves(&properties);
+        let request: T = read(properties).unwrap_or_else(|error| panic!("{kind}: {error}"));
+        assert_eq!(leaves(&serde_json::to_value(&request).unwrap()), wanted, "{kind} loses a member");
+    }
+
+    #[test]
+    fn every_member_of_every_schema_is_read() {
+        whole::<appmesh::CreateMeshRequest>("AWS::AppMesh::Mesh");
+        whole::<appmesh::CreateVirtualNodeRequest>("AWS::AppMesh::VirtualNode");
+        whole::<appmesh::CreateVirtualServiceRequest>("AWS::AppMesh::VirtualService");
+        whole::<appmesh::CreateVirtualRouterRequest>("AWS::AppMesh::VirtualRouter");
+        whole::<appmesh::CreateRouteRequest>("AWS::AppMesh::Route");
+        whole::<appmesh::CreateVirtualGatewayRequest>("AWS::AppMesh::VirtualGateway");
+        whole::<appmesh::CreateGatewayRouteRequest>("AWS::AppMesh::GatewayRoute");
+    }
+}

@@ -139,8 +139,10 @@ impl Catalogue {
 /// The types of the house.
 pub fn catalogue() -> Catalogue {
     Catalogue::new(vec![
+        Entry::of::<appmesh::GatewayRoute>(),
         Entry::of::<appmesh::Mesh>(),
         Entry::of::<appmesh::Route>(),
+        Entry::of::<appmesh::VirtualGateway>(),
         Entry::of::<appmesh::VirtualNode>(),
         Entry::of::<appmesh::VirtualRouter>(),
         Entry::of::<appmesh::VirtualService>(),
