@@ -11,15 +11,15 @@ use api::appmesh::WeightedTarget;
 use store::Key;
 use tokio::sync::Notify;
 
-use crate::plan::{Fault, RouteName};
+use crate::plan::{Fault, MeshEndpoint, RouteName};
 
 /// A mesh as it was handed out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Handed {
     /// Its routes, with what was asked of them.
     pub(crate) routes: BTreeMap<RouteName, HandedRoute>,
-    /// Its virtual nodes.
-    pub(crate) nodes: BTreeMap<String, HandedNode>,
+    /// Its virtual nodes and virtual gateways.
+    pub(crate) endpoints: BTreeMap<MeshEndpoint, HandedEndpoint>,
 }
 
 /// A route as it was handed out.
@@ -32,9 +32,9 @@ pub(crate) struct HandedRoute {
     pub(crate) in_listeners: bool,
 }
 
-/// What the proxies of a virtual node were handed.
+/// What the proxies of a mesh endpoint were handed.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct HandedNode {
+pub(crate) struct HandedEndpoint {
     /// The revision in the xDS cache.
     pub(crate) revision: u64,
     pub(crate) routes: BTreeSet<RouteName>,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use api::{
-    appmesh::{MeshSpec, RouteSpec, VirtualNodeSpec, VirtualRouterSpec, VirtualServiceSpec},
+    appmesh::{IpPreference, MeshSpec, RouteSpec, VirtualNodeSpec, VirtualRouterSpec, VirtualServiceSpec},
     servicediscovery::{DiscoverInstances, DiscoverInstancesRequest},
 };
 use names::Scope;
@@ -13,10 +13,10 @@ use tracing::{debug, info};
 
 use crate::{
     State,
-    board::{Board, Handed, HandedNode, HandedRoute},
+    board::{Board, Handed, HandedEndpoint, HandedRoute},
     error::Error,
     identity,
-    plan::{self, Mesh, RouteName},
+    plan::{self, Mesh, MeshEndpoint, RouteName},
     rows::{Resource, Spec, mesh_of, own_name, targets},
 };
 
@@ -31,8 +31,11 @@ const KINDS: [&str; 6] = [
 ];
 /// Cloud Map's instances.
 const INSTANCES: &str = "servicediscovery/instance";
-/// Where an instance says its address.
-const ADDRESS: &str = "AWS_INSTANCE_IPV4";
+/// Where an instance says its addresses.
+const IPV4: &str = "AWS_INSTANCE_IPV4";
+const IPV6: &str = "AWS_INSTANCE_IPV6";
+/// The most instances Cloud Map names at once.
+const INSTANCES_MAX: i32 = 1000;
 
 /// The controller that translates a mesh and puts the result into the xDS cache. Its keys are meshes.
 pub struct Mesher {
@@ -64,7 +67,7 @@ impl Mesher {
                 routers: by_name(under::<VirtualRouterSpec>(tx, key)?),
                 routes: routes.into_iter().map(|(key, row)| (route_name(&key), row.spec)).collect(),
                 services: by_name(under::<VirtualServiceSpec>(tx, key)?),
-                instances: BTreeMap::new(),
+                ..Mesh::default()
             };
             Ok(Some(Read { mesh, routes: handed }))
         })
@@ -74,20 +77,24 @@ impl Mesher {
     /// namespace or service may come later, and the change that brings it wakes us.
     async fn instances(&self, scope: &Scope, mesh: &Mesh) -> BTreeMap<String, Vec<String>> {
         let mut found = BTreeMap::new();
+        let mesh_preference = mesh.spec.service_discovery.and_then(|discovery| discovery.ip_preference);
         for (node, map) in mesh.cloud_maps() {
             let attributes = map.attributes.iter().map(|attribute| (attribute.key.clone(), attribute.value.clone()));
             let request = DiscoverInstancesRequest {
                 namespace_name: map.namespace_name.clone(),
                 service_name: map.service_name.clone(),
                 query_parameters: attributes.collect(),
+                max_results: Some(INSTANCES_MAX),
                 ..DiscoverInstancesRequest::default()
             };
             match self.state.caller.call::<DiscoverInstances>(scope, request).await {
                 Ok(answer) => {
-                    let addresses = answer.instances.into_iter();
+                    let preference = map.ip_preference.or(mesh_preference);
+                    let instances = answer.instances.into_iter();
                     let mut addresses: Vec<String> =
-                        addresses.filter_map(|mut instance| instance.attributes.remove(ADDRESS)).collect();
+                        instances.filter_map(|instance| address(instance.attributes, preference)).collect();
                     addresses.sort();
+                    addresses.dedup();
                     found.insert(node.clone(), addresses);
                 }
                 Err(error) => debug!(node, %error, "Cloud Map does not know the service."),
@@ -96,23 +103,24 @@ impl Mesher {
         found
     }
 
-    /// Puts the plan of a mesh into the cache, and takes out the nodes that are no more.
+    /// Puts the plan of a mesh into the cache, and takes out the endpoints that are no more.
     fn hand_out(&self, key: &Key, read: &Read) -> Handed {
-        let mut nodes = BTreeMap::new();
-        for (name, plan) in plan::plan(&read.mesh) {
-            let revision = self.state.cache.set(&identity::node_name(&key.scope, &key.name, &name), plan.snapshot);
-            nodes.insert(name, HandedNode { revision, routes: plan.routes, faults: plan.faults });
+        let mut endpoints = BTreeMap::new();
+        for (endpoint, plan) in plan::plan(&read.mesh) {
+            let name = identity::node_name(&key.scope, &key.name, &endpoint);
+            let revision = self.state.cache.set(&name, plan.snapshot);
+            endpoints.insert(endpoint, HandedEndpoint { revision, routes: plan.routes, faults: plan.faults });
         }
-        self.clear(key, |node| !nodes.contains_key(node));
-        Handed { routes: read.routes.clone(), nodes }
+        self.clear(key, |endpoint| !endpoints.contains_key(endpoint));
+        Handed { routes: read.routes.clone(), endpoints }
     }
 
-    /// Takes those nodes of the mesh at `key` out of the cache that `gone` says are gone.
-    fn clear(&self, key: &Key, gone: impl Fn(&str) -> bool) {
+    /// Takes those endpoints of the mesh at `key` out of the cache that `gone` says are gone.
+    fn clear(&self, key: &Key, gone: impl Fn(&MeshEndpoint) -> bool) {
         for name in self.state.cache.names() {
             let parsed = identity::parse_node_name(&name);
-            if parsed.is_some_and(|(scope, mesh, node)| scope == key.scope && mesh == key.name && gone(&node)) {
-                info!(node = name, "A virtual node is no more.");
+            if parsed.is_some_and(|(scope, mesh, endpoint)| scope == key.scope && mesh == key.name && gone(&endpoint)) {
+                info!(endpoint = name, "A mesh endpoint is no more.");
                 self.state.cache.clear(&name);
             }
         }
@@ -157,6 +165,18 @@ impl Controller for Mesher {
     }
 }
 
+/// The address of an instance of the family that is used: IPv4 if nothing else is asked for, and the other one only where
+/// that is allowed.
+fn address(mut attributes: BTreeMap<String, String>, preference: Option<IpPreference>) -> Option<String> {
+    let (ipv4, ipv6) = (attributes.remove(IPV4), attributes.remove(IPV6));
+    match preference {
+        Some(IpPreference::Ipv4Only) => ipv4,
+        Some(IpPreference::Ipv6Only) => ipv6,
+        Some(IpPreference::Ipv6Preferred) => ipv6.or(ipv4),
+        Some(IpPreference::Ipv4Preferred) | None => ipv4.or(ipv6),
+    }
+}
+
 /// The rows of a kind in the mesh at `key`.
 fn under<S: Spec>(tx: &Transaction<'_>, key: &Key) -> Result<Vec<(Key, Resource<S>)>, Error> {
     Ok(tx.list_under::<Resource<S>>(&key.scope, &format!("{}/", key.name))?)
@@ -178,5 +198,30 @@ fn handed(row: &Resource<RouteSpec>) -> HandedRoute {
         version: row.version,
         targets: targets(&row.spec).to_vec(),
         in_listeners: row.spec.tcp_route.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_found_by_the_address_that_is_liked_or_by_the_other_where_that_will_do() {
+        let of = |which: &[(&str, &str)], preference| {
+            let attributes = which.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            address(attributes, preference)
+        };
+        let (both, old) = ([(IPV4, "4"), (IPV6, "6")], [(IPV4, "4")]);
+        for (preference, of_both, of_old) in [
+            (None, Some("4"), Some("4")),
+            (Some(IpPreference::Ipv4Only), Some("4"), Some("4")),
+            (Some(IpPreference::Ipv4Preferred), Some("4"), Some("4")),
+            (Some(IpPreference::Ipv6Preferred), Some("6"), Some("4")),
+            (Some(IpPreference::Ipv6Only), Some("6"), None),
+        ] {
+            assert_eq!(of(&both, preference).as_deref(), of_both, "{preference:?}");
+            assert_eq!(of(&old, preference).as_deref(), of_old, "{preference:?}");
+        }
+        assert_eq!(of(&[(IPV6, "6")], None).as_deref(), Some("6"));
     }
 }

@@ -1,10 +1,12 @@
-//! Who a proxy is: from what it says of itself to the virtual node it stands for.
+//! Who a proxy is: from what it says of itself to the virtual node or virtual gateway it stands for.
 //!
-//! App Mesh's sidecars call themselves by the virtual node's ARN or, shorter, `mesh/<mesh>/virtualNode/<node>`. The short
+//! App Mesh's proxies call themselves by its ARN or, shorter, `mesh/<mesh>/virtualNode/<node>`. The short
 //! form names neither account nor region, so the task's own ARN, which sidecars send along, is asked first.
 
 use names::{Arn, Scope};
 use xds::{Node, NodeName};
+
+use crate::plan::MeshEndpoint;
 
 /// The names that `node` may have in the cache, best first.
 pub fn identify(node: &Node) -> Vec<String> {
@@ -16,21 +18,22 @@ pub fn identify(node: &Node) -> Vec<String> {
     full.into_iter().chain([node.id.clone()]).collect()
 }
 
-/// The name in the cache of the virtual node `node` of `mesh`.
-pub fn node_name(scope: &Scope, mesh: &str, node: &str) -> NodeName {
-    let short = format!("mesh/{mesh}/virtualNode/{node}");
+/// The name in the cache of an endpoint of `mesh`.
+pub fn node_name(scope: &Scope, mesh: &str, endpoint: &MeshEndpoint) -> NodeName {
+    let short = format!("mesh/{mesh}/{endpoint}");
     NodeName { name: Arn::new("appmesh", scope, short.clone()).to_string(), alias: Some(short) }
 }
 
-/// The scope, mesh and virtual node of a name in the cache.
-pub(crate) fn parse_node_name(name: &str) -> Option<(Scope, String, String)> {
+/// The scope, mesh and endpoint of a name in the cache.
+pub(crate) fn parse_node_name(name: &str) -> Option<(Scope, String, MeshEndpoint)> {
     let arn: Arn = name.parse().ok()?;
     let mut steps = arn.resource.split('/');
-    let (mesh, node) = match (steps.next()?, steps.next()?, steps.next()?, steps.next()?) {
-        ("mesh", mesh, "virtualNode", node) => (mesh.to_owned(), node.to_owned()),
-        _ => return None,
+    let (Some("mesh"), Some(mesh), Some(kind), Some(name), None) =
+        (steps.next(), steps.next(), steps.next(), steps.next(), steps.next())
+    else {
+        return None;
     };
-    Some((arn.scope()?, mesh, node))
+    Some((arn.scope()?, mesh.to_owned(), MeshEndpoint::parse(kind, name)?))
 }
 
 /// The ARN of the task that a proxy runs in, if it says so.
@@ -53,8 +56,20 @@ mod tests {
         let node = Node { id: "mesh/m/virtualNode/n".to_owned(), metadata: platform, ..Node::default() };
         let full = "arn:aws:appmesh:ap-southeast-2:123456789012:mesh/m/virtualNode/n";
         assert_eq!(identify(&node), [full, "mesh/m/virtualNode/n"]);
-        let (scope, mesh, name) = parse_node_name(full).unwrap();
-        assert_eq!((node_name(&scope, &mesh, &name).name.as_str(), mesh.as_str(), name.as_str()), (full, "m", "n"));
+        let (scope, mesh, endpoint) = parse_node_name(full).unwrap();
+        assert_eq!((mesh.as_str(), &endpoint), ("m", &MeshEndpoint::VirtualNode("n".to_owned())));
+        assert_eq!(node_name(&scope, &mesh, &endpoint).name, full);
+    }
+
+    #[test]
+    fn a_gateway_is_an_endpoint_as_a_node_is_and_nothing_else_is() {
+        let name = |tail: &str| parse_node_name(&format!("arn:aws:appmesh:us-west-2:123456789012:mesh/m/{tail}"));
+        let (scope, mesh, gateway) = name("virtualGateway/g").unwrap();
+        assert_eq!(gateway, MeshEndpoint::VirtualGateway("g".to_owned()));
+        assert_eq!(node_name(&scope, &mesh, &gateway).alias.as_deref(), Some("mesh/m/virtualGateway/g"));
+        for other in ["virtualRouter/r", "virtualNode", "virtualGateway/g/gatewayRoute/r"] {
+            assert_eq!(name(other), None, "{other}");
+        }
     }
 
     #[test]

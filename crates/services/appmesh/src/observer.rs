@@ -15,7 +15,7 @@ use crate::{
     controller::route_name,
     error::Error,
     identity,
-    plan::{Fault, RouteName},
+    plan::{Fault, MeshEndpoint, RouteName},
     rows::{Resource, RouteObserved, mesh_of},
 };
 
@@ -37,12 +37,12 @@ impl Observer {
         Self { state, board, proxies, started: Instant::now() }
     }
 
-    /// The connected proxies of each virtual node of the mesh at `key`.
-    fn proxies(&self, key: &Key) -> Vec<(String, ProxyState)> {
+    /// The connected proxies of each endpoint of the mesh at `key`.
+    fn proxies(&self, key: &Key) -> Vec<(MeshEndpoint, ProxyState)> {
         let proxies = self.state.cache.proxies().into_iter();
         let of_mesh = proxies.filter_map(|proxy| {
-            let (scope, mesh, node) = identity::parse_node_name(&proxy.name)?;
-            (scope == key.scope && mesh == key.name).then_some((node, proxy))
+            let (scope, mesh, endpoint) = identity::parse_node_name(&proxy.name)?;
+            (scope == key.scope && mesh == key.name).then_some((endpoint, proxy))
         });
         of_mesh.collect()
     }
@@ -116,12 +116,12 @@ pub(crate) fn observe(
     name: &RouteName,
     route: &HandedRoute,
     handed: &Handed,
-    proxies: &[(String, ProxyState)],
+    proxies: &[(MeshEndpoint, ProxyState)],
     returning: bool,
 ) -> RouteObserved {
     let before = before.filter(|before| before.uid == route.uid);
     let carriers: Vec<_> =
-        proxies.iter().filter_map(|(node, proxy)| Some((carrier(node, name, handed)?, proxy))).collect();
+        proxies.iter().filter_map(|(endpoint, proxy)| Some((carrier(endpoint, name, handed)?, proxy))).collect();
     if let Some(before) = before.filter(|before| returning && carriers.is_empty() && before.proxies > 0) {
         return RouteObserved { asked_version: route.version, acknowledged: 0, ..before.clone() };
     }
@@ -146,9 +146,10 @@ pub(crate) fn observe(
     }
 }
 
-/// The revision that carries the route `name` to the proxies of `node`, if it goes there.
-fn carrier(node: &str, name: &RouteName, handed: &Handed) -> Option<u64> {
-    handed.nodes.get(node).filter(|node| node.routes.contains(name)).map(|node| node.revision)
+/// The revision that carries the route `name` to the proxies of `endpoint`, if it goes there.
+fn carrier(endpoint: &MeshEndpoint, name: &RouteName, handed: &Handed) -> Option<u64> {
+    let handed = handed.endpoints.get(endpoint)?;
+    handed.routes.contains(name).then_some(handed.revision)
 }
 
 fn refusals(proxy: &ProxyState) -> impl Iterator<Item = Refusal> {
@@ -161,7 +162,7 @@ fn refusals(proxy: &ProxyState) -> impl Iterator<Item = Refusal> {
 
 /// What kept a route from any proxy, without what is said twice.
 fn faults(name: &RouteName, handed: &Handed) -> Vec<String> {
-    let all = handed.nodes.values().flat_map(|node| &node.faults);
+    let all = handed.endpoints.values().flat_map(|endpoint| &endpoint.faults);
     let own = all.filter(|Fault { route, .. }| route.as_ref() == Some(name));
     let mut texts: Vec<String> = own.map(|fault| fault.text.clone()).collect();
     texts.sort();

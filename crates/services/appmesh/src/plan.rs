@@ -1,10 +1,13 @@
-//! The plan: what each virtual node's proxies are to do, from what is asked of the mesh. Pure.
+//! The plan: what the proxies of each mesh endpoint are to do, from what is asked of the mesh. Pure.
 //!
 //! One translation serves every data plane: the resources are Envoy's own, named as App Mesh named them, so that
 //! dashboards and dumps read as before. What cannot be translated, because it refers to what is not there, is left out
 //! and named as a fault; the rest of the mesh does not suffer from it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use api::appmesh::{
     AwsCloudMapServiceDiscovery, MeshSpec, RouteSpec, VirtualNodeSpec, VirtualRouterSpec, VirtualServiceSpec,
@@ -30,6 +33,29 @@ pub struct Mesh {
     pub services: BTreeMap<String, VirtualServiceSpec>,
     /// The addresses of the instances that Cloud Map knows, by virtual node.
     pub instances: BTreeMap<String, Vec<String>>,
+    /// The certificates that are to be had, by the name the mesh has for them: the ARN of one of ACM, or the name of a
+    /// secret that the house itself vouches for.
+    pub certificates: BTreeMap<String, Certificate>,
+    /// The certificate authorities that are to be had, in PEM, by ARN or by the name of a secret.
+    pub authorities: BTreeMap<String, String>,
+}
+
+/// A certificate with its key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The certificate and those between it and the authority, in PEM.
+    pub chain: String,
+    /// Its private key, in PEM.
+    pub private_key: String,
+    /// The authority it comes from, in PEM.
+    pub authorities: String,
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A key has no place in a log.
+        formatter.debug_struct("Certificate").field("chain", &self.chain).finish_non_exhaustive()
+    }
 }
 
 impl Mesh {
@@ -50,9 +76,45 @@ pub struct RouteName {
     pub route: String,
 }
 
-/// What the proxies of one virtual node are to do.
+/// A member of the mesh that proxies stand for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MeshEndpoint {
+    /// A virtual node, by its name.
+    VirtualNode(String),
+    /// A virtual gateway, by its name.
+    VirtualGateway(String),
+}
+
+impl MeshEndpoint {
+    /// The endpoint called `name` of the kind that ARNs call `kind`.
+    pub fn parse(kind: &str, name: &str) -> Option<Self> {
+        match kind {
+            "virtualNode" => Some(Self::VirtualNode(name.to_owned())),
+            "virtualGateway" => Some(Self::VirtualGateway(name.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// Its own name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::VirtualNode(name) | Self::VirtualGateway(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for MeshEndpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::VirtualNode(name) => write!(formatter, "virtualNode/{name}"),
+            Self::VirtualGateway(name) => write!(formatter, "virtualGateway/{name}"),
+        }
+    }
+}
+
+/// What the proxies of one mesh endpoint are to do.
 #[derive(Clone, Debug, Default)]
-pub struct NodePlan {
+pub struct EndpointPlan {
     /// All their resources.
     pub snapshot: Snapshot,
     /// The routes that are in it.
@@ -70,7 +132,8 @@ pub struct Fault {
     pub text: String,
 }
 
-/// The plan of every virtual node of `mesh`, by name.
-pub fn plan(mesh: &Mesh) -> BTreeMap<String, NodePlan> {
-    mesh.nodes.iter().map(|(name, spec)| (name.clone(), snapshot::of_node(mesh, name, spec))).collect()
+/// The plan of every mesh endpoint of `mesh`.
+pub fn plan(mesh: &Mesh) -> BTreeMap<MeshEndpoint, EndpointPlan> {
+    let nodes = mesh.nodes.iter();
+    nodes.map(|(name, spec)| (MeshEndpoint::VirtualNode(name.clone()), snapshot::of_node(mesh, name, spec))).collect()
 }

@@ -11,12 +11,15 @@ use prost::Message;
 use support::{envoy::Envoy, node, serve, until};
 use xds::{
     Cache, Kind, Node, Snapshot,
-    pb::envoy::config::{
-        cluster::v3::Cluster,
-        core::v3::{Address, address::Address::SocketAddress, socket_address::PortSpecifier},
-        endpoint::v3::ClusterLoadAssignment,
-        listener::v3::Listener,
-        route::v3::RouteConfiguration,
+    pb::envoy::{
+        config::{
+            cluster::v3::Cluster,
+            core::v3::{Address, address::Address::SocketAddress, socket_address::PortSpecifier},
+            endpoint::v3::ClusterLoadAssignment,
+            listener::v3::Listener,
+            route::v3::RouteConfiguration,
+        },
+        extensions::transport_sockets::tls::v3::Secret,
     },
 };
 
@@ -37,6 +40,9 @@ fn on_a_free_port(snapshot: &Snapshot) -> Snapshot {
     }
     for resource in snapshot.resources(Kind::Route).values() {
         builder.route(&RouteConfiguration::decode(resource.body().value.as_slice()).unwrap());
+    }
+    for resource in snapshot.resources(Kind::Secret).values() {
+        builder.secret(&Secret::decode(resource.body().value.as_slice()).unwrap());
     }
     for resource in snapshot.resources(Kind::Listener).values() {
         let mut listener = Listener::decode(resource.body().value.as_slice()).unwrap();

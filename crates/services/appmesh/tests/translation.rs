@@ -15,8 +15,8 @@ use appmesh::plan::{Mesh, plan};
 
 fn text_of(mesh: &Mesh) -> String {
     let mut text = String::new();
-    for (node, plan) in plan(mesh) {
-        writeln!(text, "== {node}").unwrap();
+    for (endpoint, plan) in plan(mesh) {
+        writeln!(text, "== {endpoint}").unwrap();
         for route in &plan.routes {
             writeln!(text, "carries {}/{}", route.router, route.route).unwrap();
         }
@@ -52,8 +52,8 @@ fn the_same_mesh_has_the_same_versions_every_time() {
         let mesh = meshes::read(&meshes::text(&name));
         let first = plan(&mesh);
         for _ in 0..10 {
-            for (node, again) in plan(&mesh) {
-                assert!(again.snapshot.is_same(&first[&node].snapshot), "{name}: {node}");
+            for (endpoint, again) in plan(&mesh) {
+                assert!(again.snapshot.is_same(&first[&endpoint].snapshot), "{name}: {endpoint}");
             }
         }
     }
@@ -64,11 +64,11 @@ fn a_weight_changes_routes_alone() {
     let text = meshes::text("article");
     let before = plan(&meshes::read(&text));
     let after = plan(&meshes::read(&text.replace("\"weight\": 2", "\"weight\": 0")));
-    for (node, before) in &before {
+    for (endpoint, before) in &before {
         for kind in xds::Kind::ALL {
-            let same = before.snapshot.version(kind) == after[node].snapshot.version(kind);
-            let moves = node == "gateway-vn" && kind == xds::Kind::Route;
-            assert_eq!(same, !moves, "{node} {kind:?}");
+            let same = before.snapshot.version(kind) == after[endpoint].snapshot.version(kind);
+            let moves = endpoint.name() == "gateway-vn" && kind == xds::Kind::Route;
+            assert_eq!(same, !moves, "{endpoint} {kind:?}");
         }
     }
 }

@@ -71,14 +71,14 @@ pub(super) async fn list_proxies(
     resource::describe::<api::appmesh::MeshSpec>(&cx.store, &mesh)?;
     let mut proxies = Vec::new();
     for state in cx.cache.proxies() {
-        let Some((scope, of_mesh, node)) = identity::parse_node_name(&state.name) else { continue };
+        let Some((scope, of_mesh, endpoint)) = identity::parse_node_name(&state.name) else { continue };
         if scope != mesh.scope || of_mesh != mesh.name {
             continue;
         }
         let asked = cx.cache.get(&state.name).map(|(_, revision)| revision);
         let refusal = state.refusals().next();
         proxies.push(Proxy {
-            virtual_node_name: node,
+            virtual_node_name: endpoint.name().to_owned(),
             task_arn: identity::task_arn(&state.node),
             up_to_date: asked == Some(state.revision()),
             refusal: refusal.map(|(kind, refusal)| format!("{kind:?}: {}", refusal.reason)),

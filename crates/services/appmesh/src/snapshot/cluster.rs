@@ -2,7 +2,7 @@
 
 use api::appmesh::{
     AwsCloudMapServiceDiscovery, DnsResponseType, DnsServiceDiscovery, HealthCheckPolicy, IpPreference, Listener,
-    OutlierDetection, PortProtocol, VirtualNodeConnectionPool,
+    OutlierDetection, PortProtocol, ServiceDiscovery, VirtualNodeConnectionPool,
 };
 use xds::{
     extension,
@@ -32,9 +32,10 @@ use xds::{
 };
 
 use super::{
-    Scene,
+    Client, Scene,
     names::{self, Direction},
-    proto::{ads, duration, millis, socket, uint},
+    proto::{ads, boolean, duration, millis, socket, uint},
+    tls,
 };
 
 /// How long a connection may take to come about.
@@ -58,35 +59,54 @@ fn base(name: &str, kind: DiscoveryType) -> Cluster {
 /// The cluster of the application beside the proxy, behind `listener`; answers its name.
 pub(super) fn application(scene: &mut Scene<'_>, listener: &Listener) -> String {
     let mapping = listener.port_mapping;
-    let name = names::cluster(Direction::Ingress, &scene.mesh.name, scene.node, mapping.protocol, mapping.port);
+    let name = names::cluster(Direction::Ingress, &scene.mesh.name, scene.name, mapping.protocol, mapping.port);
     let mut cluster = base(&name, DiscoveryType::Static);
-    cluster.load_assignment = Some(hosts(&name, &["127.0.0.1"], mapping.port));
-    cluster.circuit_breakers = Some(breakers(listener.connection_pool.as_ref()));
+    cluster.load_assignment = Some(hosts(&name, &[scene.application()], mapping.port));
+    cluster.circuit_breakers = Some(breakers(listener.connection_pool));
     speak(&mut cluster, mapping.protocol);
     scene.builder.cluster(&cluster);
     name
 }
 
 /// The cluster of the virtual node `node` behind its `listener`; answers its name, or none if nobody can find the node.
-pub(super) fn node(scene: &mut Scene<'_>, node: &str, listener: &Listener) -> Option<String> {
-    let mapping = listener.port_mapping;
-    let name = names::cluster(Direction::Egress, &scene.mesh.name, node, mapping.protocol, mapping.port);
-    let discovery = scene.mesh.nodes.get(node).and_then(|spec| spec.service_discovery.as_ref());
+pub(super) fn node(scene: &mut Scene<'_>, client: Client<'_>, node: &str, listener: &Listener) -> Option<String> {
+    let (mesh, mapping) = (scene.mesh, listener.port_mapping);
+    let mut name = names::cluster(Direction::Egress, &mesh.name, node, mapping.protocol, mapping.port);
+    if let Some(variant) = client.variant {
+        name = format!("{name}_{variant}");
+    }
+    let discovery = mesh.nodes.get(node).and_then(|spec| spec.service_discovery.as_ref());
     let (dns, map) = discovery.map(|found| (found.dns.as_ref(), found.aws_cloud_map.as_ref())).unwrap_or_default();
     let (mut cluster, host) = match (dns, map) {
-        (Some(dns), _) => (by_dns(scene, &name, dns, mapping.port), dns.hostname.clone()),
+        (Some(dns), _) => (by_dns(scene, &name, dns, mapping.port), dns.hostname.trim_end_matches('.').to_owned()),
         (None, Some(map)) => (by_cloud_map(scene, &name, node, mapping.port), cloud_map_host(map)),
         (None, None) => {
             scene.fault(None, format!("virtual node {node} has no service discovery, so nobody can find it"));
             return None;
         }
     };
+    match tls::upstream(scene, client.policy, listener, &host) {
+        Ok(socket) => cluster.transport_socket = socket,
+        Err(missing) => {
+            scene.fault(None, format!("nothing is sent to {node} on port {}: {missing}", mapping.port));
+            scene.builder.cluster(&nobody(&name));
+            return Some(name);
+        }
+    }
+    cluster.circuit_breakers = Some(breakers(client.pool));
     speak(&mut cluster, mapping.protocol);
     let check = listener.health_check.as_ref();
     cluster.health_checks = check.map(|check| health_check(check, &host, mapping.port)).into_iter().collect();
     cluster.outlier_detection = listener.outlier_detection.map(outliers);
     scene.builder.cluster(&cluster);
     Some(name)
+}
+
+/// A cluster without a host: what goes there is answered with 503 instead of being said where it must not be heard.
+fn nobody(name: &str) -> Cluster {
+    let mut cluster = base(name, DiscoveryType::Static);
+    cluster.load_assignment = Some(hosts(name, &[], 0));
+    cluster
 }
 
 /// The cluster of wherever the connection was going to anyway.
@@ -128,13 +148,21 @@ fn mesh_preference(scene: &Scene<'_>) -> Option<IpPreference> {
     scene.mesh.spec.service_discovery.and_then(|discovery| discovery.ip_preference)
 }
 
-/// Which addresses to ask for. App Mesh was IPv4 alone before there was a preference.
+/// The family of addresses that a virtual node is found by, if it says so.
+pub(super) fn preference(discovery: &ServiceDiscovery) -> Option<IpPreference> {
+    let ServiceDiscovery { aws_cloud_map, dns } = discovery;
+    let dns = dns.as_ref().and_then(|dns| dns.ip_preference);
+    dns.or(aws_cloud_map.as_ref().and_then(|map| map.ip_preference))
+}
+
+/// Which addresses to ask for. App Mesh liked IPv6 better where nothing was said; where both are to be had they lead to
+/// the same hosts, and IPv4 is the one that is always there.
 fn lookup_family(preference: Option<IpPreference>) -> DnsLookupFamily {
     match preference {
         Some(IpPreference::Ipv6Only) => DnsLookupFamily::V6Only,
         Some(IpPreference::Ipv6Preferred) => DnsLookupFamily::Auto,
-        Some(IpPreference::Ipv4Preferred) => DnsLookupFamily::V4Preferred,
-        Some(IpPreference::Ipv4Only) | None => DnsLookupFamily::V4Only,
+        Some(IpPreference::Ipv4Preferred) | None => DnsLookupFamily::V4Preferred,
+        Some(IpPreference::Ipv4Only) => DnsLookupFamily::V4Only,
     }
 }
 
@@ -143,9 +171,10 @@ fn hosts(cluster: &str, addresses: &[&str], port: u32) -> ClusterLoadAssignment 
         let endpoint = Endpoint { address: Some(socket(address, port)), ..Endpoint::default() };
         LbEndpoint { host_identifier: Some(HostIdentifier::Endpoint(endpoint)), ..LbEndpoint::default() }
     });
+    let locality = LocalityLbEndpoints { lb_endpoints: hosts.collect(), ..LocalityLbEndpoints::default() };
     ClusterLoadAssignment {
         cluster_name: cluster.to_owned(),
-        endpoints: vec![LocalityLbEndpoints { lb_endpoints: hosts.collect(), ..LocalityLbEndpoints::default() }],
+        endpoints: vec![locality],
         ..ClusterLoadAssignment::default()
     }
 }
@@ -167,8 +196,8 @@ fn speak(cluster: &mut Cluster, protocol: PortProtocol) {
 }
 
 /// How much may be under way at once.
-fn breakers(pool: Option<&VirtualNodeConnectionPool>) -> CircuitBreakers {
-    let pool = pool.copied().unwrap_or_default();
+fn breakers(pool: Option<VirtualNodeConnectionPool>) -> CircuitBreakers {
+    let pool = pool.unwrap_or_default();
     let http2 = pool.http2.or(pool.grpc).map(|pool| pool.max_requests);
     let http = pool.http.map(|pool| pool.max_connections);
     let tcp = pool.tcp.map(|pool| pool.max_connections);
@@ -205,7 +234,7 @@ fn health_check(check: &HealthCheckPolicy, host: &str, port: u32) -> HealthCheck
 fn http_check(check: &HealthCheckPolicy, host: &str, port: u32, codec: CodecClientType) -> HttpHealthCheck {
     let path = check.path.as_deref().filter(|path| !path.is_empty()).unwrap_or("/");
     HttpHealthCheck {
-        host: format!("{}:{port}", host.trim_end_matches('.')),
+        host: format!("{host}:{port}"),
         path: path.to_owned(),
         codec_client_type: codec as i32,
         ..HttpHealthCheck::default()
@@ -220,6 +249,7 @@ fn outliers(detection: OutlierDetection) -> Outliers {
         base_ejection_time: Some(duration(detection.base_ejection_duration)),
         max_ejection_percent: Some(uint(detection.max_ejection_percent)),
         enforcing_success_rate: Some(uint(0)),
+        always_eject_one_host: Some(boolean(true)),
         ..Outliers::default()
     }
 }

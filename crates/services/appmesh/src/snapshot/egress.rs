@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use api::appmesh::{EgressFilterType, Listener, PortMapping, PortProtocol, RouteSpec, VirtualServiceSpec};
+use api::appmesh::{EgressFilterType, PortMapping, PortProtocol, VirtualNodeSpec, VirtualServiceBackend};
 use xds::pb::envoy::{
     config::{
         listener::v3::FilterChain,
-        route::v3::{RouteConfiguration, VirtualHost},
+        route::v3::{Route, RouteConfiguration, VirtualHost},
     },
-    extensions::filters::network::tcp_proxy::v3::{TcpProxy, tcp_proxy},
+    extensions::filters::network::tcp_proxy::v3::TcpProxy,
 };
 
 use super::{
-    Scene, cluster, http_route,
+    Client, Scene, cluster, default_tls,
     listener::{self, Destination},
     names::{self, Direction, EGRESS_PORT},
-    tcp_route,
+    service::{self, passing},
+    tls_of,
 };
-use crate::plan::RouteName;
 
 /// What AWS's own endpoints answer to.
 const AMAZON: &str = "*.amazonaws.com";
@@ -35,17 +35,18 @@ enum Port {
 type Ports = BTreeMap<u32, Port>;
 
 /// Adds the outgoing side.
-pub(super) fn build(scene: &mut Scene<'_>) {
+pub(super) fn build(scene: &mut Scene<'_>, spec: &VirtualNodeSpec) {
     let mut ports = Ports::new();
-    let backends = scene.spec.backends.iter().filter_map(|backend| backend.virtual_service.as_ref());
-    let mut names: Vec<&str> = backends.map(|backend| backend.virtual_service_name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    for name in names {
-        match scene.mesh.services.get(name) {
-            Some(service) => add_service(scene, &mut ports, name, service),
-            None => scene.fault(None, format!("backend {name} is no virtual service of the mesh (yet)")),
-        }
+    let backends = spec.backends.iter().filter_map(|backend| backend.virtual_service.as_ref());
+    let backends: BTreeMap<&str, &VirtualServiceBackend> =
+        backends.map(|backend| (backend.virtual_service_name.as_str(), backend)).collect();
+    let default = default_tls(spec.backend_defaults.as_ref());
+    for (name, backend) in backends {
+        let own = tls_of(backend.client_policy.as_ref());
+        // One node may stand behind two services that are to be spoken to differently.
+        let variant = own.filter(|own| Some(*own) != default).map(|_| name);
+        let client = Client { policy: own.or(default), variant, pool: None };
+        add_service(scene, client, &mut ports, name);
     }
     let https_is_taken = ports.contains_key(&HTTPS);
     let mut chains = Vec::new();
@@ -53,7 +54,8 @@ pub(super) fn build(scene: &mut Scene<'_>) {
         chains.push(chain_of(scene, port, content));
     }
     chains.extend(beyond_the_mesh(scene, https_is_taken));
-    scene.builder.listener(&listener::redirected(Direction::Egress, EGRESS_PORT, chains));
+    let listener = listener::redirected(scene, Direction::Egress, EGRESS_PORT, chains);
+    scene.builder.listener(&listener);
 }
 
 fn chain_of(scene: &mut Scene<'_>, port: u32, content: Port) -> FilterChain {
@@ -65,7 +67,7 @@ fn chain_of(scene: &mut Scene<'_>, port: u32, content: Port) -> FilterChain {
                 virtual_hosts: hosts,
                 ..RouteConfiguration::default()
             });
-            listener::http_chain(scene, Direction::Egress, protocol, port, name)
+            listener::http_chain(scene, Destination::Port(port), Direction::Egress, protocol, port, name)
         }
         Port::Tcp { proxy, .. } => listener::tcp_chain(scene, Destination::Port(port), *proxy),
     }
@@ -89,81 +91,21 @@ fn beyond_the_mesh(scene: &mut Scene<'_>, https_is_taken: bool) -> Vec<FilterCha
     chains
 }
 
-fn passing(cluster: &str) -> TcpProxy {
-    TcpProxy {
-        stat_prefix: Direction::Egress.as_str().to_owned(),
-        cluster_specifier: Some(tcp_proxy::ClusterSpecifier::Cluster(cluster.to_owned())),
-        ..TcpProxy::default()
-    }
-}
-
-fn add_service(scene: &mut Scene<'_>, ports: &mut Ports, name: &str, service: &VirtualServiceSpec) {
-    let Some(provider) = &service.provider else { return };
-    if let Some(node) = &provider.virtual_node {
-        add_node(scene, ports, name, &node.virtual_node_name);
-    }
-    if let Some(router) = &provider.virtual_router {
-        add_router(scene, ports, name, &router.virtual_router_name);
-    }
-}
-
-/// A service that is one virtual node: on each of its listeners' ports, everything goes there.
-fn add_node(scene: &mut Scene<'_>, ports: &mut Ports, service: &str, node: &str) {
-    for listener in listeners_of(scene, node) {
-        let mapping = listener.port_mapping;
-        let Some(cluster) = cluster::node(scene, node, &listener) else { continue };
+/// Gives a virtual service its ports: what becomes of requests and connections there.
+fn add_service(scene: &mut Scene<'_>, client: Client<'_>, ports: &mut Ports, name: &str) {
+    let Some(provider) = service::provider(scene, name) else { return };
+    for mapping in service::mappings(scene, provider) {
         if mapping.protocol == PortProtocol::Tcp {
-            add_tcp(scene, ports, mapping.port, service, Some(passing(&cluster)));
+            let proxy = service::proxy(scene, client, provider, mapping);
+            add_tcp(scene, ports, mapping.port, name, proxy);
         } else {
-            add_http(scene, ports, mapping, service, vec![http_route::to_cluster(cluster)]);
+            let routes = service::routes(scene, client, provider, mapping);
+            add_http(scene, ports, mapping, name, routes);
         }
     }
 }
 
-/// A service that a virtual router chooses the nodes of: on each of its ports, what its routes say.
-fn add_router(scene: &mut Scene<'_>, ports: &mut Ports, service: &str, router: &str) {
-    let Some(spec) = scene.mesh.routers.get(router) else {
-        scene.fault(None, format!("virtual router {router}, provider of {service}, is not there"));
-        return;
-    };
-    let own = scene.mesh.routes.iter().filter(|(name, _)| name.router == router);
-    let own: Vec<(RouteName, RouteSpec)> = own.map(|(name, spec)| (name.clone(), spec.clone())).collect();
-    let mut mappings: Vec<PortMapping> = spec.listeners.iter().map(|listener| listener.port_mapping).collect();
-    if mappings.is_empty() {
-        mappings = mappings_of_targets(scene, &own);
-    }
-    for mapping in mappings {
-        if mapping.protocol == PortProtocol::Tcp {
-            let proxy = tcp_route::proxy(scene, mapping, &own);
-            add_tcp(scene, ports, mapping.port, service, proxy);
-        } else {
-            let fitting = http_route::of_port(scene, mapping, &own);
-            add_http(scene, ports, mapping, service, fitting);
-        }
-    }
-}
-
-/// The ports of a router that has none of its own: those of the nodes its routes lead to.
-fn mappings_of_targets(scene: &Scene<'_>, routes: &[(RouteName, RouteSpec)]) -> Vec<PortMapping> {
-    let targets = routes.iter().flat_map(|(_, route)| crate::rows::targets(route));
-    let listeners = targets.flat_map(|target| listeners_of(scene, &target.virtual_node));
-    let mut mappings: Vec<PortMapping> = listeners.map(|listener| listener.port_mapping).collect();
-    mappings.sort_by_key(|mapping| (mapping.port, mapping.protocol));
-    mappings.dedup();
-    mappings
-}
-
-fn listeners_of(scene: &Scene<'_>, node: &str) -> Vec<Listener> {
-    scene.mesh.nodes.get(node).map(|spec| spec.listeners.clone()).unwrap_or_default()
-}
-
-fn add_http(
-    scene: &mut Scene<'_>,
-    ports: &mut Ports,
-    mapping: PortMapping,
-    service: &str,
-    routes: Vec<xds::pb::envoy::config::route::v3::Route>,
-) {
+fn add_http(scene: &mut Scene<'_>, ports: &mut Ports, mapping: PortMapping, service: &str, routes: Vec<Route>) {
     let PortMapping { port, protocol } = mapping;
     let host = VirtualHost {
         name: service.to_owned(),

@@ -21,7 +21,7 @@ use xds::pb::envoy::{
 };
 
 use super::{
-    Scene, cluster,
+    Client, Scene, cluster,
     proto::{duration, matcher, millis, regex, uint},
     retry,
 };
@@ -44,12 +44,17 @@ pub(super) fn to_cluster(cluster: String) -> Route {
 }
 
 /// The routes of `all` that are for the port of `mapping`, in the order in which a request is held against them.
-pub(super) fn of_port(scene: &mut Scene<'_>, mapping: PortMapping, all: &[(RouteName, RouteSpec)]) -> Vec<Route> {
+pub(super) fn of_port(
+    scene: &mut Scene<'_>,
+    client: Client<'_>,
+    mapping: PortMapping,
+    all: &[(RouteName, RouteSpec)],
+) -> Vec<Route> {
     let mut found: Vec<(Order, Route)> = Vec::new();
     for (name, spec) in all {
         if let Some(part) = Part::of(spec, mapping.protocol).filter(|part| part.is_for(mapping.port)) {
             scene.routes.insert(name.clone());
-            let route = part.route(scene, name, mapping);
+            let route = part.route(scene, client, name, mapping);
             found.push((Order::of(spec, name, &route), route));
         }
     }
@@ -135,8 +140,8 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn route(&self, scene: &mut Scene<'_>, name: &RouteName, mapping: PortMapping) -> Route {
-        let clusters = weights(scene, name, mapping.protocol, self.targets());
+    fn route(&self, scene: &mut Scene<'_>, client: Client<'_>, name: &RouteName, mapping: PortMapping) -> Route {
+        let clusters = weights(scene, client, name, mapping.protocol, self.targets());
         let clusters = clusters.into_iter().map(|(name, weight)| ClusterWeight {
             name,
             weight: Some(uint(weight)),
@@ -165,6 +170,7 @@ impl<'a> Part<'a> {
 /// The clusters of `targets` with their weights. A target that cannot be reached is left out, and its share with it.
 pub(super) fn weights(
     scene: &mut Scene<'_>,
+    client: Client<'_>,
     name: &RouteName,
     protocol: PortProtocol,
     targets: &[WeightedTarget],
@@ -172,8 +178,8 @@ pub(super) fn weights(
     let mut clusters = Vec::new();
     for target in targets {
         let node = &target.virtual_node;
-        let listeners = scene.mesh.nodes.get(node).map(|spec| spec.listeners.clone());
-        let Some(listeners) = listeners else {
+        let mesh = scene.mesh;
+        let Some(listeners) = mesh.nodes.get(node).map(|spec| &spec.listeners) else {
             scene.fault(Some(name), format!("target {node} is no virtual node of the mesh"));
             continue;
         };
@@ -182,7 +188,7 @@ pub(super) fn weights(
         // A router's protocol that a node does not speak was never refused; the node's own is what its cluster speaks.
         let of_protocol = fitting.clone().find(|listener| listener.port_mapping.protocol == protocol);
         match of_protocol.or_else(|| fitting.next()) {
-            Some(listener) => match cluster::node(scene, node, listener) {
+            Some(listener) => match cluster::node(scene, client, node, listener) {
                 Some(cluster) => clusters.push((cluster, target.weight)),
                 None => scene.fault(Some(name), format!("target {node} has no service discovery")),
             },

@@ -1,6 +1,6 @@
 //! What comes in: each listener of the node leads to the application beside the proxy.
 
-use api::appmesh::{Duration, Listener, ListenerTimeout, PortProtocol};
+use api::appmesh::{Duration, Listener, ListenerTimeout, PortMapping, PortProtocol, VirtualNodeSpec};
 use xds::pb::envoy::{
     config::{
         listener::v3::FilterChain,
@@ -21,16 +21,20 @@ use super::{
 };
 
 /// Adds the incoming side; a node without listeners has none.
-pub(super) fn build(scene: &mut Scene<'_>) {
-    let listeners = &scene.spec.listeners;
-    let chains: Vec<FilterChain> = listeners.iter().map(|listener| chain(scene, listener)).collect();
+pub(super) fn build(scene: &mut Scene<'_>, spec: &VirtualNodeSpec) {
+    let mut chains: Vec<FilterChain> = Vec::new();
+    for listener in &spec.listeners {
+        let plain = chain(scene, listener);
+        chains.extend(listener::secured(scene, listener.tls.as_ref(), listener.port_mapping, plain));
+    }
     if !chains.is_empty() {
-        scene.builder.listener(&listener::redirected(Direction::Ingress, INGRESS_PORT, chains));
+        let listener = listener::redirected(scene, Direction::Ingress, INGRESS_PORT, chains);
+        scene.builder.listener(&listener);
     }
 }
 
 fn chain(scene: &mut Scene<'_>, listener: &Listener) -> FilterChain {
-    let (protocol, port) = (listener.port_mapping.protocol, listener.port_mapping.port);
+    let PortMapping { protocol, port } = listener.port_mapping;
     let cluster = cluster::application(scene, listener);
     let (per_request, idle) = timeouts(listener.timeout.unwrap_or_default());
     if protocol == PortProtocol::Tcp {
@@ -49,8 +53,8 @@ fn chain(scene: &mut Scene<'_>, listener: &Listener) -> FilterChain {
         idle_timeout: idle.map(duration),
         ..RouteAction::default()
     };
-    scene.builder.route(&everything(&name, scene.node, action));
-    listener::http_chain(scene, Direction::Ingress, protocol, port, name)
+    scene.builder.route(&everything(&name, scene.name, action));
+    listener::http_chain(scene, Destination::Port(port), Direction::Ingress, protocol, port, name)
 }
 
 /// How long a request may take and how long it may be silent, where the listener says so.

@@ -1,6 +1,6 @@
 //! Listeners: sockets, chains by original port, and what runs in them.
 
-use api::appmesh::{LoggingFormat, PortProtocol};
+use api::appmesh::{ListenerTls, ListenerTlsMode, LoggingFormat, PortMapping, PortProtocol};
 use xds::{
     extension::{self, LogFormat},
     pb::{
@@ -33,8 +33,9 @@ use xds::{
 
 use super::{
     Scene,
-    names::{self, ANY, Direction},
+    names::{self, Direction},
     proto::{ads, boolean, socket, uint},
+    tls,
 };
 
 /// Which connections a chain is for.
@@ -46,13 +47,15 @@ pub(super) enum Destination<'a> {
     Name(u32, &'a str),
     /// All others.
     Any,
+    /// Those that come to a socket of one's own, which nothing redirects to.
+    Here,
 }
 
 /// A chain that ends in one filter.
 ///
 /// No chain of a port asks for addresses as well: Envoy decides by port, then by address, then by name, and never goes
 /// back; a chain that asked for any address would take its port from one that did not ask.
-fn chain(destination: Destination<'_>, name: &str, config: Any) -> FilterChain {
+fn chain(scene: &Scene<'_>, destination: Destination<'_>, name: &str, config: Any) -> FilterChain {
     let mut matches = FilterChainMatch::default();
     match destination {
         Destination::Port(port) => matches.destination_port = Some(uint(port)),
@@ -61,9 +64,14 @@ fn chain(destination: Destination<'_>, name: &str, config: Any) -> FilterChain {
             matches.server_names = vec![name.to_owned()];
         }
         Destination::Any => {
-            let everywhere = CidrRange { address_prefix: ANY.to_owned(), prefix_len: Some(uint(0)) };
-            matches.prefix_ranges = vec![everywhere];
+            let everywhere =
+                |address: &str| CidrRange { address_prefix: address.to_owned(), prefix_len: Some(uint(0)) };
+            matches.prefix_ranges.push(everywhere("0.0.0.0"));
+            if scene.is_ipv6() {
+                matches.prefix_ranges.push(everywhere("::"));
+            }
         }
+        Destination::Here => {}
     }
     let filter = Filter { name: name.to_owned(), config_type: Some(filter::ConfigType::TypedConfig(config)) };
     FilterChain { filter_chain_match: Some(matches), filters: vec![filter], ..FilterChain::default() }
@@ -72,6 +80,7 @@ fn chain(destination: Destination<'_>, name: &str, config: Any) -> FilterChain {
 /// A chain that speaks HTTP and asks the route configuration `routes` where to.
 pub(super) fn http_chain(
     scene: &Scene<'_>,
+    destination: Destination<'_>,
     direction: Direction,
     protocol: PortProtocol,
     port: u32,
@@ -102,41 +111,87 @@ pub(super) fn http_chain(
         ..HttpConnectionManager::default()
     };
     let config = extension::http_connection_manager(&manager);
-    chain(Destination::Port(port), "envoy.filters.network.http_connection_manager", config)
+    chain(scene, destination, "envoy.filters.network.http_connection_manager", config)
 }
 
 /// A chain that passes bytes on.
 pub(super) fn tcp_chain(scene: &Scene<'_>, destination: Destination<'_>, mut proxy: TcpProxy) -> FilterChain {
     proxy.access_log = access_log(scene);
-    chain(destination, "envoy.filters.network.tcp_proxy", extension::tcp_proxy(&proxy))
+    chain(scene, destination, "envoy.filters.network.tcp_proxy", extension::tcp_proxy(&proxy))
 }
 
 /// `ingress` or `egress`; a node of several listeners tells them apart.
 pub(super) fn stat_prefix(scene: &Scene<'_>, direction: Direction, protocol: PortProtocol, port: u32) -> String {
-    if direction == Direction::Ingress && scene.spec.listeners.len() > 1 {
+    if direction == Direction::Ingress && scene.listeners > 1 {
         format!("ingress.{}.{port}", protocol.as_str())
     } else {
         direction.as_str().to_owned()
     }
 }
 
+/// The chains of a listener that shows `tls`, made from the one it has without.
+///
+/// Where the certificate is not to be had, nobody gets in who asks for TLS: a listener that demands it has no chain then.
+pub(super) fn secured(
+    scene: &mut Scene<'_>,
+    tls: Option<&ListenerTls>,
+    mapping: PortMapping,
+    plain: FilterChain,
+) -> Vec<FilterChain> {
+    let Some(tls) = tls::of(tls) else { return vec![plain] };
+    let permissive = tls.mode == ListenerTlsMode::Permissive;
+    let with = tls::downstream(scene, tls, mapping.protocol).map(|socket| {
+        let mut chain = plain.clone();
+        chain.transport_socket = Some(socket);
+        if permissive {
+            only_of(&mut chain, "tls");
+        }
+        chain
+    });
+    let without = permissive.then(|| {
+        let mut chain = plain;
+        only_of(&mut chain, "raw_buffer");
+        chain
+    });
+    let with = with.map_err(|missing| {
+        scene.fault(None, format!("port {} of {} takes no TLS: {missing}", mapping.port, scene.name));
+    });
+    with.into_iter().chain(without).collect()
+}
+
+/// Makes a chain one for connections that speak `transport` alone.
+fn only_of(chain: &mut FilterChain, transport: &str) {
+    let matches = chain.filter_chain_match.get_or_insert_default();
+    transport.clone_into(&mut matches.transport_protocol);
+}
+
 /// The socket that redirected connections come to, with its chains.
-pub(super) fn redirected(direction: Direction, port: u32, chains: Vec<FilterChain>) -> Listener {
+pub(super) fn redirected(scene: &Scene<'_>, direction: Direction, port: u32, chains: Vec<FilterChain>) -> Listener {
     let original = extension::original_dst(&OriginalDst::default());
-    let mut filters = vec![listener_filter_of("envoy.filters.listener.original_dst", original)];
-    if direction == Direction::Egress {
+    let mut listener = here(scene, direction, port, chains);
+    listener.listener_filters.push(listener_filter_of("envoy.filters.listener.original_dst", original));
+    listener
+}
+
+/// A socket on a port of its own, with its chains.
+pub(super) fn here(scene: &Scene<'_>, direction: Direction, port: u32, chains: Vec<FilterChain>) -> Listener {
+    let looks_inside = |chain: &FilterChain| {
+        let matches = chain.filter_chain_match.as_ref();
+        matches.is_some_and(|matches| !matches.transport_protocol.is_empty() || !matches.server_names.is_empty())
+    };
+    let inspector = || {
         let inspector = extension::tls_inspector(&TlsInspector::default());
-        filters.insert(0, listener_filter_of("envoy.filters.listener.tls_inspector", inspector));
-    }
+        listener_filter_of("envoy.filters.listener.tls_inspector", inspector)
+    };
     let traffic = match direction {
         Direction::Ingress => TrafficDirection::Inbound,
         Direction::Egress => TrafficDirection::Outbound,
     };
     Listener {
-        name: names::listener(direction, port),
-        address: Some(socket(ANY, port)),
+        name: names::listener(direction, scene.any(), port),
+        address: Some(socket(scene.any(), port)),
+        listener_filters: chains.iter().any(looks_inside).then(inspector).into_iter().collect(),
         filter_chains: chains,
-        listener_filters: filters,
         traffic_direction: traffic as i32,
         ..Listener::default()
     }
@@ -152,7 +207,7 @@ fn listener_filter_of(name: &str, config: Any) -> ListenerFilter {
 
 /// The access log that the node asks for, if it does.
 fn access_log(scene: &Scene<'_>) -> Vec<AccessLog> {
-    let log = scene.spec.logging.as_ref().and_then(|logging| logging.access_log.as_ref());
+    let log = scene.logging.and_then(|logging| logging.access_log.as_ref());
     let Some(file) = log.and_then(|log| log.file.as_ref()) else { return Vec::new() };
     let format = match &file.format {
         Some(LoggingFormat { json: Some(members), .. }) => {

@@ -6,8 +6,8 @@ use api::appmesh::PortProtocol;
 pub(super) const INGRESS_PORT: u32 = 15000;
 /// The port that a task's outgoing connections are redirected to.
 pub(super) const EGRESS_PORT: u32 = 15001;
-/// The address that proxies listen on.
-pub(super) const ANY: &str = "0.0.0.0";
+/// The cluster of a proxy's own bootstrap that leads to the secret discovery service beside it.
+pub(super) const SECRET_SERVICE: &str = "static_cluster_sds_unix_socket";
 
 /// Which way a connection goes, seen from the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,8 @@ impl Direction {
 }
 
 /// `lds_egress_0.0.0.0_15001`
-pub(super) fn listener(direction: Direction, port: u32) -> String {
-    format!("lds_{}_{ANY}_{port}", direction.as_str())
+pub(super) fn listener(direction: Direction, address: &str, port: u32) -> String {
+    format!("lds_{}_{address}_{port}", direction.as_str())
 }
 
 /// `rds_egress_http_3000`
@@ -48,4 +48,9 @@ pub(super) fn amazon_cluster(mesh: &str) -> String {
 /// `cds_egress_flask-mesh_mesh-allow-all`
 pub(super) fn allow_all_cluster(mesh: &str) -> String {
     format!("cds_egress_{mesh}_mesh-allow-all")
+}
+
+/// The secret that holds the authority of a certificate of ACM.
+pub(super) fn root_of(certificate: &str) -> String {
+    format!("{certificate}/root")
 }

@@ -4,8 +4,12 @@ use api::appmesh::{Duration, DurationUnit};
 use xds::pb::{
     envoy::{
         config::core::v3::{
-            Address, AggregatedConfigSource, ApiVersion, ConfigSource, SocketAddress, address,
-            config_source::ConfigSourceSpecifier, socket_address::PortSpecifier,
+            Address, AggregatedConfigSource, ApiConfigSource, ApiVersion, ConfigSource, GrpcService, SocketAddress,
+            address,
+            api_config_source::ApiType,
+            config_source::ConfigSourceSpecifier,
+            grpc_service::{EnvoyGrpc, TargetSpecifier},
+            socket_address::PortSpecifier,
         },
         r#type::matcher::v3::{RegexMatcher, StringMatcher, string_matcher::MatchPattern},
     },
@@ -39,11 +43,12 @@ pub(super) fn boolean(value: bool) -> protobuf::BoolValue {
     protobuf::BoolValue { value }
 }
 
-/// The TCP socket `address`:`port`.
+/// The TCP socket `address`:`port`. One of all IPv6 addresses is one of all IPv4 addresses too.
 pub(super) fn socket(address: &str, port: u32) -> Address {
     let socket = SocketAddress {
         address: address.to_owned(),
         port_specifier: Some(PortSpecifier::PortValue(port)),
+        ipv4_compat: address == "::",
         ..SocketAddress::default()
     };
     Address { address: Some(address::Address::SocketAddress(socket)) }
@@ -54,6 +59,23 @@ pub(super) fn ads() -> ConfigSource {
     ConfigSource {
         resource_api_version: ApiVersion::V3 as i32,
         config_source_specifier: Some(ConfigSourceSpecifier::Ads(AggregatedConfigSource {})),
+        ..ConfigSource::default()
+    }
+}
+
+/// "It comes from the secret discovery service behind that cluster of the proxy's own."
+pub(super) fn secret_service(cluster: &str) -> ConfigSource {
+    let grpc = EnvoyGrpc { cluster_name: cluster.to_owned(), ..EnvoyGrpc::default() };
+    let service = GrpcService { target_specifier: Some(TargetSpecifier::EnvoyGrpc(grpc)), ..GrpcService::default() };
+    let source = ApiConfigSource {
+        api_type: ApiType::Grpc as i32,
+        transport_api_version: ApiVersion::V3 as i32,
+        grpc_services: vec![service],
+        ..ApiConfigSource::default()
+    };
+    ConfigSource {
+        resource_api_version: ApiVersion::V3 as i32,
+        config_source_specifier: Some(ConfigSourceSpecifier::ApiConfigSource(source)),
         ..ConfigSource::default()
     }
 }

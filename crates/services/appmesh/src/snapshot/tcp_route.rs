@@ -6,12 +6,17 @@ use xds::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster::ClusterWeight},
 };
 
-use super::{Scene, http_route, names::Direction, proto::duration};
+use super::{Client, Scene, http_route, names::Direction, proto::duration};
 use crate::plan::RouteName;
 
 /// What becomes of connections to the port of `mapping`: the first route that is for it takes all. None if there is no such
 /// route, or if nobody has a share in it: then the connection is closed.
-pub(super) fn proxy(scene: &mut Scene<'_>, mapping: PortMapping, all: &[(RouteName, RouteSpec)]) -> Option<TcpProxy> {
+pub(super) fn proxy(
+    scene: &mut Scene<'_>,
+    client: Client<'_>,
+    mapping: PortMapping,
+    all: &[(RouteName, RouteSpec)],
+) -> Option<TcpProxy> {
     let mut fitting: Vec<_> = all.iter().filter(|(_, spec)| is_for(spec, mapping.port)).collect();
     fitting.sort_by_key(|(name, spec)| (spec.priority.unwrap_or(u32::MAX), name.route.clone()));
     let mut fitting = fitting.into_iter();
@@ -22,7 +27,7 @@ pub(super) fn proxy(scene: &mut Scene<'_>, mapping: PortMapping, all: &[(RouteNa
     }
     scene.routes.insert(name.clone());
     let route = spec.tcp_route.as_ref()?;
-    let clusters = http_route::weights(scene, name, mapping.protocol, &route.action.weighted_targets);
+    let clusters = http_route::weights(scene, client, name, mapping.protocol, &route.action.weighted_targets);
     // Envoy takes no weight of zero here.
     let clusters = clusters.into_iter().filter(|(_, weight)| *weight > 0);
     let clusters: Vec<_> =

@@ -8,7 +8,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use appmesh::plan::{Mesh, RouteName};
+use appmesh::plan::{Certificate, Mesh, RouteName};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -39,6 +39,7 @@ pub fn read(text: &str) -> Mesh {
         let (router, route) = path.split_once('/').unwrap();
         RouteName { router: router.to_owned(), route: route.to_owned() }
     };
+    let certificates: BTreeMap<String, [String; 3]> = part(&mut mesh, "certificates");
     Mesh {
         name: part(&mut mesh, "name"),
         spec: part(&mut mesh, "spec"),
@@ -47,7 +48,13 @@ pub fn read(text: &str) -> Mesh {
         routes: routes.into_iter().map(|(path, spec)| (name_of(path), spec)).collect(),
         services: part(&mut mesh, "services"),
         instances: part(&mut mesh, "instances"),
+        certificates: certificates.into_iter().map(|(name, text)| (name, certificate(&text))).collect(),
+        authorities: part(&mut mesh, "authorities"),
     }
+}
+
+fn certificate([chain, private_key, authorities]: &[String; 3]) -> Certificate {
+    Certificate { chain: chain.clone(), private_key: private_key.clone(), authorities: authorities.clone() }
 }
 
 fn part<T: DeserializeOwned + Default>(mesh: &mut Value, member: &str) -> T {

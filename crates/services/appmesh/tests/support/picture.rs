@@ -20,8 +20,10 @@ use xds::{
                     cluster::{ClusterDiscoveryType, DiscoveryType, DnsLookupFamily},
                 },
                 core::v3::{
-                    Address, HealthCheck, SubstitutionFormatString, TrafficDirection, address, data_source,
+                    Address, DataSource, HealthCheck, SubstitutionFormatString, TrafficDirection, TransportSocket,
+                    address, config_source::ConfigSourceSpecifier, data_source, grpc_service::TargetSpecifier,
                     health_check::HealthChecker, socket_address::PortSpecifier, substitution_format_string,
+                    transport_socket,
                 },
                 endpoint::v3::{ClusterLoadAssignment, lb_endpoint::HostIdentifier},
                 listener::v3::{FilterChain, Listener, filter, listener_filter},
@@ -36,6 +38,10 @@ use xds::{
                 filters::network::{
                     http_connection_manager::v3::{HttpConnectionManager, http_connection_manager::RouteSpecifier},
                     tcp_proxy::v3::{TcpProxy, tcp_proxy},
+                },
+                transport_sockets::tls::v3::{
+                    DownstreamTlsContext, SdsSecretConfig, Secret, UpstreamTlsContext,
+                    common_tls_context::ValidationContextType, secret,
                 },
             },
             r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern},
@@ -54,6 +60,7 @@ pub fn of(snapshot: &Snapshot) -> String {
         let hosts = ClusterLoadAssignment::decode(body).unwrap();
         line(&mut text, 0, &format!("endpoints {} {}", hosts.cluster_name, hosts_of(Some(&hosts))));
     });
+    each(snapshot, Kind::Secret, |body| secret(&mut text, &Secret::decode(body).unwrap()));
     text
 }
 
@@ -110,9 +117,11 @@ fn chain(text: &mut String, chain: &FilterChain) {
     let ranges = matched.prefix_ranges.iter();
     let ranges = ranges.map(|range| format!("{}/{}", range.address_prefix, count(range.prefix_len)));
     let mut what = vec![format!("port={}", count(matched.destination_port))];
+    what.extend((!matched.transport_protocol.is_empty()).then(|| format!("speaks={}", matched.transport_protocol)));
     what.extend(matched.server_names.iter().map(|name| format!("name={name}")));
     what.extend(ranges);
     line(text, 1, &format!("chain {}", what.join(" ")));
+    chain.transport_socket.iter().for_each(|socket| tls(text, 2, socket));
     for filter in &chain.filters {
         let Some(filter::ConfigType::TypedConfig(config)) = &filter.config_type else { panic!("no config") };
         if config.type_url == extension::HTTP_CONNECTION_MANAGER {
@@ -121,6 +130,72 @@ fn chain(text: &mut String, chain: &FilterChain) {
             proxy(text, &TcpProxy::decode(config.value.as_slice()).unwrap());
         }
     }
+}
+
+/// A socket that speaks TLS, toward clients if it has no name to ask for.
+fn tls(text: &mut String, depth: usize, socket: &TransportSocket) {
+    let Some(transport_socket::ConfigType::TypedConfig(config)) = &socket.config_type else { panic!("no config") };
+    let (common, own) = if config.type_url.ends_with("DownstreamTlsContext") {
+        let context = DownstreamTlsContext::decode(config.value.as_slice()).unwrap();
+        let demanded = context.require_client_certificate.is_some_and(|demanded| demanded.value);
+        (context.common_tls_context, format!("clients show theirs={demanded}"))
+    } else {
+        let context = UpstreamTlsContext::decode(config.value.as_slice()).unwrap();
+        (context.common_tls_context, format!("sni={}", context.sni))
+    };
+    let common = common.unwrap();
+    line(text, depth, &format!("tls {own} alpn={:?}", common.alpn_protocols));
+    for certificate in &common.tls_certificates {
+        let (chain, key) = (source(certificate.certificate_chain.as_ref()), source(certificate.private_key.as_ref()));
+        line(text, depth + 1, &format!("shows {chain} key {key}"));
+    }
+    let secrets = common.tls_certificate_sds_secret_configs.iter();
+    secrets.for_each(|config| line(text, depth + 1, &format!("shows {}", secret_config(config))));
+    let (context, config) = match &common.validation_context_type {
+        Some(ValidationContextType::ValidationContext(context)) => (context, None),
+        Some(ValidationContextType::CombinedValidationContext(both)) => {
+            let config = both.validation_context_sds_secret_config.as_ref();
+            (both.default_validation_context.as_ref().unwrap(), config)
+        }
+        None => return line(text, depth + 1, "trusts anyone"),
+        _ => return line(text, depth + 1, "trusts ?"),
+    };
+    let trust = config.map_or_else(|| source(context.trusted_ca.as_ref()), secret_config);
+    let names = context.match_typed_subject_alt_names.iter();
+    let names = names.map(|name| format!("{:?} {}", name.san_type(), string(name.matcher.as_ref().unwrap())));
+    line(text, depth + 1, &format!("trusts {trust} names {:?}", names.collect::<Vec<_>>()));
+}
+
+fn secret_config(config: &SdsSecretConfig) -> String {
+    let from = match &config.sds_config.as_ref().unwrap().config_source_specifier {
+        Some(ConfigSourceSpecifier::Ads(_)) => "ads".to_owned(),
+        Some(ConfigSourceSpecifier::ApiConfigSource(api)) => match &api.grpc_services[0].target_specifier {
+            Some(TargetSpecifier::EnvoyGrpc(grpc)) => grpc.cluster_name.clone(),
+            _ => "?".to_owned(),
+        },
+        _ => "?".to_owned(),
+    };
+    format!("secret {} of {from}", config.name)
+}
+
+fn source(source: Option<&DataSource>) -> String {
+    match source.and_then(|source| source.specifier.as_ref()) {
+        Some(data_source::Specifier::Filename(path)) => format!("file {path}"),
+        Some(data_source::Specifier::InlineString(text)) => format!("{text:?}"),
+        _ => "?".to_owned(),
+    }
+}
+
+fn secret(text: &mut String, secret: &Secret) {
+    let what = match secret.r#type.as_ref().unwrap() {
+        secret::Type::TlsCertificate(certificate) => {
+            let (chain, key) = (certificate.certificate_chain.as_ref(), certificate.private_key.as_ref());
+            format!("certificate {} key {}", source(chain), source(key))
+        }
+        secret::Type::ValidationContext(context) => format!("trust {}", source(context.trusted_ca.as_ref())),
+        _ => "?".to_owned(),
+    };
+    line(text, 0, &format!("secret {} {what}", secret.name));
 }
 
 fn manager(text: &mut String, manager: &HttpConnectionManager) {
@@ -299,17 +374,19 @@ fn cluster(text: &mut String, cluster: &Cluster) {
             count(breakers.max_retries)
         ),
     );
+    cluster.transport_socket.iter().for_each(|socket| tls(text, 1, socket));
     cluster.health_checks.iter().for_each(|check| health(text, check));
     if let Some(outliers) = &cluster.outlier_detection {
         line(
             text,
             1,
             &format!(
-                "leave out after {} errors for {} every {} at most {}% success rate {}",
+                "leave out after {} errors for {} every {} at most {}% but one always {} success rate {}",
                 count(outliers.consecutive_5xx),
                 time(outliers.base_ejection_time.as_ref()),
                 time(outliers.interval.as_ref()),
                 count(outliers.max_ejection_percent),
+                outliers.always_eject_one_host.is_some_and(|always| always.value),
                 count(outliers.enforcing_success_rate)
             ),
         );
