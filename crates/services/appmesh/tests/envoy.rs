@@ -6,6 +6,8 @@ mod meshes;
 #[path = "../../../engines/xds/tests/support/mod.rs"]
 mod support;
 
+use std::path::Path;
+
 use appmesh::plan::{Mesh, plan};
 use prost::Message;
 use support::{envoy::Envoy, node, serve, until};
@@ -53,10 +55,43 @@ fn on_a_free_port(snapshot: &Snapshot) -> Snapshot {
     builder.build()
 }
 
+/// A certificate and its key, in PEM.
+fn certificate() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+/// The text of a mesh with real certificates in the place of those it names.
+fn with_certificates(text: &str, directory: &Path) -> String {
+    let (certificate, key) = certificate();
+    let mut text = text.replace("/certs/", &format!("{}/", directory.display()));
+    for file in ["client", "strict", "permissive", "disabled", "gateway", "ca"] {
+        std::fs::write(directory.join(format!("{file}.pem")), &certificate).unwrap();
+        std::fs::write(directory.join(format!("{file}.key")), &key).unwrap();
+    }
+    for (word, real) in [("CHAIN", &certificate), ("KEY", &key), ("ROOT", &certificate)] {
+        let real = serde_json::to_string(real).unwrap();
+        // From `"CHAIN(who)"` to the certificate, quotes and all.
+        text = text
+            .split('"')
+            .map(|part| {
+                if part.ends_with(word) || part.starts_with(&format!("{word}(")) {
+                    real.trim_matches('"')
+                } else {
+                    part
+                }
+            })
+            .collect::<Vec<_>>()
+            .join("\"");
+    }
+    text
+}
+
 fn mesh(name: &str) -> Mesh {
-    let directory = tempfile::tempdir().unwrap();
-    let log = directory.keep().join("access").display().to_string();
-    let mut text = meshes::text(name).replace("/var/log/access", &log).replace("/dev/stdout", &log);
+    let directory = tempfile::tempdir().unwrap().keep();
+    let log = directory.join("access").display().to_string();
+    let text = meshes::text(name).replace("/var/log/access", &log).replace("/dev/stdout", &log);
+    let mut text = with_certificates(&text, &directory);
     // Names that need no name server.
     for line in text.clone().lines().filter(|line| line.contains("\"hostname\"")) {
         let host = line.split("\"hostname\": \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();

@@ -99,6 +99,22 @@ fn bootstrap_of(node: &str, control: SocketAddr, delta: bool) -> String {
         serde_json::json!({ "endpoint": { "address": { "socket_address":
             { "address": address.ip().to_string(), "port_value": address.port() } } } })
     };
+    let cluster = |name: &str| {
+        serde_json::json!({
+            "name": name,
+            "connect_timeout": "1s",
+            "typed_extension_protocol_options": {
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                    "explicit_http_config": { "http2_protocol_options": {} },
+                },
+            },
+            "load_assignment": {
+                "cluster_name": name,
+                "endpoints": [{ "lb_endpoints": [endpoint(&control)] }],
+            },
+        })
+    };
     serde_json::json!({
         "node": { "id": node, "cluster": node, "metadata": { "task": "arn:task" } },
         "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } } },
@@ -111,20 +127,8 @@ fn bootstrap_of(node: &str, control: SocketAddr, delta: bool) -> String {
             "lds_config": ads,
             "cds_config": ads,
         },
-        "static_resources": { "clusters": [{
-            "name": "ads",
-            "connect_timeout": "1s",
-            "typed_extension_protocol_options": {
-                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                    "explicit_http_config": { "http2_protocol_options": {} },
-                },
-            },
-            "load_assignment": {
-                "cluster_name": "ads",
-                "endpoints": [{ "lb_endpoints": [endpoint(&control)] }],
-            },
-        }] },
+        // The second is where sidecars find the secret discovery service beside them; nobody answers there.
+        "static_resources": { "clusters": [cluster("ads"), cluster("static_cluster_sds_unix_socket")] },
     })
     .to_string()
 }

@@ -77,22 +77,23 @@ pub(super) fn node(scene: &mut Scene<'_>, client: Client<'_>, node: &str, listen
     }
     let discovery = mesh.nodes.get(node).and_then(|spec| spec.service_discovery.as_ref());
     let (dns, map) = discovery.map(|found| (found.dns.as_ref(), found.aws_cloud_map.as_ref())).unwrap_or_default();
-    let (mut cluster, host) = match (dns, map) {
-        (Some(dns), _) => (by_dns(scene, &name, dns, mapping.port), dns.hostname.trim_end_matches('.').to_owned()),
-        (None, Some(map)) => (by_cloud_map(scene, &name, node, mapping.port), cloud_map_host(map)),
-        (None, None) => {
-            scene.fault(None, format!("virtual node {node} has no service discovery, so nobody can find it"));
-            return None;
-        }
+    let Some(host) = host_of(dns, map) else {
+        scene.fault(None, format!("virtual node {node} has no service discovery, so nobody can find it"));
+        return None;
     };
-    match tls::upstream(scene, client.policy, listener, &host) {
-        Ok(socket) => cluster.transport_socket = socket,
+    let socket = match tls::upstream(scene, client.policy, listener, &host) {
+        Ok(socket) => socket,
         Err(missing) => {
             scene.fault(None, format!("nothing is sent to {node} on port {}: {missing}", mapping.port));
             scene.builder.cluster(&nobody(&name));
             return Some(name);
         }
-    }
+    };
+    let mut cluster = match dns {
+        Some(dns) => by_dns(scene, &name, dns, mapping.port),
+        None => by_cloud_map(scene, &name, node, mapping.port),
+    };
+    cluster.transport_socket = socket;
     cluster.circuit_breakers = Some(breakers(client.pool));
     speak(&mut cluster, mapping.protocol);
     let check = listener.health_check.as_ref();
@@ -140,8 +141,10 @@ fn by_cloud_map(scene: &mut Scene<'_>, name: &str, node: &str, port: u32) -> Clu
     cluster
 }
 
-fn cloud_map_host(map: &AwsCloudMapServiceDiscovery) -> String {
-    format!("{}.{}", map.service_name, map.namespace_name)
+/// The name that a virtual node is known by to those who find it.
+fn host_of(dns: Option<&DnsServiceDiscovery>, map: Option<&AwsCloudMapServiceDiscovery>) -> Option<String> {
+    let map = map.map(|map| format!("{}.{}", map.service_name, map.namespace_name));
+    dns.map(|dns| dns.hostname.trim_end_matches('.').to_owned()).or(map)
 }
 
 fn mesh_preference(scene: &Scene<'_>) -> Option<IpPreference> {

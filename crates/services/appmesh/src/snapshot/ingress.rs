@@ -24,8 +24,10 @@ use super::{
 pub(super) fn build(scene: &mut Scene<'_>, spec: &VirtualNodeSpec) {
     let mut chains: Vec<FilterChain> = Vec::new();
     for listener in &spec.listeners {
-        let plain = chain(scene, listener);
-        chains.extend(listener::secured(scene, listener.tls.as_ref(), listener.port_mapping, plain));
+        let transports = listener::transports(scene, listener.tls.as_ref(), listener.port_mapping);
+        if !transports.is_empty() {
+            chains.extend(listener::over(&chain(scene, listener), transports));
+        }
     }
     if !chains.is_empty() {
         let listener = listener::redirected(scene, Direction::Ingress, INGRESS_PORT, chains);

@@ -7,7 +7,7 @@ use xds::{
         envoy::{
             config::{
                 accesslog::v3::{AccessLog, access_log},
-                core::v3::{CidrRange, TrafficDirection},
+                core::v3::{CidrRange, TrafficDirection, TransportSocket},
                 listener::v3::{
                     Filter, FilterChain, FilterChainMatch, Listener, ListenerFilter, filter, listener_filter,
                 },
@@ -47,8 +47,6 @@ pub(super) enum Destination<'a> {
     Name(u32, &'a str),
     /// All others.
     Any,
-    /// Those that come to a socket of one's own, which nothing redirects to.
-    Here,
 }
 
 /// A chain that ends in one filter.
@@ -71,7 +69,6 @@ fn chain(scene: &Scene<'_>, destination: Destination<'_>, name: &str, config: An
                 matches.prefix_ranges.push(everywhere("::"));
             }
         }
-        Destination::Here => {}
     }
     let filter = Filter { name: name.to_owned(), config_type: Some(filter::ConfigType::TypedConfig(config)) };
     FilterChain { filter_chain_match: Some(matches), filters: vec![filter], ..FilterChain::default() }
@@ -129,40 +126,35 @@ pub(super) fn stat_prefix(scene: &Scene<'_>, direction: Direction, protocol: Por
     }
 }
 
-/// The chains of a listener that shows `tls`, made from the one it has without.
+/// A way to speak to a listener: its TLS, if it has any, and what Envoy calls it where there is another way too.
+pub(super) type Transport = (Option<TransportSocket>, &'static str);
+
+/// The ways to speak to a listener that shows `tls`.
 ///
-/// Where the certificate is not to be had, nobody gets in who asks for TLS: a listener that demands it has no chain then.
-pub(super) fn secured(
-    scene: &mut Scene<'_>,
-    tls: Option<&ListenerTls>,
-    mapping: PortMapping,
-    plain: FilterChain,
-) -> Vec<FilterChain> {
-    let Some(tls) = tls::of(tls) else { return vec![plain] };
+/// Where the certificate is not to be had, nobody gets in who asks for TLS: a listener that demands it cannot be spoken to.
+pub(super) fn transports(scene: &mut Scene<'_>, tls: Option<&ListenerTls>, mapping: PortMapping) -> Vec<Transport> {
+    let Some(tls) = tls::of(tls) else { return vec![(None, "")] };
     let permissive = tls.mode == ListenerTlsMode::Permissive;
-    let with = tls::downstream(scene, tls, mapping.protocol).map(|socket| {
-        let mut chain = plain.clone();
-        chain.transport_socket = Some(socket);
-        if permissive {
-            only_of(&mut chain, "tls");
+    let mut transports = Vec::new();
+    match tls::downstream(scene, tls, mapping.protocol) {
+        Ok(socket) => transports.push((Some(socket), if permissive { "tls" } else { "" })),
+        Err(missing) => {
+            scene.fault(None, format!("port {} of {} takes no TLS: {missing}", mapping.port, scene.name));
         }
-        chain
-    });
-    let without = permissive.then(|| {
-        let mut chain = plain;
-        only_of(&mut chain, "raw_buffer");
-        chain
-    });
-    let with = with.map_err(|missing| {
-        scene.fault(None, format!("port {} of {} takes no TLS: {missing}", mapping.port, scene.name));
-    });
-    with.into_iter().chain(without).collect()
+    }
+    transports.extend(permissive.then_some((None, "raw_buffer")));
+    transports
 }
 
-/// Makes a chain one for connections that speak `transport` alone.
-fn only_of(chain: &mut FilterChain, transport: &str) {
-    let matches = chain.filter_chain_match.get_or_insert_default();
-    transport.clone_into(&mut matches.transport_protocol);
+/// The chain once for each way to speak to its listener.
+pub(super) fn over(chain: &FilterChain, transports: Vec<Transport>) -> impl Iterator<Item = FilterChain> {
+    transports.into_iter().map(|(socket, name)| {
+        let mut chain = chain.clone();
+        let matches = chain.filter_chain_match.get_or_insert_default();
+        name.clone_into(&mut matches.transport_protocol);
+        chain.transport_socket = socket;
+        chain
+    })
 }
 
 /// The socket that redirected connections come to, with its chains.
