@@ -112,12 +112,13 @@ pub fn binary(name: &str) -> PathBuf {
 pub struct Aws {
     folder: PathBuf,
     region: String,
+    secret: String,
 }
 
 impl Aws {
     /// A CLI whose configuration lies in `folder`.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), region: "ap-southeast-2".to_owned() }
+        Self { folder: folder.to_owned(), region: "ap-southeast-2".to_owned(), secret: "test".to_owned() }
     }
 
     /// The same CLI in another region.
@@ -126,12 +127,18 @@ impl Aws {
         Self { region: region.to_owned(), ..self.clone() }
     }
 
+    /// The same CLI with another secret.
+    #[must_use]
+    pub fn with_secret(&self, secret: &str) -> Self {
+        Self { secret: secret.to_owned(), ..self.clone() }
+    }
+
     /// Gives `command` the environment of a user: one endpoint, keys, a region and nothing else of AWS.
     pub fn equip<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command
             .env("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
             .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_SECRET_ACCESS_KEY", &self.secret)
             .env("AWS_DEFAULT_REGION", &self.region)
             .env("AWS_PAGER", "")
             .env("AWS_CONFIG_FILE", self.folder.join("aws-config"))

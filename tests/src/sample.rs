@@ -79,7 +79,8 @@ impl Sample {
         let overrides =
             if parameters.is_empty() { String::new() } else { format!("--parameter-overrides {parameters}") };
         self.aws.json(&format!(
-            "cloudformation deploy --stack-name todo-{part} --template-file {} --no-fail-on-empty-changeset {overrides}",
+            "cloudformation deploy --stack-name todo-{part} --template-file {} --capabilities CAPABILITY_IAM \
+             --no-fail-on-empty-changeset {overrides}",
             file.display()
         ));
     }

@@ -25,7 +25,7 @@ fn ten_kills_during_deploy_update_and_delete() {
     let house = kill_at(house, &machine, &[60]);
     settled(&aws, "todo-mesh", "CREATE_COMPLETE");
     let image = format!("ParameterKey=Image,ParameterValue={}", sample.image());
-    start(&aws, "create-stack", "services", &format!("--parameters {image}"));
+    start(&aws, "create-stack", "services", &format!("--capabilities CAPABILITY_IAM --parameters {image}"));
     let house = kill_at(house, &machine, &[500, 1500, 900]);
     settled(&aws, "todo-services", "CREATE_COMPLETE");
 

@@ -1,7 +1,9 @@
 //! The directory that holds everything: rows, images, tasks, sockets.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -39,6 +41,22 @@ impl DataDir {
     /// The directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The secret that this directory's tasks sign with, made when it is first asked for.
+    pub(crate) fn task_secret(&self) -> Result<String> {
+        let path = self.path.join("task-secret");
+        let complaint = || format!("cannot keep {}", path.display());
+        if path.exists() {
+            return Ok(fs::read_to_string(&path).with_context(complaint)?.trim().to_owned());
+        }
+        let secret = hex::encode(rand::random::<[u8; 20]>());
+        // Whole or not at all: a crash in between must not leave an empty secret.
+        let new = path.with_extension("new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(secret.as_bytes()).and_then(|()| file.sync_all()).with_context(complaint)?;
+        fs::rename(&new, &path).with_context(complaint)?;
+        Ok(secret)
     }
 
     /// The rows.

@@ -1,6 +1,6 @@
 //! Where services meet engines: everything is built here and nothing is decided.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -10,7 +10,7 @@ use reconcile::{Pace, System};
 use store::Store;
 use telemetry::Telemetry;
 use tokio::task::JoinSet;
-use wire::{Caller, Definition, Gateway, Protocol, Service, bind};
+use wire::{Caller, Definition, Gateway, Protocol, Secrets, Service, bind};
 
 use crate::{
     cli,
@@ -43,7 +43,7 @@ impl House {
             clock: Clock::System,
             ids: Ids::new(rand::random::<u64>),
             caller: Caller::default(),
-            secrets: options.access_keys.iter().cloned().collect(),
+            secrets: Secrets { configured: options.access_keys.iter().cloned().collect(), tasks: data.task_secret()? },
             edge: edge.clone(),
         };
         let images = parts.images(&data, address)?;
@@ -106,7 +106,7 @@ struct Parts {
     clock: Clock,
     ids: Ids,
     caller: Caller,
-    secrets: BTreeMap<String, String>,
+    secrets: Secrets,
     edge: edge::Client,
 }
 
@@ -116,7 +116,11 @@ impl Parts {
         let executable = Executable { path, applets: toolbox::APPLETS };
         // Docker takes `localhost` for a registry without TLS; it does so for few other names.
         let registry = format!("localhost:{}", address.port());
-        let settings = image::Settings::new(data.images(), registry, executable);
+        let settings = image::Settings {
+            // Whoever wants keys wants them of everybody.
+            trusts_loopback: self.secrets.configured.is_empty(),
+            ..image::Settings::new(data.images(), registry, executable)
+        };
         let repositories = Arc::new(ecr::Records::new(self.store.clone(), self.clock.clone()));
         Images::open(settings, repositories, self.clock.clone(), &self.ids).context("the images cannot be opened")
     }
@@ -136,29 +140,29 @@ impl Parts {
         let runtime = Arc::new(ecs::MachineRuntime::new(images.clone(), data.path(), executable));
         let mesh =
             appmesh::State { store: store(), clock: clock(), ids: ids(), caller: caller(), cache: cache.clone() };
-        let keys = iam::Keys { secrets: self.secrets.clone(), default_account: options.account.clone() };
-        let tasks = ecs::Ecs {
+        let keys = iam::Keys { secrets: self.secrets.configured.clone(), default_account: options.account.clone() };
+        let tasks = Arc::new(ecs::Ecs {
             store: store(),
             clock: clock(),
             ids: ids(),
             caller: caller(),
             machine: machine()?,
-            runtime: Arc::clone(&runtime) as Arc<dyn ecs::Runtime>,
-        };
-        let suspender = ecs::Suspender::new(Arc::new(tasks));
+            runtime,
+            task_secret: self.secrets.tasks.clone(),
+        });
         let mut systems = vec![
             ec2::service(store(), ids(), edge()),
             servicediscovery::service(store(), clock(), ids(), caller(), edge()),
             appmesh::service(mesh),
             elbv2::service(store(), clock(), ids(), caller(), edge(), address.port()),
             ecr::service(store(), clock(), images.clone()),
-            ecs::service(store(), clock(), ids(), caller(), machine()?, runtime),
+            ecs::service(&tasks),
             logs::service(telemetry.clone(), clock()),
             xray::service(telemetry.traces(), clock()),
             cloudformation::service(store(), clock(), ids(), caller()),
         ];
         systems.extend(iam::services(store(), clock(), ids(), keys));
-        Ok((systems, suspender))
+        Ok((systems, ecs::Suspender::new(tasks)))
     }
 
     /// Our own few operations, about the house as a whole.

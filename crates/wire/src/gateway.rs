@@ -32,8 +32,23 @@ struct Inner {
     clock: Clock,
     ids: Ids,
     account: AccountId,
-    /// Secrets by access key; while there are none, signatures are accepted as given.
-    secrets: BTreeMap<String, String>,
+    secrets: Secrets,
+}
+
+/// The secrets that signatures are verified with.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    /// By access key. While there are none, signatures are accepted as given.
+    pub configured: BTreeMap<String, String>,
+    /// The secret of this house's own tasks, whose access key is their account.
+    pub tasks: String,
+}
+
+impl Secrets {
+    fn of(&self, access_key: &str) -> Option<&str> {
+        let tasks = || access_key.parse::<AccountId>().ok().filter(|_| !self.tasks.is_empty()).map(|_| &self.tasks);
+        self.configured.get(access_key).or_else(tasks).map(String::as_str)
+    }
 }
 
 /// A request that has come in whole.
@@ -43,9 +58,9 @@ struct Arrived {
 }
 
 impl Gateway {
-    /// A gateway to the services behind `caller`. `account` is whose a call is whose access key names none; with
-    /// `secrets` (by access key) every signature must match.
-    pub fn new(caller: Caller, clock: Clock, ids: Ids, account: AccountId, secrets: BTreeMap<String, String>) -> Self {
+    /// A gateway to the services behind `caller`. `account` is whose a call is whose access key names none; once
+    /// `secrets` has configured ones, every signature must match.
+    pub fn new(caller: Caller, clock: Clock, ids: Ids, account: AccountId, secrets: Secrets) -> Self {
         Self(Arc::new(Inner { caller, clock, ids, account, secrets }))
     }
 
@@ -71,8 +86,8 @@ impl Gateway {
     fn authenticate(&self, arrived: &Arrived, request_id: &str) -> Result<(Call, String), Fault> {
         let Arrived { parts, body } = arrived;
         let credential = Credential::read(&parts.headers)?;
-        if !self.0.secrets.is_empty() {
-            let secret = self.0.secrets.get(&credential.access_key).ok_or_else(|| {
+        if !self.0.secrets.configured.is_empty() {
+            let secret = self.0.secrets.of(&credential.access_key).ok_or_else(|| {
                 Fault::new("InvalidClientTokenId", 403, "The security token included in the request is invalid.")
             })?;
             let (method, uri) = (parts.method.as_str(), &parts.uri);

@@ -18,7 +18,7 @@ pub mod sigv4;
 pub use bind::{Bound, Call, Context, bind};
 pub use caller::Caller;
 pub use client::{Client, ClientError};
-pub use gateway::{BODY_MAX, Gateway};
+pub use gateway::{BODY_MAX, Gateway, Secrets};
 pub use page::{BadToken, page};
 pub use protocol::Protocol;
 pub use serve::serve;

@@ -35,6 +35,8 @@ pub struct Settings {
     pub executable: Executable,
     /// How large pushed and unpacked content may be.
     pub limits: Limits,
+    /// Whether requests from this machine may come without a password. Tasks are on it too.
+    pub trusts_loopback: bool,
     /// How long content stays that no image needs.
     pub grace: Duration,
     /// How long an upload stays that nobody goes on with.
@@ -50,6 +52,7 @@ impl Settings {
             registry: registry.into(),
             executable,
             limits: Limits::default(),
+            trusts_loopback: true,
             grace: hour,
             upload_lifetime: hour,
         }

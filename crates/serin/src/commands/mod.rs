@@ -37,7 +37,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Proxy => return proxy::sidecar::sidecar(|name| std::env::var(name).ok()),
         Command::XrayDaemon { flags } => {
             log("info");
-            return telemetry::daemon::daemon(|name| std::env::var(name).ok(), &flags);
+            return telemetry::daemon::daemon(|name| std::env::var(name).ok(), &flags, Box::new(sign_segments));
         }
         Command::Sample { half } => block_on(todo::run(&half)),
     };
@@ -57,12 +57,24 @@ fn log(level: &str) {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
+/// Signs what the X-Ray daemon sends, with the keys its task has; without any, only account and region are told.
+fn sign_segments(request: telemetry::daemon::Outgoing<'_>) {
+    let telemetry::daemon::Outgoing { path, body, settings, now, headers } = request;
+    let keys = own_keys().unwrap_or_else(|| (settings.account.to_string(), String::new()));
+    let keys = (keys.0.as_str(), keys.1.as_str());
+    wire::sigv4::sign(keys, ("xray", &settings.region), now, headers, ("POST", path, body));
+}
+
+/// The access key and its secret that the environment has.
+fn own_keys() -> Option<(String, String)> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"))
+}
+
 /// A client of the house that `target` names, signing with the user's own keys where there are any.
 fn connect(target: &Target) -> Client {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let keys = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
     let scope = Scope::new(target.account.clone(), target.region.clone().unwrap_or_default());
-    Client::new(target.endpoint.trim_end_matches('/'), scope, keys)
+    Client::new(target.endpoint.trim_end_matches('/'), scope, own_keys())
 }
 
 /// The account and region that `target` names, or all that have anything.

@@ -45,10 +45,8 @@ mod words;
 
 use std::sync::Arc;
 
-use names::{Clock, Ids};
 use reconcile::System;
-use store::Store;
-use wire::{Caller, Definition, Protocol};
+use wire::{Definition, Protocol};
 
 pub use error::Error;
 pub use explain::{EXPLAINED, Explanation};
@@ -58,21 +56,13 @@ pub use state::Ecs;
 pub use suspend::Suspender;
 pub(crate) use words::Words;
 
-/// ECS, as the binary takes it: `machine` is what tasks may use together, `runtime` what runs them.
-pub fn service(
-    store: Store,
-    clock: Clock,
-    ids: Ids,
-    caller: Caller,
-    machine: Machine,
-    runtime: Arc<dyn Runtime>,
-) -> System {
-    let ecs = Arc::new(Ecs { store, clock, ids, caller, machine, runtime });
+/// ECS, as the binary takes it.
+pub fn service(ecs: &Arc<Ecs>) -> System {
     let definition = Definition {
         signing_name: "ecs",
         protocol: Protocol::Json11 { target_prefix: "AmazonEC2ContainerServiceV20141113" },
         invalid: "InvalidParameterException",
     };
-    let service = wire::Service::new(definition, &ecs, operations::operations());
-    System { service, controllers: controller::controllers(&ecs) }
+    let service = wire::Service::new(definition, ecs, operations::operations());
+    System { service, controllers: controller::controllers(ecs) }
 }

@@ -29,6 +29,8 @@ pub struct Ecs {
     pub machine: Machine,
     /// What runs tasks.
     pub runtime: Arc<dyn Runtime>,
+    /// The secret of the access key that tasks with a role get; the key is their account.
+    pub task_secret: String,
 }
 
 impl Ecs {

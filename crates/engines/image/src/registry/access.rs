@@ -1,8 +1,8 @@
 //! Whose repositories a request means.
 //!
 //! One address, `localhost:4566/<repository>`, serves every account and region, and the password says which: that of
-//! `aws ecr get-login-password` carries them. A request without a password is served to this machine alone, and only
-//! where nothing can be confused: exactly one account and region has a repository of that name. The base path always
+//! `aws ecr get-login-password` carries them. A request without a password is served to this machine alone, if at all
+//! ([`crate::Settings::trusts_loopback`]), and only where nothing can be confused: exactly one account and region has a repository of that name. The base path always
 //! asks for a password, because clients decide there whether they will ever send one.
 
 use std::net::SocketAddr;
@@ -34,7 +34,9 @@ pub(super) fn repository(
     if let Some(scope) = scope(images, headers)? {
         return Ok(RepositoryId::new(scope, name));
     }
-    if !peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback()) {
+    let is_trusted =
+        peer.is_some_and(|peer| images.0.settings.trusts_loopback && peer.ip().to_canonical().is_loopback());
+    if !is_trusted {
         return Err(no_password(images));
     }
     let scopes = images.0.repositories.scopes_with(name)?;

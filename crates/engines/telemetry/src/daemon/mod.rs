@@ -5,8 +5,7 @@
 //! the oldest go and counts them. SDKs ask it by TCP for sampling rules, which it passes on to the API as it is.
 //!
 //! It stands in for the image `amazon/aws-xray-daemon` and understands that program's flags and variables as far as
-//! they mean something here. Requests carry a SigV4 credential, which tells the API account and region, with no true
-//! signature: a task on this machine has no secret.
+//! they mean something here. Who runs it brings the signature of its requests, which tells the API account and region.
 
 mod buffer;
 mod post;
@@ -25,6 +24,8 @@ use tracing::{error, info};
 
 pub use settings::{Settings, SettingsError};
 
+pub use post::{Outgoing, Sign};
+
 use buffer::Buffer;
 use post::Post;
 
@@ -34,8 +35,8 @@ const EXIT_USAGE: u8 = 64;
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Runs the daemon until it is told to stop. `variable` is the environment, `arguments` what follows the program's
-/// name.
-pub fn daemon(variable: impl Fn(&str) -> Option<String>, arguments: &[String]) -> ExitCode {
+/// name; `sign` signs each request.
+pub fn daemon(variable: impl Fn(&str) -> Option<String>, arguments: &[String], sign: Sign) -> ExitCode {
     let settings = match Settings::read(variable, arguments) {
         Ok(settings) => settings,
         Err(wrong) => {
@@ -44,7 +45,7 @@ pub fn daemon(variable: impl Fn(&str) -> Option<String>, arguments: &[String]) -
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.and_then(|runtime| runtime.block_on(run(settings))) {
+    match runtime.and_then(|runtime| runtime.block_on(run(settings, sign))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!(%error, "The X-Ray daemon can't go on.");
@@ -53,7 +54,7 @@ pub fn daemon(variable: impl Fn(&str) -> Option<String>, arguments: &[String]) -
     }
 }
 
-async fn run(settings: Settings) -> std::io::Result<()> {
+async fn run(settings: Settings, sign: Sign) -> std::io::Result<()> {
     let udp = UdpSocket::bind(settings.bind).await?;
     let tcp = TcpListener::bind(settings.bind_tcp).await?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -61,12 +62,18 @@ async fn run(settings: Settings) -> std::io::Result<()> {
     let stop = async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     };
-    serve(settings, udp, tcp, stop).await
+    serve(settings, sign, udp, tcp, stop).await
 }
 
 /// The daemon on sockets that are there, until `stop`; what is in the buffer then is sent, if there is time.
-async fn serve(settings: Settings, udp: UdpSocket, tcp: TcpListener, stop: impl Future) -> std::io::Result<()> {
-    let (buffer, post) = (Arc::new(Buffer::default()), Arc::new(Post::new(settings)));
+async fn serve(
+    settings: Settings,
+    sign: Sign,
+    udp: UdpSocket,
+    tcp: TcpListener,
+    stop: impl Future,
+) -> std::io::Result<()> {
+    let (buffer, post) = (Arc::new(Buffer::default()), Arc::new(Post::new(settings, sign)));
     let end = tokio::select! {
         end = receive::receive(udp, &buffer) => end,
         end = proxy::serve(tcp, &post) => end,

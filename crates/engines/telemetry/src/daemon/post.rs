@@ -3,13 +3,13 @@
 use std::{io, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use names::Clock;
+use names::{Clock, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
@@ -36,19 +36,38 @@ const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 /// The longest answer.
 const ANSWER_MAX: usize = 4 * 1024 * 1024;
 
+/// A request that is about to be sent.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    /// Its path.
+    pub path: &'a str,
+    /// Its body.
+    pub body: &'a [u8],
+    /// Whose segments it is about.
+    pub settings: &'a Settings,
+    /// The present moment.
+    pub now: Timestamp,
+    /// Where the signature goes; `Host` is there.
+    pub headers: &'a mut HeaderMap,
+}
+
+/// Signs a request.
+pub type Sign = Box<dyn Fn(Outgoing<'_>) + Send + Sync>;
+
 /// The way to the API.
 pub(super) struct Post {
+    sign: Sign,
     client: Client<HttpConnector, Full<Bytes>>,
     settings: Settings,
     clock: Clock,
 }
 
 impl Post {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: Settings, sign: Sign) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(REQUEST_TIMEOUT));
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { client, settings, clock: Clock::System }
+        Self { sign, client, settings, clock: Clock::System }
     }
 
     /// Posts what comes, for ever.
@@ -103,23 +122,14 @@ impl Post {
 
     /// Sends `body` to `path` of the API and gives its answer, whatever it is.
     pub(super) async fn send(&self, path: &str, body: Bytes) -> io::Result<Response<Bytes>> {
-        let moment = self.clock.now().to_iso8601();
-        let seconds: String = moment[..19].chars().filter(|c| !matches!(c, '-' | ':')).collect();
-        let Settings { account, region, endpoint, .. } = &self.settings;
-        let authority = endpoint.authority().map_or("", |authority| authority.as_str());
-        let credential = format!("{account}/{}/{region}/xray/aws4_request", &seconds[..8]);
-        let signature = "0".repeat(64);
-        let request = Request::post(format!("http://{authority}{path}"))
+        let authority = self.settings.endpoint.authority().map_or("", |authority| authority.as_str());
+        let mut request = Request::post(format!("http://{authority}{path}"))
+            .header(header::HOST, authority)
             .header(header::CONTENT_TYPE, "application/json")
-            .header("x-amz-date", format!("{seconds}Z"))
-            .header(
-                header::AUTHORIZATION,
-                format!(
-                    "AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host;x-amz-date, Signature={signature}"
-                ),
-            )
-            .body(Full::new(body))
+            .body(Full::new(body.clone()))
             .map_err(io::Error::other)?;
+        let (settings, now) = (&self.settings, self.clock.now());
+        (self.sign)(Outgoing { path, body: &body, settings, now, headers: request.headers_mut() });
         timeout(REQUEST_TIMEOUT, self.exchange(request)).await?
     }
 

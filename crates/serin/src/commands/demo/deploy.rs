@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use api::{
     cloudformation::{
-        CreateStack, CreateStackRequest, DeleteStack, DeleteStackRequest, DescribeStacks, DescribeStacksRequest,
-        Parameter, Stack, UpdateStack, UpdateStackRequest,
+        Capability, CreateStack, CreateStackRequest, DeleteStack, DeleteStackRequest, DescribeStacks,
+        DescribeStacksRequest, Parameter, Stack, UpdateStack, UpdateStackRequest,
     },
     ecr::{CreateRepository, CreateRepositoryRequest, GetAuthorizationToken, GetAuthorizationTokenRequest},
     elbv2::{DescribeLoadBalancerUrls, DescribeLoadBalancerUrlsRequest},
@@ -107,6 +107,7 @@ impl Deployment {
             stack_name: name.to_owned(),
             template_body: Some(template.to_owned()),
             parameters: parameters(values),
+            capabilities: vec![Capability::Iam],
             ..Default::default()
         };
         self.client.call::<CreateStack>(request).await?;

@@ -59,6 +59,7 @@ impl Visit<'_> {
         let place = self.place(interface).await?;
         let surroundings = Surroundings {
             scope: &self.key.scope,
+            task_secret: &self.ecs.task_secret,
             interface,
             resolver: self.resolver(interface).await?,
             volume: &|name| self.ecs.runtime.volume(&self.task.id, name),

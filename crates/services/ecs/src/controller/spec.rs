@@ -20,8 +20,6 @@ use crate::rows::{Interface, Task};
 
 /// Where tasks reach this house, in every VPC.
 const ENDPOINT: &str = "169.254.170.2:4566";
-/// The secret of the access keys that tasks with a role get; nobody has to keep it.
-const SECRET: &str = "serin";
 /// The variables by which a container is known as an App Mesh proxy.
 const PROXY_VARIABLES: [&str; 3] = ["APPMESH_RESOURCE_ARN", "APPMESH_VIRTUAL_NODE_NAME", "APPMESH_RESOURCE_NAME"];
 /// The wait before a container is restarted by its policy, and the longest.
@@ -31,6 +29,8 @@ const RESTART_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration:
 pub(super) struct Surroundings<'a> {
     /// Its account and region.
     pub(super) scope: &'a Scope,
+    /// The secret of its access key, if it has a role.
+    pub(super) task_secret: &'a str,
     /// Its network interface.
     pub(super) interface: &'a Interface,
     /// Its VPC's resolver.
@@ -163,7 +163,7 @@ impl Draft<'_> {
         ];
         if self.definition.task_role_arn.is_some() || task.overrides.task_role_arn.is_some() {
             own.push(("AWS_ACCESS_KEY_ID", scope.account.to_string()));
-            own.push(("AWS_SECRET_ACCESS_KEY", SECRET.to_owned()));
+            own.push(("AWS_SECRET_ACCESS_KEY", self.around.task_secret.to_owned()));
         }
         if is_proxy {
             own.push(("APPMESH_XDS_ENDPOINT", ENDPOINT.to_owned()));
@@ -275,6 +275,7 @@ mod tests {
         let images = ["app", "envoy", "xray-daemon"].map(|name| (name.to_owned(), samples::image()));
         let scope = Scope::default();
         let around = Surroundings {
+            task_secret: "",
             scope: &scope,
             interface: &samples::interface(),
             resolver: Ipv4Addr::new(10, 0, 0, 2),

@@ -68,14 +68,15 @@ impl House {
     /// Starts the control plane.
     fn start(&mut self) {
         self.caller = Caller::default();
-        let system = crate::service(
-            self.store.clone(),
-            self.clock.clone(),
-            self.ids.clone(),
-            self.caller.clone(),
-            Machine { cpus: 2, memory_mib: 8192 },
-            Arc::clone(&self.machine) as Arc<dyn crate::Runtime>,
-        );
+        let system = crate::service(&Arc::new(crate::Ecs {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            caller: self.caller.clone(),
+            machine: Machine { cpus: 2, memory_mib: 8192 },
+            runtime: Arc::clone(&self.machine) as Arc<dyn crate::Runtime>,
+            task_secret: "hush".to_owned(),
+        }));
         let mut services = neighbours::services(&self.neighbours);
         services.push(system.service);
         self.caller.fill(services);
