@@ -1,7 +1,7 @@
 //! The rules of order, each by a test that fails when it is broken.
 
 use super::{
-    fixtures::{cluster, listener, routes},
+    fixtures::{cluster, http_listener, listener, routes},
     *,
 };
 use crate::Snapshot;
@@ -16,15 +16,27 @@ fn canary(clusters: &[&str], weights: &[(&str, u32)]) -> Snapshot {
     builder.build()
 }
 
+/// The same with a listener that asks for the routes.
+fn canary_behind_a_listener(clusters: &[&str], weights: &[(&str, u32)]) -> Snapshot {
+    let mut builder = Snapshot::builder();
+    for name in clusters {
+        cluster(&mut builder, name, 1);
+    }
+    routes(&mut builder, "r", weights);
+    http_listener(&mut builder, "l", "r");
+    builder.build()
+}
+
 /// A stream as its proxy sees it.
 struct Proxy {
     session: Session,
     revision: u64,
+    before: Option<Session>,
 }
 
 impl Proxy {
     fn new(dialect: Dialect, snapshot: Snapshot) -> Self {
-        Self { session: Session::new(dialect, Arc::new(Published { snapshot, revision: 1 })), revision: 1 }
+        Self { session: Session::new(dialect, Arc::new(Published::new(snapshot, 1))), revision: 1, before: None }
     }
 
     /// One that has asked for all of `snapshot` and acknowledged it.
@@ -43,7 +55,7 @@ impl Proxy {
 
     fn publish(&mut self, snapshot: Snapshot) -> Vec<Push> {
         self.revision += 1;
-        self.session.publish(Arc::new(Published { snapshot, revision: self.revision }))
+        self.session.publish(Arc::new(Published::new(snapshot, self.revision)))
     }
 
     fn ask(&mut self, kind: Kind, names: &[String]) -> Vec<Push> {
@@ -63,13 +75,44 @@ impl Proxy {
     }
 
     fn refuse(&mut self, push: &Push) -> Vec<Push> {
-        self.answer(push, Some("no such thing".to_owned()))
+        self.refuse_for(push, "no such thing")
+    }
+
+    fn refuse_for(&mut self, push: &Push, reason: &str) -> Vec<Push> {
+        self.answer(push, Some(reason.to_owned()))
+    }
+
+    /// The same proxy on a new stream, with all it has, when `snapshot` came meanwhile; answers what it is sent when it
+    /// says which clusters it has.
+    fn come_back(&mut self, snapshot: Snapshot) -> Vec<Push> {
+        self.revision += 1;
+        let published = Published::after(&self.session.published, snapshot, self.revision);
+        let session = Session::new(self.session.dialect, Arc::new(published));
+        self.before = Some(std::mem::replace(&mut self.session, session));
+        self.say_again(Kind::Cluster)
+    }
+
+    /// Says on a new stream what it has of a kind from the old one.
+    fn say_again(&mut self, kind: Kind) -> Vec<Push> {
+        let before = self.before.as_ref().unwrap().of(kind);
+        let names = before.asked().clone();
+        let interest = match self.session.dialect {
+            Dialect::World => Interest::World { names, version: before.acked_version.to_string() },
+            Dialect::Delta => Interest::Delta {
+                more: names.into_iter().collect(),
+                less: Vec::new(),
+                known: before.acked.values().map(|has| (has.name().to_owned(), has.version().to_owned())).collect(),
+            },
+        };
+        self.session.receive(Request { kind, nonce: String::new(), error: None, interest })
     }
 
     fn answer(&mut self, push: &Push, error: Option<String>) -> Vec<Push> {
         let subscription = self.session.of(push.kind);
         let interest = match self.session.dialect {
-            Dialect::World => Interest::World { names: subscription.asked().clone(), version: push.version.clone() },
+            Dialect::World => {
+                Interest::World { names: subscription.asked().clone(), version: push.version.to_string() }
+            }
             Dialect::Delta => Interest::Delta { more: Vec::new(), less: Vec::new(), known: BTreeMap::new() },
         };
         self.session.receive(Request { kind: push.kind, nonce: push.nonce.clone(), error, interest })
@@ -275,7 +318,7 @@ fn a_refusal_that_names_what_was_accepted_before_it_counts_for_both() {
     let second = proxy.publish(canary(&["v1", "v2", "bad"], &[("v1", 1), ("v2", 1)]));
     assert_eq!((kinds(&first), kinds(&second)), (vec![Kind::Cluster], vec![Kind::Cluster]));
     // An Envoy holds the first answer back while clusters warm up, and then gives only the last.
-    let interest = Interest::World { names: BTreeSet::new(), version: first[0].version.clone() };
+    let interest = Interest::World { names: BTreeSet::new(), version: first[0].version.to_string() };
     let (nonce, error) = (second[0].nonce.clone(), Some("bad".to_owned()));
     let pushes = proxy.session.receive(Request { kind: Kind::Cluster, nonce, error, interest });
     assert_eq!(kinds(&pushes), [Kind::Route], "v2 is there, and its route may come");
@@ -320,7 +363,9 @@ fn a_world_that_comes_back_with_what_it_should_have_is_sent_nothing() {
     let mut proxy = Proxy::new(Dialect::World, snapshot.clone());
     let version = |kind| snapshot.version(kind).to_owned();
     assert!(proxy.ask_with(Kind::Cluster, &[], &version(Kind::Cluster)).is_empty());
-    assert!(proxy.ask_with(Kind::Endpoint, &["v1".to_owned()], &version(Kind::Endpoint)).is_empty());
+    let hosts = proxy.ask_with(Kind::Endpoint, &["v1".to_owned()], &version(Kind::Endpoint));
+    assert_eq!(kinds(&hosts), [Kind::Endpoint], "its clusters may have been warming up");
+    proxy.accept(&hosts[0]);
     assert!(proxy.ask_with(Kind::Listener, &[], &version(Kind::Listener)).is_empty());
     assert!(proxy.ask_with(Kind::Route, &["r".to_owned()], &version(Kind::Route)).is_empty());
     assert!(proxy.session.states().iter().all(|state| state.revision == 1), "it counts as up to date");
@@ -338,8 +383,9 @@ fn a_delta_that_comes_back_is_sent_the_difference() {
     let mut proxy = Proxy::new(Dialect::Delta, snapshot);
     let interest = Interest::Delta { more: Vec::new(), less: Vec::new(), known };
     let pushes = proxy.session.receive(Request { kind: Kind::Cluster, nonce: String::new(), error: None, interest });
-    assert_eq!(names(&pushes[0]), ["changed"]);
-    assert_eq!(pushes[0].removed, ["gone"]);
+    assert_eq!((names(&pushes[0]), pushes[0].removed.len()), (vec!["changed"], 0));
+    let after = proxy.ask(Kind::Listener, &[]);
+    assert_eq!(after[0].removed, ["gone"], "nothing refers to it");
 }
 
 #[test]
@@ -401,4 +447,166 @@ fn a_proxy_that_never_answers_is_not_sent_without_end() {
         let sent: usize = (2..200).map(|weight| proxy.publish(canary(&["v1"], &[("v1", weight)])).len()).sum();
         assert!(sent < 20, "{dialect:?}: {sent} responses");
     }
+}
+
+#[test]
+fn a_refusal_that_names_a_resource_holds_back_only_that() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::new(dialect, canary(&["v1", "bad"], &[("v1", 1)]));
+        let clusters = proxy.ask(Kind::Cluster, &[]);
+        proxy.ask(Kind::Route, &["r".to_owned()]);
+        let again = proxy.refuse_for(&clusters[0], "Error adding/updating cluster(s) bad: no such thing");
+        assert_eq!((kinds(&again), names(&again[0])), (vec![Kind::Cluster], vec!["v1"]), "{dialect:?}");
+        let after = proxy.accept(&again[0]);
+        assert_eq!(kinds(&after), [Kind::Route], "{dialect:?}: what does not need it goes on");
+        let state = &proxy.session.states()[Kind::Cluster.index()];
+        assert_eq!(state.refusal.as_ref().unwrap().resources, ["bad"], "{dialect:?}: still refused");
+        assert_eq!(state.revision, 0, "{dialect:?}: it has not all of it");
+
+        let mended = proxy.publish(canary(&["v1"], &[("v1", 1)]));
+        assert!(mended.is_empty(), "{dialect:?}: it has that");
+        let state = &proxy.session.states()[Kind::Cluster.index()];
+        assert_eq!((state.refusal.as_ref(), state.revision), (None, 2), "{dialect:?}");
+    }
+}
+
+#[test]
+fn a_refused_change_leaves_what_was_there_and_others_go_on() {
+    let build = |a: i64, b: i64| {
+        let mut builder = Snapshot::builder();
+        cluster(&mut builder, "a", a);
+        cluster(&mut builder, "b", b);
+        builder.build()
+    };
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, build(1, 1));
+        let version = |proxy: &Proxy, name: &str| proxy.session.of(Kind::Cluster).acked[name].version().to_owned();
+        let (a, b) = (version(&proxy, "a"), version(&proxy, "b"));
+        let pushes = proxy.publish(build(2, 1));
+        assert!(proxy.refuse_for(&pushes[0], "a is wrong").is_empty(), "{dialect:?}: sent again");
+        let other = proxy.publish(build(2, 2));
+        if dialect == Dialect::Delta {
+            assert_eq!(names(&other[0]), ["b"], "what was refused is not sent again");
+        }
+        proxy.accept_all(other);
+        assert_eq!(version(&proxy, "a"), a, "{dialect:?}");
+        assert_ne!(version(&proxy, "b"), b, "{dialect:?}");
+    }
+}
+
+#[test]
+fn a_proxy_that_refuses_everything_is_sent_each_change_once() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, canary(&["v1"], &[("v1", 1)]));
+        let mut sent = 0;
+        for weight in 2..100 {
+            let mut open = proxy.publish(canary(&["v1"], &[("v1", weight)]));
+            while let Some(push) = open.pop() {
+                sent += 1;
+                open.extend(proxy.refuse(&push));
+            }
+        }
+        assert_eq!(sent, 98, "{dialect:?}");
+    }
+}
+
+#[test]
+fn a_proxy_that_comes_back_keeps_the_clusters_its_routes_use_until_it_has_new_routes() {
+    for dialect in BOTH {
+        let old = canary_behind_a_listener(&["v1", "v2"], &[("v1", 1), ("v2", 1)]);
+        let mut proxy = Proxy::settled(dialect, old);
+        let first = proxy.come_back(canary_behind_a_listener(&["v2"], &[("v2", 1)]));
+        assert!(first.is_empty(), "{dialect:?}: its routes still use v1: {first:?}");
+        assert_eq!(kinds(&proxy.say_again(Kind::Endpoint)), [Kind::Endpoint], "{dialect:?}");
+        assert!(proxy.say_again(Kind::Listener).is_empty(), "{dialect:?}");
+        let routes = proxy.say_again(Kind::Route);
+        assert_eq!(kinds(&routes), [Kind::Route], "{dialect:?}");
+        let clusters = proxy.accept(&routes[0]);
+        assert_eq!(kinds(&clusters), [Kind::Cluster], "{dialect:?}");
+        assert!(!proxy.session.of(Kind::Cluster).sent_view().contains_key("v1"), "{dialect:?}");
+    }
+}
+
+#[test]
+fn a_delta_that_comes_back_with_all_it_should_have_is_sent_nothing_but_hosts() {
+    let snapshot = canary_behind_a_listener(&["v1"], &[("v1", 1)]);
+    let mut proxy = Proxy::settled(Dialect::Delta, snapshot.clone());
+    assert!(proxy.come_back(snapshot).is_empty());
+    let hosts = proxy.say_again(Kind::Endpoint);
+    assert_eq!(kinds(&hosts), [Kind::Endpoint]);
+    proxy.accept(&hosts[0]);
+    for kind in [Kind::Listener, Kind::Route] {
+        assert!(proxy.say_again(kind).is_empty(), "{kind:?}");
+    }
+    assert!(proxy.session.states().iter().all(|state| state.revision == 2), "it counts as up to date");
+}
+
+#[test]
+fn a_cluster_that_is_asked_for_by_name_is_sent_alone_and_missed_when_it_goes() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::new(dialect, canary(&["v1", "v2"], &[("v2", 1)]));
+        let pushes = proxy.ask(Kind::Cluster, &["v1".to_owned()]);
+        assert_eq!(names(&pushes[0]), ["v1"], "{dialect:?}");
+        proxy.accept(&pushes[0]);
+        let gone = proxy.publish(canary(&["v2"], &[("v2", 1)]));
+        assert_eq!(kinds(&gone), [Kind::Cluster], "{dialect:?}");
+        match dialect {
+            Dialect::World => assert!(gone[0].resources.is_empty()),
+            Dialect::Delta => assert_eq!(gone[0].removed, ["v1"]),
+        }
+    }
+}
+
+#[test]
+fn who_gave_names_and_then_gives_none_wants_nothing() {
+    let mut proxy = Proxy::new(Dialect::World, canary(&["v1", "v2"], &[("v1", 1)]));
+    let named = proxy.ask(Kind::Cluster, &["v1".to_owned()]);
+    proxy.accept(&named[0]);
+    assert!(proxy.ask(Kind::Cluster, &[]).is_empty(), "not a wish for all");
+    assert!(proxy.publish(canary(&["v1"], &[("v1", 1)])).is_empty());
+    let all = proxy.ask(Kind::Cluster, &["*".to_owned()]);
+    assert_eq!(names(&all[0]), ["v1"], "this is");
+}
+
+#[test]
+fn a_delta_that_unsubscribes_is_told_no_more_until_it_subscribes_again() {
+    let mut proxy = Proxy::settled(Dialect::Delta, canary(&["v1", "v2"], &[("v1", 1)]));
+    let change = |proxy: &mut Proxy, more: &[&str], less: &[&str]| {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let interest = Interest::Delta { more: owned(more), less: owned(less), known: BTreeMap::new() };
+        proxy.session.receive(Request { kind: Kind::Route, nonce: String::new(), error: None, interest })
+    };
+    assert!(change(&mut proxy, &[], &["r"]).is_empty());
+    assert!(proxy.publish(canary(&["v1", "v2"], &[("v2", 1)])).is_empty());
+    assert_eq!(names(&change(&mut proxy, &["r"], &[])[0]), ["r"]);
+    // A name that is asked for once more is sent once more, though nothing changed.
+    assert_eq!(names(&change(&mut proxy, &["r"], &[])[0]), ["r"]);
+    let all = Interest::Delta { more: Vec::new(), less: vec!["*".to_owned()], known: BTreeMap::new() };
+    proxy.session.receive(Request { kind: Kind::Cluster, nonce: String::new(), error: None, interest: all });
+    assert!(proxy.publish(canary(&["v1", "v2", "v3"], &[("v2", 1)])).is_empty(), "the wildcard is gone");
+}
+
+#[test]
+fn a_nonce_that_was_never_given_says_nothing() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, canary(&["v1"], &[("v1", 1)]));
+        let pushes = proxy.publish(canary(&["v1"], &[("v1", 2)]));
+        let forged = Push { nonce: "4711".to_owned(), ..pushes[0].clone() };
+        assert!(proxy.accept(&forged).is_empty(), "{dialect:?}");
+        assert_eq!(proxy.session.states()[Kind::Route.index()].revision, 1, "{dialect:?}");
+        proxy.accept(&pushes[0]);
+        proxy.refuse(&pushes[0]);
+        assert_eq!(proxy.session.states()[Kind::Route.index()].refusal, None, "{dialect:?}: it was answered before");
+    }
+}
+
+#[test]
+fn who_asks_for_names_without_end_is_seen() {
+    let mut proxy = Proxy::new(Dialect::Delta, canary(&["v1"], &[("v1", 1)]));
+    assert_eq!(proxy.session.asks_too_much(), None);
+    for hundred in 0..=NAMES_MAX / 100 {
+        let more: Vec<String> = (0..100).map(|one| format!("{hundred}-{one}")).collect();
+        proxy.ask(Kind::Endpoint, &more);
+    }
+    assert_eq!(proxy.session.asks_too_much(), Some(Kind::Endpoint));
 }
