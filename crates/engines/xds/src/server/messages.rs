@@ -268,15 +268,15 @@ mod tests {
         assert_eq!((world.nonce, delta.nonce), (NOTHING.to_owned(), NOTHING.to_owned()));
     }
 
-    fn a_node() -> Option<core::Node> {
-        Some(core::Node { id: "n".to_owned(), cluster: "c".to_owned(), ..core::Node::default() })
+    fn a_node() -> core::Node {
+        core::Node { id: "n".to_owned(), cluster: "c".to_owned(), ..core::Node::default() }
     }
 
     #[test]
     fn a_world_s_request_is_read_as_the_generated_type_writes_it() {
         let sent = DiscoveryRequest {
             version_info: "v".to_owned(),
-            node: a_node(),
+            node: Some(a_node()),
             resource_names: vec!["a".to_owned()],
             type_url: Kind::Route.url().to_owned(),
             response_nonce: "7".to_owned(),
@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn a_request_for_a_difference_is_read_as_the_generated_type_writes_it() {
         let sent = DeltaDiscoveryRequest {
-            node: a_node(),
+            node: Some(a_node()),
             type_url: Kind::Route.url().to_owned(),
             resource_names_subscribe: vec!["a".to_owned()],
             resource_names_unsubscribe: vec!["b".to_owned(), "c".to_owned()],

@@ -48,6 +48,7 @@ pub(super) struct InFlight {
 
 /// The state of one kind.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Subscription {
     active: bool,
     /// Whether all of the kind is asked for.
