@@ -8,4 +8,3 @@ mod exchanges;
 mod failures;
 mod listeners;
 mod reports;
-mod tls;
