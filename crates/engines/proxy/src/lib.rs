@@ -32,9 +32,7 @@ mod sni;
 mod stats;
 #[cfg(test)]
 mod testing;
-#[allow(dead_code, unused_imports, reason = "nobody is told to secure a connection yet")]
 mod tls;
-#[allow(dead_code, reason = "nobody asks what was agreed on yet")]
 mod transport;
 mod tunnel;
 mod xds;
@@ -46,4 +44,5 @@ pub mod model;
 
 pub use connect::{Connect, Connecting, Direct, Route};
 pub use stats::Latencies;
+pub use tls::Error as TlsError;
 pub use xray::TracerSettings;

@@ -6,6 +6,7 @@
 
 mod cluster;
 mod route;
+mod tls;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -13,6 +14,11 @@ use serde::Serialize;
 
 pub use cluster::{Cluster, Discovery, Dns, Endpoint, HealthCheck, Limits, Probe};
 pub use route::{Action, Forward, PathMatch, Respond, RetryPolicy, Route, RouteTable, VirtualHost, WeightedCluster};
+pub use tls::{
+    Certificate, CertificateSource, ClientCertificate, ClientTls, CommonTls, ForwardClientCertificate, Keeper,
+    Material, NameKind, NameMatch, Secret, SecretName, ServerTls, TextMatch, TextPattern, Validation, ValidationSource,
+    Versions,
+};
 
 /// The timeout of a request for which none is configured, as Envoy has it.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -44,6 +50,8 @@ pub struct Config {
     pub listeners: BTreeMap<String, Listener>,
     /// Route configurations, by name.
     pub routes: BTreeMap<String, RouteTable>,
+    /// Secrets that came by name from whoever sends all the rest.
+    pub secrets: BTreeMap<String, Secret>,
 }
 
 /// The side of the application that a listener is on.
@@ -83,6 +91,8 @@ pub struct Listener {
 pub struct FilterChain {
     /// Which connections.
     pub matches: ChainMatch,
+    /// How they are secured, if they are.
+    pub tls: Option<ServerTls>,
     /// What to do with them.
     pub filter: Filter,
 }
@@ -94,6 +104,10 @@ pub struct ChainMatch {
     pub destination_port: Option<u16>,
     /// The names asked for in the TLS `ClientHello`; `*.example.com` is every name below it. Empty: any or none.
     pub server_names: Vec<String>,
+    /// Whether it begins with TLS. None: it may, or not.
+    pub secured: Option<bool>,
+    /// What is offered in the `ClientHello` to be spoken (ALPN); one of these. Empty: anything or nothing.
+    pub protocols: Vec<String>,
 }
 
 /// What is done with a connection.
@@ -126,6 +140,8 @@ pub struct HttpManager {
     pub idle_timeout: Option<Duration>,
     /// How long a request may stand still. None: for ever.
     pub stream_idle_timeout: Option<Duration>,
+    /// What servers are told of a client's certificate.
+    pub client_certificate: ClientCertificate,
 }
 
 impl Default for HttpManager {
@@ -140,6 +156,7 @@ impl Default for HttpManager {
             access_logs: Vec::new(),
             idle_timeout: Some(CONNECTION_IDLE_TIMEOUT),
             stream_idle_timeout: Some(STREAM_IDLE_TIMEOUT),
+            client_certificate: ClientCertificate::default(),
         }
     }
 }

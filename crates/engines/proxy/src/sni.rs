@@ -1,4 +1,5 @@
-//! The server name in a TLS `ClientHello` (RFC 8446, 4.1.2; RFC 6066, 3), read without taking it from the socket.
+//! The server name and the protocols in a TLS `ClientHello` (RFC 8446, 4.1.2; RFC 6066, 3; RFC 7301, 3.1), read without
+//! taking it from the socket.
 
 use std::time::Duration;
 
@@ -16,27 +17,27 @@ const RECORD_MAX: usize = 16 * 1024 + 5;
 /// How often is looked for the rest of a hello that came in pieces: peeking can't be waited for.
 const PIECES: Duration = Duration::from_millis(5);
 
-/// What a connection begins with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Greeting {
-    /// A hello that names this server, in lower case.
-    Named(String),
-    /// Something else, or a hello without a name, or nothing in time.
-    Other,
+/// What a connection that is secured begins with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hello {
+    /// The server that is asked for, in lower case.
+    pub(crate) name: Option<String>,
+    /// What is offered to be spoken.
+    pub(crate) protocols: Vec<String>,
 }
 
-/// Looks at what `stream` begins with, and leaves it there.
-pub(crate) async fn peek(stream: &TcpStream) -> Greeting {
+/// Looks at what `stream` begins with, and leaves it there. None: something else than a hello, or nothing in time.
+pub(crate) async fn peek(stream: &TcpStream) -> Option<Hello> {
     let until = Instant::now() + HELLO_MAX;
     let mut bytes = vec![0; 1024];
     let mut before = 0;
     loop {
-        let Ok(Ok(length)) = timeout_at(until, stream.peek(&mut bytes)).await else { return Greeting::Other };
-        match server_name(&bytes[..length]) {
-            Parsed::Done(greeting) => return greeting,
-            Parsed::More if length == 0 || Instant::now() >= until => return Greeting::Other,
+        let Ok(Ok(length)) = timeout_at(until, stream.peek(&mut bytes)).await else { return None };
+        match hello(&bytes[..length]) {
+            Parsed::Done(hello) => return hello,
+            Parsed::More if length == 0 || Instant::now() >= until => return None,
             Parsed::More if length == bytes.len() && length < RECORD_MAX => bytes.resize(RECORD_MAX, 0),
-            Parsed::More if length == RECORD_MAX => return Greeting::Other,
+            Parsed::More if length == RECORD_MAX => return None,
             Parsed::More => {
                 if length == before {
                     sleep(PIECES).await;
@@ -48,27 +49,26 @@ pub(crate) async fn peek(stream: &TcpStream) -> Greeting {
 }
 
 enum Parsed {
-    Done(Greeting),
+    Done(Option<Hello>),
     More,
 }
 
-fn server_name(bytes: &[u8]) -> Parsed {
+fn hello(bytes: &[u8]) -> Parsed {
     const HANDSHAKE: u8 = 22;
     if bytes.first().is_some_and(|kind| *kind != HANDSHAKE) || bytes.get(1).is_some_and(|major| *major != 3) {
-        return Parsed::Done(Greeting::Other);
+        return Parsed::Done(None);
     }
     let Some((header, rest)) = bytes.split_at_checked(5) else { return Parsed::More };
     let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
     match rest.get(..length) {
-        Some(record) => Parsed::Done(in_record(record).map_or(Greeting::Other, Greeting::Named)),
+        Some(record) => Parsed::Done(in_record(record)),
         None => Parsed::More,
     }
 }
 
-/// The name in a complete record; none if it is not a hello with a name.
-fn in_record(record: &[u8]) -> Option<String> {
+/// The hello in a complete record; none if it is something else.
+fn in_record(record: &[u8]) -> Option<Hello> {
     const CLIENT_HELLO: u8 = 1;
-    const SERVER_NAME: u16 = 0;
     let mut reader = Reader(record);
     if reader.byte()? != CLIENT_HELLO {
         return None;
@@ -80,17 +80,33 @@ fn in_record(record: &[u8]) -> Option<String> {
     reader.skip(usize::from(suites))?;
     let compressions = reader.byte()?;
     reader.skip(usize::from(compressions))?;
-    let length = reader.short()?;
-    let mut extensions = Reader(reader.take(usize::from(length))?);
+    let mut hello = Hello::default();
+    // What is broken from here on is for the handshake to refuse.
+    if let Some(length) = reader.short()
+        && let Some(extensions) = reader.take(usize::from(length))
+    {
+        read_extensions(Reader(extensions), &mut hello);
+    }
+    Some(hello)
+}
+
+fn read_extensions(mut extensions: Reader<'_>, hello: &mut Hello) -> Option<()> {
+    const SERVER_NAME: u16 = 0;
+    const PROTOCOLS: u16 = 16;
     loop {
         let (kind, length) = (extensions.short()?, extensions.short()?);
-        let content = extensions.take(usize::from(length))?;
+        let mut content = Reader(extensions.take(usize::from(length))?);
         if kind == SERVER_NAME {
-            let mut names = Reader(content);
-            names.skip(2 + 1)?;
-            let length = names.short()?;
-            let name = names.take(usize::from(length))?;
-            return String::from_utf8(name.to_ascii_lowercase()).ok();
+            content.skip(2 + 1)?;
+            let length = content.short()?;
+            let name = content.take(usize::from(length))?;
+            hello.name = String::from_utf8(name.to_ascii_lowercase()).ok();
+        } else if kind == PROTOCOLS {
+            content.skip(2)?;
+            while let Some(length) = content.byte() {
+                let protocol = content.take(usize::from(length))?;
+                hello.protocols.push(String::from_utf8_lossy(protocol).into_owned());
+            }
         }
     }
 }
@@ -117,24 +133,27 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether `name` is one of `wanted`, where `*.example.com` is every name below it.
-pub(crate) fn is_among(name: &str, wanted: &[String]) -> bool {
-    wanted.iter().any(|wanted| match wanted.strip_prefix('*') {
-        Some(suffix) => name.len() > suffix.len() && name.ends_with(suffix),
-        None => name == wanted,
-    })
+/// How well `name` fits one of `wanted`, where `*.example.com` is every name below it: the longer the part that is
+/// alike, the better, and a whole name is best. None: not at all.
+pub(crate) fn fit(name: &str, wanted: &[String]) -> Option<usize> {
+    let fits = wanted.iter().filter_map(|wanted| match wanted.strip_prefix('*') {
+        Some(suffix) => (name.len() > suffix.len() && name.ends_with(suffix)).then_some(suffix.len()),
+        None => (name == wanted).then_some(usize::MAX),
+    });
+    fits.max()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hello(name: &str) -> Vec<u8> {
+    fn said(name: &str) -> Vec<u8> {
         let short = |number: usize| u16::try_from(number).unwrap().to_be_bytes();
         let list = [&[0][..], &short(name.len()), name.as_bytes()].concat();
         let content = [&short(list.len())[..], &list].concat();
         let other = [&[0, 23][..], &[0, 0]].concat();
-        let extension = [&other[..], &[0, 0], &short(content.len()), &content].concat();
+        let protocols = b"\0\x10\0\x0e\0\x0c\x02h2\x08http/1.1";
+        let extension = [&other[..], &[0, 0], &short(content.len()), &content, protocols].concat();
         let body =
             [&[3, 3][..], &[7; 32], &[0], &[0, 2, 0x13, 0x01], &[1, 0], &short(extension.len()), &extension].concat();
         let handshake = [&[1, 0][..], &short(body.len()), &body].concat();
@@ -143,31 +162,31 @@ mod tests {
 
     #[test]
     fn the_name_is_found_once_all_of_the_hello_is_there() {
-        let hello = hello("Sts.AmazonAWS.com");
-        for length in 0..hello.len() {
-            assert!(matches!(server_name(&hello[..length]), Parsed::More), "{length}");
+        let said = said("Sts.AmazonAWS.com");
+        for length in 0..said.len() {
+            assert!(matches!(hello(&said[..length]), Parsed::More), "{length}");
         }
-        let Parsed::Done(greeting) = server_name(&hello) else { panic!("not done") };
-        assert_eq!(greeting, Greeting::Named("sts.amazonaws.com".to_owned()));
+        let Parsed::Done(Some(hello)) = hello(&said) else { panic!("not done") };
+        assert_eq!(hello.name.as_deref(), Some("sts.amazonaws.com"));
+        assert_eq!(hello.protocols, ["h2", "http/1.1"]);
     }
 
     #[test]
     fn anything_else_is_other_at_once_and_nothing_breaks_it() {
-        assert!(matches!(server_name(b"GET / HTTP/1.1"), Parsed::Done(Greeting::Other)));
-        let hello = hello("a");
-        for place in 5..hello.len() {
-            let mut broken = hello.clone();
+        assert!(matches!(hello(b"GET / HTTP/1.1"), Parsed::Done(None)));
+        let said = said("a");
+        for place in 5..said.len() {
+            let mut broken = said.clone();
             broken[place] = 0xff;
-            server_name(&broken);
+            hello(&broken);
         }
     }
 
     #[test]
     fn a_wildcard_is_every_name_below() {
         let wanted = ["*.amazonaws.com".to_owned(), "exact.example".to_owned()];
-        assert!(is_among("sts.amazonaws.com", &wanted));
-        assert!(is_among("exact.example", &wanted));
-        assert!(!is_among("amazonaws.com", &wanted));
-        assert!(!is_among(".amazonaws.com", &wanted));
+        assert!(fit("sts.amazonaws.com", &wanted) < fit("exact.example", &wanted));
+        assert!(fit("sts.amazonaws.com", &wanted).is_some());
+        assert!(fit("amazonaws.com", &wanted).is_none() && fit(".amazonaws.com", &wanted).is_none());
     }
 }

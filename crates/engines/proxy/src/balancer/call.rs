@@ -102,7 +102,7 @@ impl Call for Forwarding {
         let mut chain: Vec<&[u8]> = request.values("x-forwarded-for").collect();
         chain.push(client.as_bytes());
         append_field(out, "x-forwarded-for", &chain.join(&b", "[..]));
-        append_field(out, "x-forwarded-proto", b"http");
+        append_field(out, "x-forwarded-proto", if self.peer.session.is_some() { b"https" } else { b"http" });
         append_number(out, "x-forwarded-port", u64::from(self.port));
         if let Some(trace) = &self.trace {
             append_field(out, "x-amzn-trace-id", trace.as_bytes());

@@ -4,7 +4,7 @@
 //! fields, answer failures in different words and count under different names. All of that is behind these two traits,
 //! and forwarding is compiled once for each of them.
 
-use std::{io, net::SocketAddr, rc::Rc, time::Duration};
+use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -19,8 +19,7 @@ pub(crate) struct Peer {
     /// Where the client wanted to go.
     pub(crate) destination: SocketAddr,
     /// What was agreed on with the client; none if its connection is not secured.
-    #[expect(dead_code, reason = "nobody asks what was agreed on yet")]
-    pub(crate) session: Option<Rc<Session>>,
+    pub(crate) session: Option<Arc<Session>>,
 }
 
 /// How long clients are waited for.

@@ -34,7 +34,7 @@ pub(crate) use malformed::Malformed;
 pub(crate) use pump::{Broken, Pump};
 pub(crate) use request::{Request, Version};
 pub(crate) use response::Response;
-pub(crate) use upstream::{Connection, Upstream};
+pub(crate) use upstream::{Connection, Security, Upstream};
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use super::Failure;
 use crate::{
     connect::{Connect, Route},
-    stats::{ClusterCounters, Held},
+    stats::{ClusterCounters, Held, TlsCounters},
     tls::Connector,
     transport::Transport,
 };
@@ -37,11 +37,18 @@ pub(crate) struct Upstream {
     connect: Arc<dyn Connect>,
     connect_timeout: Duration,
     /// How connections are secured, if they are.
-    security: Option<Arc<Connector>>,
+    security: Option<Security>,
     /// Latest last.
     idle: RefCell<Vec<(Connection, Instant)>>,
     retired: Cell<bool>,
     counters: Arc<ClusterCounters>,
+}
+
+/// How connections to a server are secured.
+#[derive(Clone)]
+pub(crate) struct Security {
+    pub(crate) connector: Arc<Connector>,
+    pub(crate) counters: Arc<TlsCounters>,
 }
 
 /// A connection to a server.
@@ -57,7 +64,7 @@ impl Upstream {
         route: Route,
         connect: Arc<dyn Connect>,
         connect_timeout: Duration,
-        security: Option<Arc<Connector>>,
+        security: Option<Security>,
         counters: Arc<ClusterCounters>,
     ) -> Self {
         let (idle, retired) = (RefCell::default(), Cell::new(false));
@@ -110,7 +117,7 @@ impl Upstream {
     async fn open(&self) -> io::Result<Transport> {
         let stream = self.connect.connect(&self.route).await?;
         match &self.security {
-            Some(security) => security.connect(stream).await,
+            Some(security) => security.connector.connect(stream, &security.counters).await,
             None => Ok(stream.into()),
         }
     }

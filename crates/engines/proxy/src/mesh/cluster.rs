@@ -16,10 +16,11 @@ use super::{
 };
 use crate::{
     connect::{Connect, Route},
-    http::Upstream,
+    http::{Security, Upstream},
     model,
     rotation::Rotation,
     stats::ClusterCounters,
+    tls::Connector,
 };
 
 /// What cores are told of a cluster.
@@ -28,6 +29,8 @@ pub(crate) struct ClusterPlan {
     pub(crate) settings: Arc<model::Cluster>,
     pub(crate) endpoints: Arc<EndpointSet>,
     pub(crate) gates: Arc<Gates>,
+    /// Secures connections to it, if they are to be.
+    pub(crate) connector: Option<Arc<Connector>>,
 }
 
 /// A cluster on a core.
@@ -35,6 +38,7 @@ pub(crate) struct Cluster {
     plan: ClusterPlan,
     pub(crate) counters: Arc<ClusterCounters>,
     connect: Arc<dyn Connect>,
+    security: Option<Security>,
     members: Vec<Rc<Member>>,
     choice: RefCell<Choice>,
 }
@@ -61,9 +65,10 @@ impl Cluster {
         plan: ClusterPlan,
         counters: Arc<ClusterCounters>,
         connect: Arc<dyn Connect>,
+        security: Option<Security>,
         before: Option<&Self>,
     ) -> Self {
-        let before = before.filter(|before| before.plan.settings.connect_timeout == plan.settings.connect_timeout);
+        let before = before.filter(|before| before.connects_as(&plan));
         let known: HashMap<SocketAddr, &Rc<Member>> = before.map_or_else(HashMap::new, |before| {
             before.members.iter().map(|member| (member.endpoint.settings.address, member)).collect()
         });
@@ -71,13 +76,13 @@ impl Cluster {
             Some(member) if Arc::ptr_eq(&member.endpoint, endpoint) => Rc::clone(member),
             Some(member) => Rc::new(Member::new(endpoint, Rc::clone(&member.upstream))),
             None => {
-                let upstream = upstream(&plan, &counters, &connect, endpoint.settings.address);
+                let upstream = upstream(&plan, &counters, &connect, security.as_ref(), endpoint.settings.address);
                 Rc::new(Member::new(endpoint, Rc::new(upstream)))
             }
         };
         let members = plan.endpoints.endpoints.iter().map(member).collect();
         let choice = RefCell::new(Choice::of(&plan));
-        Self { plan, counters, connect, members, choice }
+        Self { plan, counters, connect, security, members, choice }
     }
 
     /// Whether it is what `plan` says.
@@ -85,6 +90,16 @@ impl Cluster {
         self.plan.settings == plan.settings
             && Arc::ptr_eq(&self.plan.endpoints, &plan.endpoints)
             && Arc::ptr_eq(&self.plan.gates, &plan.gates)
+            && self.connects_as(plan)
+    }
+
+    /// Whether its connections are what `plan` wants connections to be.
+    fn connects_as(&self, plan: &ClusterPlan) -> bool {
+        let same_security = match (&self.plan.connector, &plan.connector) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        same_security && self.plan.settings.connect_timeout == plan.settings.connect_timeout
     }
 
     /// Closes the connections that `after` has no use for.
@@ -108,7 +123,7 @@ impl Cluster {
 
     /// A server that is nobody's endpoint.
     pub(crate) fn upstream_at(&self, address: SocketAddr) -> Rc<Upstream> {
-        Rc::new(upstream(&self.plan, &self.counters, &self.connect, address))
+        Rc::new(upstream(&self.plan, &self.counters, &self.connect, self.security.as_ref(), address))
     }
 
     /// The endpoint whose turn it is. One that is in `tried` is passed over, at most `passes` times.
@@ -159,8 +174,9 @@ fn upstream(
     plan: &ClusterPlan,
     counters: &Arc<ClusterCounters>,
     connect: &Arc<dyn Connect>,
+    security: Option<&Security>,
     target: SocketAddr,
 ) -> Upstream {
     let route = Route { network: String::new(), source: None, target };
-    Upstream::new(route, Arc::clone(connect), plan.settings.connect_timeout, None, Arc::clone(counters))
+    Upstream::new(route, Arc::clone(connect), plan.settings.connect_timeout, security.cloned(), Arc::clone(counters))
 }

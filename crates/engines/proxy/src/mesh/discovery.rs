@@ -17,7 +17,10 @@ use super::{
     state::{ClusterState, ListenerState, State},
     worker::{ListenerPlan, Sockets},
 };
-use crate::model::{AccessLog, Cluster, Discovery, Dns, Endpoint, Filter, Listener};
+use crate::{
+    model::{AccessLog, Cluster, Discovery, Dns, Endpoint, Filter, FilterChain, Listener},
+    tls::{Acceptor, Connector},
+};
 
 /// How many connections the kernel keeps for a core that is busy.
 const BACKLOG: u32 = 4096;
@@ -27,17 +30,23 @@ const REFRESH_MIN: Duration = Duration::from_millis(500);
 
 impl Plane {
     /// Has these clusters besides those it has.
-    pub(super) fn merge_clusters(&self, state: &mut State, clusters: &BTreeMap<String, Cluster>) {
-        for (name, settings) in clusters {
+    pub(super) fn merge_clusters(&self, state: &mut State, clusters: &BTreeMap<String, Cluster>) -> Result<(), Error> {
+        let store = &self.0.shared.store;
+        let connector = |(name, cluster): (&String, &Cluster)| {
+            let failed = |source| Error::Tls { whose: format!("cluster {name}"), source };
+            cluster.tls.as_ref().map(|tls| store.connector(tls).map_err(failed)).transpose()
+        };
+        let connectors = clusters.iter().map(connector).collect::<Result<Vec<_>, _>>()?;
+        for ((name, settings), connector) in clusters.iter().zip(connectors) {
             let same_discovery = match state.clusters.get_mut(name) {
                 Some(present) if *present.settings == *settings => continue,
                 Some(present) => {
                     let same = present.settings.discovery == settings.discovery;
-                    present.change(settings.clone());
+                    present.change(settings.clone(), connector);
                     same
                 }
                 None => {
-                    let cluster = self.new_cluster(name, settings);
+                    let cluster = self.new_cluster(name, settings, connector);
                     state.clusters.insert(name.clone(), cluster);
                     false
                 }
@@ -66,11 +75,12 @@ impl Plane {
                 (_, None) => cluster.lookup = None,
             }
         }
+        Ok(())
     }
 
-    fn new_cluster(&self, name: &str, settings: &Cluster) -> ClusterState {
+    fn new_cluster(&self, name: &str, settings: &Cluster, connector: Option<Arc<Connector>>) -> ClusterState {
         let shared = &self.0.shared;
-        ClusterState::new(settings.clone(), |warmth, endpoints| Checking {
+        ClusterState::new(settings.clone(), connector, |warmth, endpoints| Checking {
             cluster: name.to_owned(),
             connect: Arc::clone(&shared.connect),
             counters: shared.registry.health(name),
@@ -107,17 +117,18 @@ impl Plane {
         let mut after = BTreeMap::new();
         for (name, settings) in listeners {
             self.check(&name, &settings)?;
+            let acceptors = self.acceptors(&name, &settings)?;
             let present = state.listeners.get(&name);
             let wanted = match present.map(|listener| &listener.wanted) {
                 Some(wanted) if *wanted.settings == settings => wanted.clone(),
                 Some(wanted) if wanted.settings.address == settings.address => {
-                    ListenerPlan { settings: Arc::new(settings), sockets: Arc::clone(&wanted.sockets) }
+                    ListenerPlan { settings: Arc::new(settings), acceptors, sockets: Arc::clone(&wanted.sockets) }
                 }
                 _ => {
                     let bind = bind(settings.address, self.0.concurrency);
                     let sockets =
                         bind.map_err(|source| Error::Bind { name: name.clone(), address: settings.address, source })?;
-                    ListenerPlan { settings: Arc::new(settings), sockets: Arc::new(sockets) }
+                    ListenerPlan { settings: Arc::new(settings), acceptors, sockets: Arc::new(sockets) }
                 }
             };
             let running = present.and_then(|listener| listener.running.clone());
@@ -125,6 +136,15 @@ impl Plane {
         }
         state.listeners = after;
         Ok(())
+    }
+
+    /// What secures the connections of each chain.
+    fn acceptors(&self, name: &str, listener: &Listener) -> Result<Vec<Option<Arc<Acceptor>>>, Error> {
+        let acceptor = |chain: &FilterChain| {
+            let failed = |source| Error::Tls { whose: format!("listener {name}"), source };
+            chain.tls.as_ref().map(|tls| self.0.shared.store.acceptor(tls).map_err(failed)).transpose()
+        };
+        listener.chains.iter().map(acceptor).collect()
     }
 
     fn check(&self, name: &str, listener: &Listener) -> Result<(), Error> {

@@ -31,6 +31,8 @@ use crate::{
 pub(crate) struct Warmth {
     discovered: AtomicBool,
     unchecked: AtomicUsize,
+    /// A secret for its connections has not come.
+    insecure: AtomicBool,
     changed: Notify,
 }
 
@@ -41,8 +43,14 @@ impl Warmth {
         self.changed.notify_waiters();
     }
 
+    /// Whether all secrets for its connections have come.
+    pub(crate) fn secured(&self, secured: bool) {
+        self.insecure.store(!secured, Release);
+        self.changed.notify_waiters();
+    }
+
     pub(crate) fn is_warm(&self) -> bool {
-        self.discovered.load(Acquire) && self.unchecked.load(Acquire) == 0
+        self.discovered.load(Acquire) && !self.insecure.load(Acquire) && self.unchecked.load(Acquire) == 0
     }
 
     /// Waits until the cluster is ready.

@@ -17,15 +17,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Redirected, cluster::Cluster, manager::Manager, slot::Slot};
+use super::{Redirected, choice, cluster::Cluster, manager::Manager, slot::Slot};
 use crate::{
     access_log::{AccessLog, Entry},
     core::{Core, spawn},
     http::{self, Failure, Peer},
-    model::{ChainMatch, FilterChain, Listener as Settings, TcpProxy},
+    model::{FilterChain, Listener as Settings, TcpProxy},
     rotation::Rotation,
-    sni::{self, Greeting},
-    stats::{Held, ListenerCounters, TcpCounters},
+    sni,
+    stats::{Held, ListenerCounters, TcpCounters, TlsCounters},
+    tls::Acceptor,
     transport::Transport,
     tunnel,
 };
@@ -40,10 +41,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Chain {
     pub(crate) settings: FilterChain,
     pub(crate) filter: Filter,
+    /// Secures its connections, if they are to be.
+    pub(crate) security: Option<Security>,
     /// Its connections shall end after the request they are at.
     pub(crate) closing: Rc<Cell<bool>>,
     /// Its connections end now.
     pub(crate) end: CancellationToken,
+}
+
+/// How a chain's connections are secured.
+pub(crate) struct Security {
+    pub(crate) acceptor: Arc<Acceptor>,
+    pub(crate) counters: Arc<TlsCounters>,
 }
 
 /// What a chain does.
@@ -117,40 +126,32 @@ impl Listener {
             // The client sees a reset, as from a port nobody listens on.
             return stream.set_zero_linger();
         };
-        let peer = Peer { address: client, destination, session: None };
         let served = async {
+            let stream: Transport = match &chain.security {
+                Some(security) => security.acceptor.accept(stream, &security.counters).await?,
+                None => stream.into(),
+            };
+            let peer = Peer { address: client, destination, session: stream.session().cloned() };
             match &chain.filter {
                 Filter::Http(manager) => {
                     manager.counters.cx_total.increment();
                     let _active = Held::new(Arc::clone(&manager.counters), |counters| &counters.cx_active);
-                    http::serve(Rc::clone(manager), stream.into(), peer).await;
+                    http::serve(Rc::clone(manager), stream, peer).await;
                     Ok(())
                 }
-                Filter::Tcp(tcp) => tcp.pass(&self.core, stream.into(), peer, local).await,
+                Filter::Tcp(tcp) => tcp.pass(&self.core, stream, peer, local).await,
             }
         };
         chain.end.run_until_cancelled(served).await.unwrap_or(Ok(()))
     }
 
-    /// The chain of a connection: that of its port before one for all ports, and among those one that names its TLS
-    /// server before one that names none.
+    /// The chain of a connection.
     async fn chain_for(&self, stream: &TcpStream, port: u16) -> Option<Rc<Chain>> {
-        let candidates: Vec<Rc<Chain>> = {
-            let chains = self.chains.borrow();
-            let of = |wanted: Option<u16>| {
-                chains.iter().filter(move |chain| chain.settings.matches.destination_port == wanted).cloned()
-            };
-            let own: Vec<_> = of(Some(port)).collect();
-            if own.is_empty() { of(None).collect() } else { own }
-        };
-        let names = |chain: &&Rc<Chain>| !chain.settings.matches.server_names.is_empty();
-        if candidates.iter().any(|chain| names(&chain))
-            && let Greeting::Named(name) = sni::peek(stream).await
-            && let Some(chain) = candidates.iter().find(|chain| is_named(&chain.settings.matches, &name))
-        {
-            return Some(Rc::clone(chain));
-        }
-        candidates.into_iter().find(|chain| !names(&chain))
+        let candidates = choice::by_port(&self.chains.borrow(), |chain| &chain.settings.matches, port);
+        let asks = candidates.iter().any(|chain| choice::is_about_hello(&chain.settings.matches));
+        // Who speaks first is only waited for if it makes a difference.
+        let hello = if asks { sni::peek(stream).await } else { None };
+        choice::by_hello(candidates, |chain| &chain.settings.matches, hello.as_ref())
     }
 
     /// Ends connections after the request they are at, and, after `wait`, whatever they are at.
@@ -162,10 +163,6 @@ impl Listener {
             end.cancel();
         });
     }
-}
-
-fn is_named(matches: &ChainMatch, name: &str) -> bool {
-    sni::is_among(name, &matches.server_names)
 }
 
 impl Tcp {

@@ -7,6 +7,8 @@
 //! A core exchanges a plan's parts between two polls of its event loop: no lock, no request that sees half of it, and
 //! connections, turns and counters of what has not changed go on.
 
+mod choice;
+mod client_certificate;
 mod cluster;
 mod discovery;
 mod endpoint;
@@ -25,10 +27,10 @@ mod tests;
 mod worker;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt, io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -36,8 +38,9 @@ use names::Clock;
 use tokio::{
     net::TcpStream,
     sync::{Mutex as AsyncMutex, oneshot},
-    time::timeout,
+    time::{MissedTickBehavior, interval, timeout},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use self::{
     state::State,
@@ -48,9 +51,13 @@ use crate::{
     connect::{Connect, Direct},
     core::{self, Handle},
     dns::Resolver,
-    model::{Cluster, Config, Endpoint, Listener, RouteTable},
+    model::{Cluster, Config, Endpoint, Keeper, Listener, RouteTable, Secret, SecretName},
+    tls::{self, Store},
     xray::{Tracer, TracerSettings},
 };
+
+/// How often it is looked whether certificate files have changed.
+const FILES: Duration = Duration::from_secs(1);
 
 /// How a data plane runs.
 #[derive(Clone)]
@@ -142,6 +149,17 @@ pub enum Error {
         /// The listener.
         name: String,
     },
+    /// It can't be secured as it shall be.
+    #[error("{whose}: {source}")]
+    Tls {
+        /// Which listener or cluster.
+        whose: String,
+        /// Why.
+        source: tls::Error,
+    },
+    /// A secret can't be used.
+    #[error(transparent)]
+    Secret(tls::Error),
     /// A core does not follow.
     #[error("core {core} cannot apply the configuration: {source}")]
     Core {
@@ -168,6 +186,7 @@ struct Inner {
     shared: Arc<Shared>,
     resolver: Resolver,
     concurrency: usize,
+    _files: AbortOnDropHandle<()>,
 }
 
 impl Plane {
@@ -180,7 +199,10 @@ impl Plane {
             connect: settings.connect,
             redirected: settings.redirected,
             drain_time: settings.drain_time,
+            store: Store::new(settings.clock.clone()),
+            clock: settings.clock.clone(),
         });
+        let files = AbortOnDropHandle::new(tokio::spawn(watch_files(Arc::downgrade(&shared))));
         let start = |index: usize| {
             let (shared, clock) = (Arc::clone(&shared), settings.clock.clone());
             Handle::start(format!("core-{index}"), move |orders| {
@@ -194,13 +216,14 @@ impl Plane {
         };
         let concurrency = cores.len();
         let (state, cores) = (AsyncMutex::default(), Mutex::new(cores));
-        Ok(Self(Arc::new(Inner { state, cores, shared, resolver, concurrency })))
+        Ok(Self(Arc::new(Inner { state, cores, shared, resolver, concurrency, _files: files })))
     }
 
     /// Does all of `config` and nothing else. What is new is there before what is gone goes.
     pub async fn apply(&self, config: Config) -> Result<(), Error> {
         let mut state = self.0.state.lock().await;
-        self.merge_clusters(&mut state, &config.clusters);
+        self.0.shared.store.set_secrets(&Keeper::ControlPlane, config.secrets).map_err(Error::Secret)?;
+        self.merge_clusters(&mut state, &config.clusters)?;
         state.set_endpoints(config.endpoints);
         self.publish(&mut state).await?;
         self.replace_listeners(&mut state, config.listeners).await?;
@@ -213,7 +236,7 @@ impl Plane {
     /// Has these clusters and no others.
     pub async fn set_clusters(&self, clusters: BTreeMap<String, Cluster>) -> Result<(), Error> {
         let mut state = self.0.state.lock().await;
-        self.merge_clusters(&mut state, &clusters);
+        self.merge_clusters(&mut state, &clusters)?;
         state.retain_clusters(|name| clusters.contains_key(name));
         self.publish(&mut state).await
     }
@@ -240,6 +263,20 @@ impl Plane {
         self.publish(&mut state).await
     }
 
+    /// Has these secrets of `keeper`; others stay as long as something needs them. New connections go by them, and
+    /// listeners and clusters that have waited for them are there.
+    pub async fn set_secrets(&self, keeper: &Keeper, secrets: BTreeMap<String, Secret>) -> Result<(), Error> {
+        let mut state = self.0.state.lock().await;
+        self.0.shared.store.set_secrets(keeper, secrets).map_err(Error::Secret)?;
+        self.0.shared.store.retain(&state.secrets());
+        self.publish(&mut state).await
+    }
+
+    /// The secrets that listeners and clusters need.
+    pub async fn secrets(&self) -> BTreeSet<SecretName> {
+        self.0.state.lock().await.secrets()
+    }
+
     /// Waits until the endpoints of all clusters are known and checked once, but no longer than `within`; whether
     /// they are.
     pub async fn warm(&self, within: Duration) -> bool {
@@ -254,7 +291,11 @@ impl Plane {
 
     /// What it was told.
     pub async fn config(&self) -> Config {
-        self.0.state.lock().await.config()
+        let mut config = self.0.state.lock().await.config();
+        let all = self.0.shared.store.secrets().into_iter();
+        let sent = all.filter(|(name, _)| name.keeper == Keeper::ControlPlane);
+        config.secrets = sent.map(|(name, secret)| (name.name, secret)).collect();
+        config
     }
 
     /// Whether every listener it was told of takes connections.
@@ -313,5 +354,16 @@ impl Plane {
             is_done.await.map_err(|_| Error::Gone { core })?.map_err(|source| Error::Core { core, source })?;
         }
         Ok(())
+    }
+}
+
+/// Reads certificate files again when they have changed, for as long as the data plane lives.
+async fn watch_files(shared: Weak<Shared>) {
+    let mut ticks = interval(FILES);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(shared) = shared.upgrade() else { return };
+        shared.store.read_again();
     }
 }

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 use names::Timestamp;
 
 use super::{
+    client_certificate,
     cluster::{Cluster, Member},
     endpoint::EndpointCounters,
     gates::{Admission, Place},
@@ -20,6 +21,7 @@ use crate::{
     },
     model::{Respond, RetryPolicy},
     stats::{ClusterCounters, Held, HttpCounters, VirtualHostCounters},
+    tls,
     xray::{Facts, Segment},
 };
 
@@ -173,6 +175,11 @@ impl Passage {
         }
     }
 
+    /// How the client speaks to us.
+    fn scheme(&self) -> &'static str {
+        if self.peer.session.is_some() { "https" } else { "http" }
+    }
+
     fn request_id<'a>(&'a self, request: &'a Request) -> Option<&'a [u8]> {
         self.request_id.as_ref().map(<[u8; 36]>::as_slice).or_else(|| request.value(Name::XRequestId))
     }
@@ -202,7 +209,7 @@ impl Passage {
         let (Some(tracer), Some(segment)) = (&self.manager.tracer, &self.segment) else { return };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let value = |name| request.value(name).map(text);
-        let scheme = value(Name::XForwardedProto).unwrap_or_else(|| "http".to_owned());
+        let scheme = value(Name::XForwardedProto).unwrap_or_else(|| self.scheme().to_owned());
         let cluster = match &self.decision {
             Decision::Forward(forward, _) => self.cluster.as_ref().and_then(|cluster| forward.name_of(cluster)),
             _ => None,
@@ -301,14 +308,20 @@ impl Call for Passage {
 
     fn dropped_from_request(&self) -> NameSet {
         const ALWAYS: NameSet = NameSet::of(&[Name::XEnvoyExpectedRqTimeoutMs]);
-        const TRACED: NameSet = NameSet::of(&[Name::XEnvoyExpectedRqTimeoutMs, Name::XAmznTraceId]);
-        if self.segment.is_some() { TRACED } else { ALWAYS }
+        const TRACED: NameSet = NameSet::of(&[Name::XAmznTraceId]);
+        const CERTIFICATE: NameSet = NameSet::of(&[client_certificate::NAME]);
+        let dropped = if self.segment.is_some() { ALWAYS.and(TRACED) } else { ALWAYS };
+        let settings = &self.manager.settings.client_certificate;
+        let goes_on = client_certificate::goes_on(settings, self.peer.session.as_deref());
+        if goes_on { dropped } else { dropped.and(CERTIFICATE) }
     }
 
     fn append_to_request(&self, request: &Request, left: Option<Duration>, out: &mut Vec<u8>) {
         if request.value(Name::XForwardedProto).is_none() {
-            append_field(out, "x-forwarded-proto", b"http");
+            append_field(out, "x-forwarded-proto", self.scheme().as_bytes());
         }
+        let settings = &self.manager.settings.client_certificate;
+        client_certificate::append(settings, self.peer.session.as_deref(), request, out);
         if let Some(id) = &self.request_id {
             append_field(out, "x-request-id", id);
         }
@@ -355,7 +368,8 @@ impl Call for Passage {
                 answer
             }
             Failure::Connect(error) => {
-                let why = format!("remote connection failure, transport failure reason: {error}");
+                let cause = tls::failure_words(error).unwrap_or_else(|| error.to_string());
+                let why = format!("remote connection failure, transport failure reason: {cause}");
                 Answer::text(503, reset(&why))
             }
             Failure::ConnectTimeout => Answer::text(503, reset("connection timeout")),

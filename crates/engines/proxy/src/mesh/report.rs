@@ -2,8 +2,10 @@
 
 use std::{fmt::Write as _, sync::atomic::Ordering::Relaxed};
 
+use names::Timestamp;
+
 use super::{Plane, endpoint::Endpoint, state::ClusterState};
-use crate::stats::Registry;
+use crate::{stats::Registry, tls::Identity};
 
 impl Plane {
     /// All counters.
@@ -11,9 +13,24 @@ impl Plane {
         &self.0.shared.registry
     }
 
+    /// The present moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.shared.clock.now()
+    }
+
     /// How many threads carry traffic.
     pub(crate) fn concurrency(&self) -> usize {
         self.0.concurrency
+    }
+
+    /// The certificates of ours that are in use.
+    pub(crate) fn certificates(&self) -> Vec<Identity> {
+        self.0.shared.store.in_use().0
+    }
+
+    /// What could not be read again when it changed: what there was before is kept.
+    pub fn troubles(&self) -> Vec<String> {
+        self.0.shared.store.in_use().1
     }
 
     /// Counts the endpoints anew.

@@ -1,7 +1,7 @@
 //! What the data plane was told, and what became of it.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     net::SocketAddr,
     sync::Arc,
 };
@@ -15,7 +15,10 @@ use super::{
     health::{Checking, Warmth},
     worker::{ListenerPlan, Plan},
 };
-use crate::model::{self, Config, Discovery, Endpoint, Filter, RouteTable};
+use crate::{
+    model::{self, CommonTls, Config, Discovery, Endpoint, Filter, RouteTable, SecretName},
+    tls::Connector,
+};
 
 /// All of it.
 #[derive(Default)]
@@ -31,6 +34,9 @@ pub(super) struct ClusterState {
     pub(super) settings: Arc<model::Cluster>,
     pub(super) endpoints: Arc<EndpointSet>,
     gates: Arc<Gates>,
+    connector: Option<Arc<Connector>>,
+    /// What goes on until a secret of what it shall be has come.
+    running: Option<ClusterPlan>,
     pub(super) warmth: Arc<Warmth>,
     /// How its endpoints are checked, but for those that are being added.
     checking: Checking,
@@ -46,13 +52,19 @@ pub(super) struct ListenerState {
 }
 
 impl ClusterState {
-    pub(super) fn new(settings: model::Cluster, checking: impl FnOnce(&Arc<Warmth>, &EndpointSet) -> Checking) -> Self {
+    pub(super) fn new(
+        settings: model::Cluster,
+        connector: Option<Arc<Connector>>,
+        checking: impl FnOnce(&Arc<Warmth>, &EndpointSet) -> Checking,
+    ) -> Self {
         let warmth = Arc::new(Warmth::default());
         let endpoints = Arc::new(EndpointSet::default());
         let checking = checking(&warmth, &endpoints);
         Self {
             gates: Gates::new(settings.limits),
             settings: Arc::new(settings),
+            connector,
+            running: None,
             endpoints,
             warmth,
             checking,
@@ -62,7 +74,8 @@ impl ClusterState {
     }
 
     /// Takes on other settings. Endpoints, their health and connections stay as far as they may.
-    pub(super) fn change(&mut self, settings: model::Cluster) {
+    pub(super) fn change(&mut self, settings: model::Cluster, connector: Option<Arc<Connector>>) {
+        self.connector = connector;
         if self.settings.health_checks != settings.health_checks {
             self.checks.clear();
         }
@@ -70,6 +83,27 @@ impl ClusterState {
             self.gates = Gates::new(settings.limits);
         }
         self.settings = Arc::new(settings);
+    }
+
+    /// What cores shall do: what it shall be, or, until the secrets for that have come, what it was.
+    fn plan(&mut self) -> ClusterPlan {
+        let endpoints = Arc::clone(&self.endpoints);
+        let is_ready = self.is_ready();
+        self.warmth.secured(is_ready);
+        match &self.running {
+            Some(running) if !is_ready => ClusterPlan { endpoints, ..running.clone() },
+            _ => {
+                let (settings, gates) = (Arc::clone(&self.settings), Arc::clone(&self.gates));
+                let plan = ClusterPlan { settings, endpoints, gates, connector: self.connector.clone() };
+                self.running = is_ready.then(|| plan.clone());
+                plan
+            }
+        }
+    }
+
+    /// Whether all secrets it needs have come.
+    fn is_ready(&self) -> bool {
+        self.connector.as_ref().is_none_or(|connector| connector.config().is_some())
     }
 
     /// Has these endpoints from now on.
@@ -152,7 +186,8 @@ impl State {
     pub(super) fn plan(&mut self) -> Plan {
         for listener in self.listeners.values_mut() {
             let known = |name: &str| self.routes.contains_key(name);
-            if route_names(&listener.wanted.settings).all(known) {
+            let secured = listener.wanted.acceptors.iter().flatten().all(|acceptor| acceptor.config().is_some());
+            if secured && route_names(&listener.wanted.settings).all(known) {
                 listener.running = Some(listener.wanted.clone());
             }
         }
@@ -163,16 +198,23 @@ impl State {
             .flat_map(|plan| route_names(&plan.settings))
             .collect();
         self.routes.retain(|name, _| needed.contains(name.as_str()));
-        let cluster = |(name, cluster): (&String, &ClusterState)| {
-            let (settings, endpoints) = (Arc::clone(&cluster.settings), Arc::clone(&cluster.endpoints));
-            (name.clone(), ClusterPlan { settings, endpoints, gates: Arc::clone(&cluster.gates) })
-        };
+        let cluster = |(name, cluster): (&String, &mut ClusterState)| (name.clone(), cluster.plan());
         let listener = |(name, listener): (&String, &ListenerState)| Some((name.clone(), listener.running.clone()?));
         Plan {
-            clusters: self.clusters.iter().map(cluster).collect(),
+            clusters: self.clusters.iter_mut().map(cluster).collect(),
             routes: self.routes.clone(),
             listeners: self.listeners.iter().filter_map(listener).collect(),
         }
+    }
+
+    /// The secrets that are needed.
+    pub(super) fn secrets(&self) -> BTreeSet<SecretName> {
+        let listeners = self.listeners.values().flat_map(|listener| listener.running.iter().chain([&listener.wanted]));
+        let chains = listeners.flat_map(|plan| &plan.settings.chains);
+        let servers = chains.filter_map(|chain| chain.tls.as_ref().map(|tls| &tls.common));
+        let clusters = self.clusters.values();
+        let clients = clusters.filter_map(|cluster| cluster.settings.tls.as_ref().map(|tls| &tls.common));
+        servers.chain(clients).flat_map(CommonTls::secrets).cloned().collect()
     }
 
     pub(super) fn warmths(&self) -> Vec<Arc<Warmth>> {
@@ -199,6 +241,7 @@ impl State {
                 .map(|(name, listener)| (name.clone(), (*listener.wanted.settings).clone()))
                 .collect(),
             routes: self.routes.iter().map(|(name, table)| (name.clone(), (**table).clone())).collect(),
+            secrets: BTreeMap::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use names::Clock;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Redirected,
     cluster::{Cluster, ClusterPlan},
-    listener::{Chain, Filter, Listener, Tcp},
+    listener::{Chain, Filter, Listener, Security, Tcp},
     manager::Manager,
     routes::Routes,
     slot::Slots,
@@ -29,9 +30,11 @@ use crate::{
     access_log::{AccessLog, AccessLogs},
     connect::Connect,
     core::{Core, spawn},
+    http,
     model::{self, Direction, FilterChain, RouteTable},
     rotation::Rotation,
     stats::{ClusterCounters, ListenerCounters, Registry},
+    tls::{Acceptor, Store},
     xray::Tracer,
 };
 
@@ -50,6 +53,8 @@ pub(crate) struct Plan {
 #[derive(Clone, Debug)]
 pub(crate) struct ListenerPlan {
     pub(crate) settings: Arc<model::Listener>,
+    /// What secures the connections of each chain.
+    pub(crate) acceptors: Vec<Option<Arc<Acceptor>>>,
     /// A socket for each core, taken by it.
     pub(crate) sockets: Arc<Sockets>,
 }
@@ -77,6 +82,8 @@ pub(crate) struct Shared {
     pub(crate) connect: Arc<dyn Connect>,
     pub(crate) redirected: Redirected,
     pub(crate) drain_time: Duration,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
 }
 
 struct Worker {
@@ -159,7 +166,12 @@ impl Worker {
         let registry = &self.shared.registry;
         let counters = self.cluster_counters.entry(name.to_owned()).or_insert_with(|| registry.cluster(name).local());
         let connect = Arc::clone(&self.shared.connect);
-        let after = Rc::new(Cluster::new(plan.clone(), Arc::clone(counters), connect, before.as_deref()));
+        let security = plan.connector.as_ref().map(|connector| http::Security {
+            connector: Arc::clone(connector),
+            counters: registry.tls_cluster(name).local(),
+        });
+        let after = Cluster::new(plan.clone(), Arc::clone(counters), connect, security, before.as_deref());
+        let after = Rc::new(after);
         slot.set(Some(Rc::clone(&after)));
         if let Some(before) = before {
             before.retire(Some(&after));
@@ -181,7 +193,7 @@ impl Worker {
             Some(running) if Arc::ptr_eq(&running.sockets, &plan.sockets) => {
                 let listener = Rc::clone(&running.listener);
                 if !Arc::ptr_eq(&listener.settings.borrow(), &plan.settings) {
-                    self.exchange_chains(&listener, &plan.settings)?;
+                    self.exchange_chains(&listener, plan)?;
                 }
                 return Ok(());
             }
@@ -204,7 +216,7 @@ impl Worker {
             redirected: self.shared.redirected.clone(),
             closed: CancellationToken::new(),
         });
-        self.exchange_chains(&listener, &plan.settings)?;
+        self.exchange_chains(&listener, plan)?;
         spawn(Rc::clone(&listener).accept(TcpListener::from_std(socket)?));
         self.listeners.insert(name.to_owned(), Running { listener, sockets: Arc::clone(&plan.sockets) });
         Ok(())
@@ -215,15 +227,19 @@ impl Worker {
     }
 
     /// Makes the listener's chains those of `settings`; chains that have not changed keep their connections.
-    fn exchange_chains(&mut self, listener: &Rc<Listener>, settings: &Arc<model::Listener>) -> io::Result<()> {
+    fn exchange_chains(&mut self, listener: &Rc<Listener>, plan: &ListenerPlan) -> io::Result<()> {
+        let settings = &plan.settings;
         let before = listener.chains.borrow().clone();
         let direction_same = listener.settings.borrow().direction == settings.direction;
         let mut after = Vec::with_capacity(settings.chains.len());
-        for chain in &settings.chains {
-            match before.iter().find(|before| direction_same && before.settings == *chain) {
-                Some(same) => after.push(Rc::clone(same)),
-                None => after.push(Rc::new(self.chain(chain, settings.direction)?)),
+        for (chain, acceptor) in settings.chains.iter().zip(&plan.acceptors) {
+            let same = before.iter().find(|before| direction_same && before.settings == *chain);
+            if let Some(same) = same {
+                after.push(Rc::clone(same));
+                continue;
             }
+            let security = acceptor.as_ref().map(|acceptor| self.security(plan.sockets.address, acceptor));
+            after.push(Rc::new(self.chain(chain, security, settings.direction)?));
         }
         for chain in &before {
             if !after.iter().any(|kept| Rc::ptr_eq(kept, chain)) {
@@ -235,7 +251,7 @@ impl Worker {
         Ok(())
     }
 
-    fn chain(&mut self, settings: &FilterChain, direction: Direction) -> io::Result<Chain> {
+    fn chain(&mut self, settings: &FilterChain, security: Option<Security>, direction: Direction) -> io::Result<Chain> {
         let closing = Rc::new(Cell::new(false));
         let filter = match &settings.filter {
             model::Filter::Http(manager) => Filter::Http(Rc::new(Manager {
@@ -256,7 +272,12 @@ impl Worker {
                 settings: tcp.clone(),
             }),
         };
-        Ok(Chain { settings: settings.clone(), filter, closing, end: CancellationToken::new() })
+        Ok(Chain { settings: settings.clone(), filter, security, closing, end: CancellationToken::new() })
+    }
+
+    fn security(&self, address: SocketAddr, acceptor: &Arc<Acceptor>) -> Security {
+        let counters = self.shared.registry.tls_listener(&address.to_string().replace(':', "_")).local();
+        Security { acceptor: Arc::clone(acceptor), counters }
     }
 
     fn logs(&self, logs: &[model::AccessLog]) -> io::Result<Vec<Arc<AccessLog>>> {

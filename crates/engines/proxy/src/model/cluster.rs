@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde::Serialize;
 
-use super::{CONNECT_TIMEOUT, PANIC_THRESHOLD};
+use super::{CONNECT_TIMEOUT, ClientTls, PANIC_THRESHOLD};
 
 /// A group of endpoints that do the same.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -13,6 +13,8 @@ pub struct Cluster {
     pub discovery: Discovery,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
+    /// How connections to it are secured, if they are.
+    pub tls: Option<ClientTls>,
     /// How its endpoints are asked whether they are well. Empty: they are.
     pub health_checks: Vec<HealthCheck>,
     /// How much may be going on at once.
@@ -27,6 +29,7 @@ impl Cluster {
         Self {
             discovery,
             connect_timeout: CONNECT_TIMEOUT,
+            tls: None,
             health_checks: Vec::new(),
             limits: Limits::default(),
             panic_threshold: PANIC_THRESHOLD,

@@ -9,13 +9,16 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use names::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{Process, settings::level_word};
 use crate::{
     mesh::Plane,
+    model::NameKind,
     stats::{ServerFacts, as_prometheus, as_text},
+    tls::Identity,
 };
 
 /// The content type of Prometheus' text format.
@@ -73,7 +76,7 @@ impl Admin {
             .route("/clusters", get(clusters))
             .route("/listeners", get(listeners))
             .route("/config_dump", get(config_dump))
-            .route("/certs", get(|| async { Json(json!({ "certificates": [] })) }))
+            .route("/certs", get(certs))
             .route("/drain_listeners", post(drain_listeners))
             .route("/healthcheck/fail", post(fail))
             .route("/healthcheck/ok", post(ok))
@@ -178,6 +181,35 @@ async fn clusters(State(admin): State<Admin>) -> String {
 
 async fn listeners(State(admin): State<Admin>) -> String {
     admin.plane.listeners_as_text().await
+}
+
+/// The certificates that are in use, and what could not be read again.
+async fn certs(State(admin): State<Admin>) -> Json<serde_json::Value> {
+    let now = admin.plane.now().as_millis() / 1000;
+    let moment = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1000)).to_iso8601();
+    let words = |kind| match kind {
+        NameKind::Dns => "dns",
+        NameKind::Uri => "uri",
+        NameKind::Email => "email",
+        NameKind::Ip => "ip_address",
+    };
+    let one = |identity: &Identity| {
+        let certificate = &identity.certificate;
+        let names = certificate.names.iter().map(|(kind, name)| json!({ words(*kind): name }));
+        json!({
+            "ca_cert": [],
+            "cert_chain": [{
+                "path": identity.place.to_string().trim_start(),
+                "serial_number": certificate.serial,
+                "subject_alt_names": names.collect::<Vec<_>>(),
+                "days_until_expiration": ((certificate.not_after - now).max(0) / 86_400).to_string(),
+                "valid_from": moment(certificate.not_before),
+                "expiration_time": moment(certificate.not_after),
+            }],
+        })
+    };
+    let certificates: Vec<_> = admin.plane.certificates().iter().map(one).collect();
+    Json(json!({ "certificates": certificates, "errors": admin.plane.troubles() }))
 }
 
 /// What the data plane goes by, in our own words inside Envoy's outer shape.

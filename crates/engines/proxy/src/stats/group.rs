@@ -40,13 +40,13 @@ impl<T> Drop for Held<T> {
 }
 
 /// What all cores saw of a status counter.
-fn statuses<T>(sets: &PerCore<T>, of: impl Fn(&T) -> &StatusCounts, by_code: bool) -> Value {
+pub(super) fn statuses<T>(sets: &PerCore<T>, of: impl Fn(&T) -> &StatusCounts, by_code: bool) -> Value {
     let mut counts = BTreeMap::new();
     sets.each(|set| of(set).add_to(&mut counts));
     Value::Statuses { counts, by_code }
 }
 
-fn times<T>(sets: &PerCore<T>, of: impl Fn(&T) -> &Histogram) -> Value {
+pub(super) fn times<T>(sets: &PerCore<T>, of: impl Fn(&T) -> &Histogram) -> Value {
     let mut latencies = Latencies::default();
     sets.each(|set| of(set).add_to(&mut latencies));
     Value::Times(latencies)
@@ -82,6 +82,8 @@ macro_rules! counters {
         }
     };
 }
+
+pub(crate) use counters;
 
 counters! {
     /// What goes to a cluster: `cluster.<name>.…`.

@@ -8,6 +8,7 @@ mod group;
 mod histogram;
 mod registry;
 mod render;
+mod tls;
 
 pub(crate) use counter::{Counter, Gauge, PerCore, StatusCounts};
 pub(crate) use group::{ClusterCounters, Held, HttpCounters, ListenerCounters, TcpCounters, VirtualHostCounters};
@@ -15,3 +16,4 @@ pub(crate) use histogram::Histogram;
 pub use histogram::Latencies;
 pub(crate) use registry::{HealthCounters, Registry, ServerFacts};
 pub(crate) use render::{as_prometheus, as_text};
+pub(crate) use tls::TlsCounters;

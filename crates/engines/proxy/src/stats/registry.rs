@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    ClusterCounters, HttpCounters, ListenerCounters, PerCore, TcpCounters, VirtualHostCounters,
+    ClusterCounters, HttpCounters, ListenerCounters, PerCore, TcpCounters, TlsCounters, VirtualHostCounters,
     group::{Metric, Value},
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Registry {
     virtual_hosts: Named<VirtualHostCounters>,
     listeners: Named<ListenerCounters>,
     tcp: Named<TcpCounters>,
+    tls_listeners: Named<TlsCounters>,
+    tls_clusters: Named<TlsCounters>,
     health: Mutex<BTreeMap<String, Arc<HealthCounters>>>,
     /// What came by xDS.
     pub(crate) config: ConfigCounters,
@@ -50,8 +52,8 @@ pub(crate) struct HealthCounters {
 pub(crate) struct ConfigCounters {
     /// Whether the control plane is connected.
     pub(crate) connected: AtomicU64,
-    /// Accepted and rejected updates of clusters, endpoints, listeners and routes.
-    pub(crate) updates: [(AtomicU64, AtomicU64); 4],
+    /// Accepted and rejected updates of clusters, endpoints, secrets, listeners and routes.
+    pub(crate) updates: [(AtomicU64, AtomicU64); 5],
 }
 
 /// What the admin page says of the process.
@@ -109,6 +111,16 @@ impl Registry {
         named(&self.tcp, stat_prefix)
     }
 
+    /// Of handshakes with clients.
+    pub(crate) fn tls_listener(&self, address: &str) -> Arc<PerCore<TlsCounters>> {
+        named(&self.tls_listeners, address)
+    }
+
+    /// Of handshakes with servers.
+    pub(crate) fn tls_cluster(&self, name: &str) -> Arc<PerCore<TlsCounters>> {
+        named(&self.tls_clusters, name)
+    }
+
     pub(crate) fn health(&self, cluster: &str) -> Arc<HealthCounters> {
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(health.entry(cluster.to_owned()).or_default())
@@ -163,6 +175,18 @@ impl Registry {
             labels: label("envoy_tcp_prefix", name),
             metrics,
         }));
+        all.extend(groups(&self.tls_listeners, TlsCounters::metrics, |name, metrics| Group {
+            path: format!("listener.{name}"),
+            family: "envoy_listener",
+            labels: label("envoy_listener_address", name),
+            metrics,
+        }));
+        all.extend(groups(&self.tls_clusters, TlsCounters::metrics, |name, metrics| Group {
+            path: format!("cluster.{name}"),
+            family: "envoy_cluster",
+            labels: label("envoy_cluster_name", name),
+            metrics,
+        }));
         all.extend(self.health_groups());
         all.extend(self.config.groups());
         all.push(server.group());
@@ -200,9 +224,10 @@ impl HealthCounters {
 
 impl ConfigCounters {
     fn groups(&self) -> Vec<Group> {
-        const KINDS: [(&str, &str); 4] = [
+        const KINDS: [(&str, &str); 5] = [
             ("cluster_manager.cds", "envoy_cluster_manager_cds"),
             ("cluster_manager.eds", "envoy_cluster_manager_eds"),
+            ("sds", "envoy_sds"),
             ("listener_manager.lds", "envoy_listener_manager_lds"),
             ("http.rds", "envoy_http_rds"),
         ];

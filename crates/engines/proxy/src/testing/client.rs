@@ -1,6 +1,8 @@
 //! A client that says what the test says, and reads answers.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
+
+use names::Clock;
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -8,10 +10,11 @@ use tokio::{
 };
 
 use super::{field, head_end, soon};
+use crate::{model::ClientTls, stats::TlsCounters, tls::Store, transport::Transport};
 
 /// A client's connection.
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Transport,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -38,7 +41,15 @@ impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = soon("a connection", TcpStream::connect(address)).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, bytes: Vec::new() }
+        Self { stream: stream.into(), bytes: Vec::new() }
+    }
+
+    /// Connects by TLS; none if the handshake fails, or the first thing that is heard is an end.
+    pub(crate) async fn secured(address: SocketAddr, tls: &ClientTls) -> io::Result<Self> {
+        let connector = Store::new(Clock::System).connector(tls).unwrap();
+        let stream = TcpStream::connect(address).await?;
+        let stream = soon("a handshake", connector.connect(stream, &TlsCounters::default())).await?;
+        Ok(Self { stream, bytes: Vec::new() })
     }
 
     pub(crate) async fn say(&mut self, text: impl AsRef<[u8]>) {

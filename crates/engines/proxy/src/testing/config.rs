@@ -31,7 +31,7 @@ pub(crate) fn listener(filter: Filter) -> Listener {
         address: ([127, 0, 0, 1], 0).into(),
         direction: Direction::Outbound,
         original_destination: false,
-        chains: vec![FilterChain { matches: ChainMatch::default(), filter }],
+        chains: vec![FilterChain { matches: ChainMatch::default(), tls: None, filter }],
     }
 }
 
@@ -82,6 +82,7 @@ impl Mesh {
             endpoints: BTreeMap::new(),
             listeners: [("main".to_owned(), listener(Filter::Http(manager)))].into(),
             routes: [("routes".to_owned(), routes)].into(),
+            secrets: BTreeMap::new(),
         };
         Self::of(config, settings).await
     }

@@ -8,13 +8,20 @@ use std::{
     },
 };
 
+use names::Clock;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
 };
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{field, head_end};
+use crate::{
+    model::ServerTls,
+    stats::TlsCounters,
+    tls::{Acceptor, Store},
+    transport::Transport,
+};
 
 /// A server, until it is dropped.
 pub(crate) struct Server {
@@ -25,7 +32,7 @@ pub(crate) struct Server {
 
 /// A connection at a server.
 pub(crate) struct Conversation {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Transport,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -53,6 +60,25 @@ impl Server {
         F: Fn(Conversation) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
+        Self::secured_at(address, None, conduct).await
+    }
+
+    /// Answers every request with its name, within TLS.
+    pub(crate) async fn secured(name: &'static str, tls: &ServerTls) -> Self {
+        let acceptor = Store::new(Clock::System).acceptor(tls).unwrap();
+        let conduct = move |mut conversation: Conversation| async move {
+            while conversation.asked().await.is_some() {
+                conversation.say(&ok(name)).await;
+            }
+        };
+        Self::secured_at(([127, 0, 0, 1], 0).into(), Some(acceptor), conduct).await
+    }
+
+    async fn secured_at<F, Fut>(address: SocketAddr, acceptor: Option<Arc<Acceptor>>, conduct: F) -> Self
+    where
+        F: Fn(Conversation) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let accepted = Arc::new(AtomicUsize::new(0));
@@ -63,6 +89,13 @@ impl Server {
                 let (stream, _) = listener.accept().await.unwrap();
                 stream.set_nodelay(true).unwrap();
                 counted.fetch_add(1, SeqCst);
+                let stream = match &acceptor {
+                    Some(acceptor) => match acceptor.accept(stream, &TlsCounters::default()).await {
+                        Ok(stream) => stream,
+                        Err(_) => continue,
+                    },
+                    None => stream.into(),
+                };
                 connections.spawn(conduct(Conversation { stream, bytes: Vec::new() }));
             }
         });

@@ -1,6 +1,10 @@
 //! What was agreed on with the other side of a TLS connection.
 
-use rustls::{CommonState, ProtocolVersion, pki_types::CertificateDer};
+use std::sync::{Arc, OnceLock};
+
+use rustls::{CommonState, HandshakeKind, ProtocolVersion, pki_types::CertificateDer};
+
+use super::{certificate::Certificate, hash, material::Identity};
 
 /// What is spoken within TLS, as agreed on by ALPN (RFC 7301).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +28,10 @@ impl Protocol {
 }
 
 /// What was agreed on.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Session {
     /// The protocol that was agreed on, if any was.
+    #[allow(dead_code, reason = "there is one codec yet, and nobody chooses")]
     pub(crate) protocol: Option<Protocol>,
     /// The server's name that the client asked for.
     pub(crate) server_name: Option<String>,
@@ -34,13 +39,18 @@ pub(crate) struct Session {
     pub(crate) version: &'static str,
     /// The cipher suite, in OpenSSL's words.
     pub(crate) cipher: &'static str,
+    /// It goes on from an earlier connection.
+    pub(crate) resumed: bool,
     /// The other side's certificates, its own first; none if it showed none.
     pub(crate) peer: Vec<CertificateDer<'static>>,
+    read: OnceLock<Option<Certificate>>,
+    own: Vec<Identity>,
+    element: OnceLock<String>,
 }
 
 impl Session {
     /// What `state`, whose handshake is done, says.
-    pub(crate) fn of(state: &CommonState, server_name: Option<&str>) -> Self {
+    pub(crate) fn of(state: &CommonState, server_name: Option<&str>, own: Vec<Identity>) -> Self {
         Self {
             protocol: state.alpn_protocol().map(Protocol::of),
             server_name: server_name.map(str::to_owned),
@@ -50,7 +60,33 @@ impl Session {
                 _ => "",
             },
             cipher: state.negotiated_cipher_suite().map_or("", |suite| super::suites::name(suite.suite())),
+            resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
             peer: state.peer_certificates().map(<[_]>::to_vec).unwrap_or_default(),
+            read: OnceLock::new(),
+            own,
+            element: OnceLock::new(),
         }
+    }
+
+    /// What the other side's certificate says; none if it showed none.
+    pub(crate) fn peer(&self) -> Option<&Certificate> {
+        self.read.get_or_init(|| self.peer.first().and_then(|der| Certificate::read(der).ok())).as_ref()
+    }
+
+    /// The SHA-256 of the other side's certificate, in hexadecimal digits.
+    pub(crate) fn peer_hash(&self) -> Option<String> {
+        self.peer.first().map(|der| hex::encode(hash(der)))
+    }
+
+    /// What is told of the other side in a field of each request; made once for all of them.
+    pub(crate) fn element(&self, make: impl FnOnce() -> String) -> &str {
+        self.element.get_or_init(make)
+    }
+
+    /// What our own certificate says: the one for the name that was asked for, or the first.
+    pub(crate) fn own(&self) -> Option<Arc<Certificate>> {
+        let named = |name: &str| self.own.iter().find(|identity| identity.certificate.is_for_host(name));
+        let own = self.server_name.as_deref().and_then(named).or_else(|| self.own.first());
+        own.map(|identity| Arc::clone(&identity.certificate))
     }
 }

@@ -27,10 +27,10 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{clusters, listeners, routes};
+use super::{clusters, listeners, routes, tls};
 use crate::{
     mesh::Plane,
-    model::{Discovery, RouteTable},
+    model::{Discovery, Keeper, RouteTable, SecretName},
 };
 
 /// Requests that may wait to be sent. Each answers one response, so there are never more than kinds of resources.
@@ -51,17 +51,19 @@ const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::fro
 enum Kind {
     Clusters,
     Endpoints,
+    Secrets,
     Listeners,
     Routes,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Clusters, Self::Endpoints, Self::Listeners, Self::Routes];
+    const ALL: [Self; 5] = [Self::Clusters, Self::Endpoints, Self::Secrets, Self::Listeners, Self::Routes];
 
     const fn url(self) -> &'static str {
         match self {
             Self::Clusters => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
             Self::Endpoints => "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+            Self::Secrets => "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
             Self::Listeners => "type.googleapis.com/envoy.config.listener.v3.Listener",
             Self::Routes => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
         }
@@ -90,6 +92,8 @@ pub(crate) struct Client {
     configured: watch::Sender<bool>,
     known: BTreeMap<Kind, Known>,
     inline_routes: BTreeMap<String, RouteTable>,
+    /// Tells which secrets are needed.
+    needed: watch::Sender<BTreeSet<SecretName>>,
 }
 
 /// What is known of a kind of resource; outlives a stream.
@@ -111,7 +115,15 @@ struct Stream {
 
 impl Client {
     pub(crate) fn new(control_plane: ControlPlane, node: Node, plane: Plane, configured: watch::Sender<bool>) -> Self {
-        Self { control_plane, node, plane, configured, known: BTreeMap::new(), inline_routes: BTreeMap::new() }
+        Self {
+            control_plane,
+            node,
+            plane,
+            configured,
+            known: BTreeMap::new(),
+            inline_routes: BTreeMap::new(),
+            needed: watch::Sender::default(),
+        }
     }
 
     /// Follows the control plane for ever.
@@ -194,6 +206,7 @@ impl Client {
                 Err(reason) => Err(reason),
             },
             Kind::Endpoints => self.take_endpoints(&resources).await,
+            Kind::Secrets => self.take_secrets(&resources).await,
             Kind::Listeners => self.take_listeners(stream, &resources).await,
             Kind::Routes => self.take_routes(&resources).await,
         };
@@ -217,6 +230,7 @@ impl Client {
         self.plane.set_clusters(clusters).await.map_err(|error| error.to_string())?;
         // Before the clusters are acknowledged: they are not warm without.
         self.subscribe(stream, Kind::Endpoints, names).await;
+        self.subscribe_secrets(stream).await;
         Ok(())
     }
 
@@ -249,21 +263,42 @@ impl Client {
             self.plane.set_routes(inline.clone()).await.map_err(|error| error.to_string())?;
         }
         self.inline_routes = inline;
-        let waits = !names.is_empty();
         self.subscribe(stream, Kind::Routes, names).await;
-        if !waits {
-            self.configured.send_replace(true);
-        }
+        self.subscribe_secrets(stream).await;
+        self.look_whether_all_is_there().await;
         Ok(())
     }
 
     async fn take_routes(&mut self, resources: &[envoy_types::pb::google::protobuf::Any]) -> Result<(), String> {
         let tables = routes::tables(resources).map_err(|refusal| refusal.to_string())?;
         self.plane.set_routes(tables).await.map_err(|error| error.to_string())?;
+        self.look_whether_all_is_there().await;
+        Ok(())
+    }
+
+    async fn take_secrets(&mut self, resources: &[envoy_types::pb::google::protobuf::Any]) -> Result<(), String> {
+        let secrets = tls::secrets(resources).map_err(|refusal| refusal.to_string())?;
+        self.plane.set_secrets(&Keeper::ControlPlane, secrets).await.map_err(|error| error.to_string())?;
+        self.look_whether_all_is_there().await;
+        Ok(())
+    }
+
+    /// Asks for the secrets that clusters and listeners need, at whoever has them.
+    async fn subscribe_secrets(&mut self, stream: &Stream) {
+        let needed = self.plane.secrets().await;
+        let own = needed.iter().filter(|name| name.keeper == Keeper::ControlPlane).map(|name| name.name.clone());
+        self.subscribe(stream, Kind::Secrets, own.collect()).await;
+        self.needed.send_if_modified(|before| {
+            let news = *before != needed;
+            *before = needed;
+            news
+        });
+    }
+
+    async fn look_whether_all_is_there(&self) {
         if self.plane.is_listening().await {
             self.configured.send_replace(true);
         }
-        Ok(())
     }
 
     /// Asks for `names` of a kind, if that is not what is asked for already.

@@ -19,7 +19,7 @@ use envoy_types::pb::envoy::config::{
 };
 use envoy_types::pb::google::protobuf::Any;
 
-use super::{Refusal, decode, refuse, strict::nothing_else, time, translated};
+use super::{Refusal, decode, refuse, strict::nothing_else, time, tls, translated};
 use crate::model::{
     CONNECT_TIMEOUT, Cluster, DNS_REFRESH, Discovery, Dns, Endpoint, HealthCheck, Limits, PANIC_THRESHOLD, Probe,
 };
@@ -76,24 +76,19 @@ fn only_known(proto: &Proto) -> Result<(), String> {
 }
 
 fn cluster(proto: &Proto) -> Result<Cluster, String> {
-    refuse(proto.transport_socket.is_none() && proto.transport_socket_matches.is_empty(), "a transport socket (TLS)")?;
     refuse(!proto.typed_extension_protocol_options.contains_key(HTTP_OPTIONS), "HTTP/2 to servers")?;
     refuse(proto.outlier_detection.is_none(), "outlier detection")?;
     let by_turns =
         proto.lb_policy == LbPolicy::RoundRobin as i32 || proto.lb_policy == LbPolicy::ClusterProvided as i32;
     refuse(by_turns, "a load balancing policy other than ROUND_ROBIN")?;
-    only_known(&Proto {
-        transport_socket: None,
-        transport_socket_matches: Vec::new(),
-        outlier_detection: None,
-        ..proto.clone()
-    })?;
+    only_known(&Proto { transport_socket: None, outlier_detection: None, ..proto.clone() })?;
     let panic = proto.common_lb_config.as_ref().and_then(|config| config.healthy_panic_threshold);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
     let panic_threshold = panic.map_or(PANIC_THRESHOLD, |percent| percent.value.clamp(0.0, 100.0) as u32);
     Ok(Cluster {
         discovery: discovery(proto)?,
         connect_timeout: proto.connect_timeout.map_or(CONNECT_TIMEOUT, time),
+        tls: tls::client(proto.transport_socket.as_ref())?,
         health_checks: proto.health_checks.iter().map(health_check).collect::<Result<_, _>>()?,
         limits: limits(proto)?,
         panic_threshold,

@@ -18,7 +18,7 @@ use envoy_types::pb::{
             filters::network::{
                 http_connection_manager::v3::{
                     HttpConnectionManager,
-                    http_connection_manager::{RouteSpecifier, UpgradeConfig},
+                    http_connection_manager::{ForwardClientCertDetails, RouteSpecifier, UpgradeConfig},
                     http_filter,
                 },
                 tcp_proxy::v3::{TcpProxy as TcpProto, tcp_proxy::ClusterSpecifier},
@@ -29,10 +29,10 @@ use envoy_types::pb::{
 };
 use prost::Message;
 
-use super::{Refusal, decode, limit, refuse, routes, strict::nothing_else, translated};
+use super::{Refusal, decode, limit, refuse, routes, strict::nothing_else, tls, translated};
 use crate::model::{
-    AccessLog, CONNECTION_IDLE_TIMEOUT, ChainMatch, Direction, Filter, FilterChain, HttpManager, Listener, RouteTable,
-    STREAM_IDLE_TIMEOUT, TcpProxy, WeightedCluster,
+    AccessLog, CONNECTION_IDLE_TIMEOUT, ChainMatch, ClientCertificate, Direction, Filter, FilterChain,
+    ForwardClientCertificate, HttpManager, Listener, RouteTable, STREAM_IDLE_TIMEOUT, TcpProxy, WeightedCluster,
 };
 
 /// The listeners of a response, with the route configurations that are written in them instead of named.
@@ -128,11 +128,13 @@ fn listener_filters(proto: &Proto) -> Result<bool, String> {
 }
 
 fn chain(proto: &ChainProto, inline: &mut Inline) -> Result<FilterChain, String> {
-    refuse(proto.transport_socket.is_none(), "a transport socket (TLS)")?;
     nothing_else(&ChainProto {
         name: String::new(),
         filter_chain_match: None,
         filters: Vec::new(),
+        transport_socket: None,
+        // How long a handshake may take is limited in any case.
+        transport_socket_connect_timeout: None,
         metadata: None,
         ..proto.clone()
     })?;
@@ -157,26 +159,40 @@ fn chain(proto: &ChainProto, inline: &mut Inline) -> Result<FilterChain, String>
         }
         other => return Err(format!("the filter {other} is not supported by this proxy")),
     };
-    Ok(FilterChain { matches, filter })
+    Ok(FilterChain { matches, tls: tls::server(proto.transport_socket.as_ref())?, filter })
 }
 
 fn chain_match(proto: &FilterChainMatch) -> Result<ChainMatch, String> {
     let everywhere = proto.prefix_ranges.iter().all(|range| range.prefix_len.is_none_or(|length| length.value == 0));
     refuse(everywhere, "a filter chain match by address")?;
     refuse(proto.source_prefix_ranges.is_empty() && proto.source_ports.is_empty(), "a filter chain match by source")?;
-    refuse(proto.application_protocols.is_empty(), "a filter chain match by application protocol")?;
-    let transport = matches!(proto.transport_protocol.as_str(), "" | "raw_buffer");
-    refuse(transport || !proto.server_names.is_empty(), "a filter chain match by transport protocol")?;
+    let secured = match proto.transport_protocol.as_str() {
+        "" => None,
+        "tls" => Some(true),
+        "raw_buffer" => Some(false),
+        other => {
+            return Err(format!(
+                "a filter chain match by the transport protocol {other} is not supported by this proxy"
+            ));
+        }
+    };
     nothing_else(&FilterChainMatch {
         destination_port: None,
         prefix_ranges: Vec::new(),
         server_names: Vec::new(),
         transport_protocol: String::new(),
+        application_protocols: Vec::new(),
         ..proto.clone()
     })?;
     let port = proto.destination_port.map(|port| u16::try_from(port.value));
     let destination_port = port.transpose().map_err(|_| "a destination port that is none".to_owned())?;
-    Ok(ChainMatch { destination_port, server_names: proto.server_names.clone() })
+    let lower = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    Ok(ChainMatch {
+        destination_port,
+        server_names: lower(&proto.server_names),
+        secured,
+        protocols: proto.application_protocols.clone(),
+    })
 }
 
 fn http_manager(proto: &HttpConnectionManager, inline: &mut Inline) -> Result<HttpManager, String> {
@@ -212,7 +228,28 @@ fn http_manager(proto: &HttpConnectionManager, inline: &mut Inline) -> Result<Ht
         tracing: proto.tracing.is_some(),
         access_logs: access_logs(&proto.access_log)?,
         idle_timeout: idle.map_or(Some(CONNECTION_IDLE_TIMEOUT), limit),
+        client_certificate: client_certificate(proto)?,
         stream_idle_timeout: proto.stream_idle_timeout.map_or(Some(STREAM_IDLE_TIMEOUT), limit),
+    })
+}
+
+fn client_certificate(proto: &HttpConnectionManager) -> Result<ClientCertificate, String> {
+    let details = proto.set_current_client_cert_details.unwrap_or_default();
+    let forward = match ForwardClientCertDetails::try_from(proto.forward_client_cert_details) {
+        Ok(ForwardClientCertDetails::Sanitize) => ForwardClientCertificate::Sanitize,
+        Ok(ForwardClientCertDetails::ForwardOnly) => ForwardClientCertificate::Only,
+        Ok(ForwardClientCertDetails::AppendForward) => ForwardClientCertificate::Append,
+        Ok(ForwardClientCertDetails::SanitizeSet) => ForwardClientCertificate::Set,
+        Ok(ForwardClientCertDetails::AlwaysForwardOnly) => ForwardClientCertificate::Always,
+        Err(_) => return Err("forward_client_cert_details that is not known".to_owned()),
+    };
+    Ok(ClientCertificate {
+        forward,
+        subject: details.subject.is_some_and(|subject| subject.value),
+        certificate: details.cert,
+        chain: details.chain,
+        dns: details.dns,
+        uri: details.uri,
     })
 }
 
@@ -238,6 +275,8 @@ fn only_known_of_manager(proto: &HttpConnectionManager) -> Result<(), String> {
         tracing: None,
         common_http_protocol_options: None,
         stream_idle_timeout: None,
+        forward_client_cert_details: 0,
+        set_current_client_cert_details: None,
         access_log: Vec::new(),
         use_remote_address: None,
         generate_request_id: None,

@@ -1,7 +1,7 @@
 //! Configuration by xDS: Envoy's resources, as a control plane streams them (ADS, state of the world, version 3).
 //!
 //! - [`client`] keeps the stream, one connection after the other, and acknowledges what the data plane does;
-//! - [`clusters`], [`listeners`] and [`routes`] translate resources into [`crate::model`], and refuse by name what can't
+//! - [`clusters`], [`listeners`], [`routes`] and [`tls`] translate resources into [`crate::model`], and refuse by name what can't
 //!   be honoured: the control plane is told, and traffic goes on as before.
 //!
 //! The order is Envoy's: clusters first, acknowledged once their endpoints are known and checked, then listeners, then the
@@ -14,6 +14,7 @@ mod routes;
 mod strict;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{collections::BTreeMap, time::Duration};
 

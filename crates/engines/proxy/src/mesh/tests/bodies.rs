@@ -66,7 +66,7 @@ async fn a_megabyte_goes_both_ways_in_every_framing() {
             (format!("Content-Length: {}", content.len()), content.clone()),
             ("Transfer-Encoding: chunked".to_owned(), chunked(&content)),
         ] {
-            let (mut read, mut write) = client.stream.split();
+            let (mut read, mut write) = tokio::io::split(&mut client.stream);
             let request = [format!("PUT {path} HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n").into_bytes(), body].concat();
             let sent = write.write_all(&request);
             // Reading begins at once: both directions may be full.
@@ -148,7 +148,7 @@ async fn a_server_may_answer_before_it_has_read_everything() {
     let mesh = Mesh::spreading(&[("api", server.address, 1)]).await;
     let mut client = Client::connect(mesh.address).await;
     client.say("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n").await;
-    let (mut read, mut write) = client.stream.split();
+    let (mut read, mut write) = tokio::io::split(&mut client.stream);
     let flood = async {
         let piece = vec![b'x'; 64 * 1024];
         while write.write_all(&piece).await.is_ok() {}

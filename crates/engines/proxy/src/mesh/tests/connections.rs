@@ -26,7 +26,8 @@ fn tcp(prefix: &str, cluster: &str) -> Filter {
 
 fn chain(port: Option<u16>, names: &[&str], filter: Filter) -> FilterChain {
     let server_names = names.iter().map(|name| (*name).to_owned()).collect();
-    FilterChain { matches: ChainMatch { destination_port: port, server_names }, filter }
+    let matches = ChainMatch { destination_port: port, server_names, ..ChainMatch::default() };
+    FilterChain { matches, tls: None, filter }
 }
 
 /// As App Mesh configures the way out of a task: HTTP on `http`'s port, AWS by name on 443, and all else as it is if
@@ -55,6 +56,7 @@ async fn egress(http: SocketAddr, going_to: SocketAddr, allow_all: bool) -> Mesh
         endpoints: BTreeMap::new(),
         listeners: [("main".to_owned(), listener)].into(),
         routes: [("routes".to_owned(), table(vec![prefix_route("/", Action::Forward(Forward::to("api")))]))].into(),
+        ..Config::default()
     };
     Mesh::of(config, Mesh::redirected(going_to)).await
 }

@@ -8,3 +8,4 @@ mod exchanges;
 mod failures;
 mod listeners;
 mod reports;
+mod tls;
