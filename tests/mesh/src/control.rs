@@ -53,12 +53,8 @@ impl Identity {
     }
 
     fn name(self) -> String {
-        arn(&self.id())
+        Arn::new("appmesh", &Scope::default(), self.id()).to_string()
     }
-}
-
-fn arn(resource: &str) -> String {
-    Arn::new("appmesh", &Scope::default(), resource.to_owned()).to_string()
 }
 
 /// The control plane of the data planes of one test.
@@ -119,7 +115,7 @@ impl Control {
             house.controllers.push(tokio::spawn(controller.run(store.clone(), Pace::default())).abort_handle());
         }
         self.house = Some(house);
-        let name = arn(&format!("mesh/{MESH}/virtualNode/{marker}"));
+        let name = appmesh::node_name(&Scope::default(), MESH, &marker).name;
         let begun = Instant::now();
         while self.cache.get(&name).is_none() {
             if begun.elapsed() > ACKNOWLEDGED_MAX {

@@ -1,4 +1,4 @@
-//! Requests written down, a line for each, in Envoy's default text format.
+//! Requests and connections written down, a line for each.
 //!
 //! A core never waits for a file: it hands lines to a thread of the file's own. If that falls behind by too much, lines
 //! are left out, and counted, and the next line that gets through says how many were.
@@ -7,17 +7,15 @@ use std::{
     collections::HashMap,
     fs::OpenOptions,
     io::{self, Write as _},
-    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
-    time::Duration,
 };
 
-use names::Timestamp;
+use crate::{format::Facts, model::LogFormat};
 
 /// How many lines may wait for their file.
 const WAITING_MAX: usize = 16 * 1024;
@@ -99,96 +97,33 @@ impl AccessLog {
     }
 }
 
-/// What a line says. What is not known is a dash.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry<'a> {
-    pub(crate) start: Timestamp,
-    /// Method, path and protocol; none for a connection that is passed on as it is.
-    pub(crate) request: Option<(&'a [u8], &'a [u8], &'static str)>,
-    pub(crate) status: u16,
-    pub(crate) flags: &'a str,
-    pub(crate) received: u64,
-    pub(crate) sent: u64,
-    pub(crate) duration: Duration,
-    pub(crate) service_time: Option<Duration>,
-    pub(crate) forwarded_for: Option<&'a [u8]>,
-    pub(crate) user_agent: Option<&'a [u8]>,
-    pub(crate) request_id: Option<&'a [u8]>,
-    pub(crate) authority: Option<&'a [u8]>,
-    pub(crate) upstream: Option<SocketAddr>,
+/// A file, and what its lines say.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    pub(crate) file: Arc<AccessLog>,
+    pub(crate) format: LogFormat,
 }
 
-impl Entry<'_> {
-    /// The line: `[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE%
-    /// %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%
-    /// "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"`.
-    pub(crate) fn line(&self) -> Vec<u8> {
+impl Log {
+    /// Writes down what is known.
+    pub(crate) fn write(&self, facts: &Facts<'_>) {
         let mut line = Vec::with_capacity(256);
-        let mut add = |part: &[u8]| line.extend_from_slice(part);
-        let (method, path, protocol) = self.request.unwrap_or((b"-", b"-", "-"));
-        add(format!("[{}] \"", self.start.to_iso8601()).as_bytes());
-        add(method);
-        add(b" ");
-        add(path);
-        let service_time = self.service_time.map_or("-".to_owned(), |time| time.as_millis().to_string());
-        let flags = if self.flags.is_empty() { "-" } else { self.flags };
-        let Self { status, received, sent, .. } = self;
-        let duration = self.duration.as_millis();
-        add(format!(" {protocol}\" {status} {flags} {received} {sent} {duration} {service_time}").as_bytes());
-        for value in [self.forwarded_for, self.user_agent, self.request_id, self.authority] {
-            add(b" \"");
-            add(value.filter(|value| !value.is_empty()).unwrap_or(b"-"));
-            add(b"\"");
+        match &self.format {
+            LogFormat::Text { template, omit_empty } => {
+                template.write(facts, if *omit_empty { "" } else { "-" }, &mut line);
+            }
+            LogFormat::Json { json, omit_empty } => {
+                line.extend_from_slice(json.value(facts, *omit_empty).to_string().as_bytes());
+                line.push(b'\n');
+            }
         }
-        let upstream = self.upstream.map_or("-".to_owned(), |upstream| upstream.to_string());
-        add(format!(" \"{upstream}\"\n").as_bytes());
-        line
+        self.file.write(line);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ENTRY: Entry<'_> = Entry {
-        start: Timestamp::from_millis(1_460_751_420_310),
-        request: None,
-        status: 0,
-        flags: "",
-        received: 5,
-        sent: 7,
-        duration: Duration::from_micros(12_900),
-        service_time: None,
-        forwarded_for: None,
-        user_agent: None,
-        request_id: None,
-        authority: None,
-        upstream: None,
-    };
-
-    #[test]
-    fn a_line_is_as_envoys() {
-        let entry = Entry {
-            request: Some((b"GET", b"/todos?x=1", "HTTP/1.1")),
-            status: 503,
-            flags: "UF,URX",
-            service_time: Some(Duration::from_millis(4)),
-            user_agent: Some(b"curl/8"),
-            request_id: Some(b"id"),
-            authority: Some(b"api:3000"),
-            upstream: Some(([10, 0, 0, 9], 80).into()),
-            ..ENTRY
-        };
-        assert_eq!(
-            String::from_utf8(entry.line()).unwrap(),
-            "[2016-04-15T20:17:00.310Z] \"GET /todos?x=1 HTTP/1.1\" 503 UF,URX 5 7 12 4 \"-\" \"curl/8\" \"id\" \
-             \"api:3000\" \"10.0.0.9:80\"\n"
-        );
-        assert_eq!(
-            String::from_utf8(ENTRY.line()).unwrap(),
-            "[2016-04-15T20:17:00.310Z] \"- - -\" 0 - 5 7 12 - \"-\" \"-\" \"-\" \"-\" \"-\"\n"
-        );
-    }
 
     #[test]
     fn lines_reach_the_file_in_order() {

@@ -24,6 +24,8 @@ mod alarm;
 mod connect;
 mod core;
 mod dns;
+mod format;
+mod grpc;
 mod http;
 mod probe;
 mod rotation;

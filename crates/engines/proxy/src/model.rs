@@ -5,6 +5,9 @@
 //! part can change without the others. What Envoy can say and this can't, we can't do, and `xds` refuses it.
 
 mod cluster;
+mod fields;
+mod log;
+mod matching;
 mod route;
 mod tls;
 
@@ -12,8 +15,17 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use serde::Serialize;
 
+pub use crate::format::{Json, Template};
 pub use cluster::{Cluster, Discovery, Dns, Endpoint, HealthCheck, Limits, Probe};
-pub use route::{Action, Forward, PathMatch, Respond, RetryPolicy, Route, RouteTable, VirtualHost, WeightedCluster};
+pub use fields::{Append, Edits, HeaderAdd, HeaderEdits};
+pub use log::{AccessLog, LogFormat};
+pub use matching::{
+    HeaderMatch, HeaderTest, Part, PathMatch, Pattern, QueryMatch, QueryTest, RouteMatch, StringMatch, StringTest,
+};
+pub use route::{
+    Action, Forward, HostRewrite, PathRedirect, PathRewrite, Piece, Redirect, Respond, RetryPolicy, Route, RouteTable,
+    Substitution, VirtualHost, WeightedCluster,
+};
 pub use tls::{
     Certificate, CertificateSource, ClientCertificate, ClientTls, CommonTls, ForwardClientCertificate, Keeper,
     Material, NameKind, NameMatch, Secret, SecretName, ServerTls, TextMatch, TextPattern, Validation, ValidationSource,
@@ -172,11 +184,4 @@ pub struct TcpProxy {
     pub idle_timeout: Option<Duration>,
     /// Where connections are written down.
     pub access_logs: Vec<AccessLog>,
-}
-
-/// A file of requests in Envoy's default text format.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct AccessLog {
-    /// The file; `/dev/stdout` is the usual one.
-    pub path: String,
 }

@@ -142,6 +142,11 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    /// The trace it belongs to.
+    pub(crate) fn trace_id(&self) -> &str {
+        &self.root
+    }
+
     /// The `X-Amzn-Trace-Id` for the server.
     pub(crate) fn header(&self) -> String {
         format!("Root={};Parent={};Sampled={}", self.root, self.id, u8::from(self.sampled))

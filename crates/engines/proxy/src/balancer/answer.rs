@@ -39,6 +39,6 @@ pub(crate) fn fixed(status: u16, content_type: &str, body: &str) -> Answer {
 pub(crate) fn redirect(status: u16, location: String) -> Answer {
     let mut answer = page(status);
     answer.body = Cow::Borrowed(b"");
-    answer.fields.push(("location", location));
+    answer.fields.push(("location".into(), location));
     answer
 }

@@ -119,14 +119,18 @@ impl Call for Forwarding {
         }
     }
 
-    fn answer(&mut self, failure: &Failure) -> Answer {
+    fn answer(&mut self, _: &Request, failure: &Failure) -> Answer {
         match failure {
             Failure::Own => match &self.verdict {
                 Verdict::Say(answer) => answer.clone(),
                 Verdict::Forward(_) => page(500),
             },
             Failure::NoUpstream | Failure::Overflow => page(503),
-            Failure::Timeout | Failure::AttemptTimeout | Failure::ConnectTimeout | Failure::Idle => page(504),
+            Failure::Timeout
+            | Failure::WholeTimeout
+            | Failure::AttemptTimeout
+            | Failure::ConnectTimeout
+            | Failure::Idle => page(504),
             Failure::ClientIdle => page(408),
             Failure::BadBody(_) | Failure::ClientGone => page(400),
             Failure::Connect(_) | Failure::Reset | Failure::Protocol(_) | Failure::Status(..) => page(502),

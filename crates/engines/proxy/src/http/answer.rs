@@ -14,7 +14,7 @@ pub(crate) struct Answer {
     /// The body; none at all has no `Content-Type` either.
     pub(crate) body: Cow<'static, [u8]>,
     /// More fields.
-    pub(crate) fields: Vec<(&'static str, String)>,
+    pub(crate) fields: Vec<(Cow<'static, str>, String)>,
 }
 
 impl Answer {
@@ -64,6 +64,7 @@ pub(crate) fn reason(status: u16) -> &'static str {
         204 => "No Content",
         301 => "Moved Permanently",
         302 => "Found",
+        303 => "See Other",
         304 => "Not Modified",
         307 => "Temporary Redirect",
         308 => "Permanent Redirect",

@@ -8,7 +8,7 @@ use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Answer, Malformed, NameSet, Request, Upstream};
+use super::{Answer, Fields, Malformed, NameSet, Request, Upstream};
 use crate::{core::Core, tls::Session};
 
 /// Both ends of a client's connection.
@@ -20,6 +20,13 @@ pub(crate) struct Peer {
     pub(crate) destination: SocketAddr,
     /// What was agreed on with the client; none if its connection is not secured.
     pub(crate) session: Option<Arc<Session>>,
+}
+
+impl Peer {
+    /// The scheme that the client uses.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.session.is_some() { "https" } else { "http" }
+    }
 }
 
 /// How long clients are waited for.
@@ -38,6 +45,8 @@ pub(crate) struct Timeouts {
     pub(crate) request: Option<Duration>,
     /// From the end of the request to the head of the response, for each attempt.
     pub(crate) attempt: Option<Duration>,
+    /// From the beginning of the request to the end of the response.
+    pub(crate) whole: Option<Duration>,
     /// For any byte to move.
     pub(crate) idle: Option<Duration>,
 }
@@ -80,6 +89,14 @@ pub(crate) trait Call {
     /// Whether to try again, and after what wait; asked once for each failure, and only if it can be done.
     fn retry(&mut self, failure: &Failure) -> Option<Duration>;
 
+    /// Whether to try again instead of passing on a response, and after what wait; asked only if it can be done.
+    fn retry_response(&mut self, _status: u16, _fields: &dyn Fields) -> Option<Duration> {
+        None
+    }
+
+    /// Looks at the response that will be passed on, whose head came after `service_time`, and takes fields away.
+    fn edit_response(&mut self, _: &Request, _status: u16, _service_time: Duration, _fields: &mut dyn Fields) {}
+
     /// The fields of the request that are not passed on, besides those that never are.
     fn dropped_from_request(&self) -> NameSet;
 
@@ -93,7 +110,7 @@ pub(crate) trait Call {
     fn append_to_response(&self, service_time: Duration, has_date: bool, out: &mut Vec<u8>);
 
     /// What to answer instead of a response.
-    fn answer(&mut self, failure: &Failure) -> Answer;
+    fn answer(&mut self, request: &Request, failure: &Failure) -> Answer;
 
     /// The request is over, one way or another.
     fn finish(&mut self, request: &Request, record: &Record);
@@ -120,6 +137,8 @@ pub(crate) enum Failure {
     Status(u16, Duration),
     /// The request's time is up.
     Timeout,
+    /// The time is up for request and response together.
+    WholeTimeout,
     /// The attempt's time is up.
     AttemptTimeout,
     /// The request has come, and nothing moved for too long.
@@ -149,6 +168,10 @@ pub(crate) struct Record {
     pub(crate) upstream: Option<SocketAddr>,
     /// From the end of the request to the head of the response.
     pub(crate) service_time: Option<Duration>,
+    /// When the request had ended.
+    pub(crate) received_at: Option<Instant>,
+    /// When the head of the response had come.
+    pub(crate) responded_at: Option<Instant>,
     /// What went wrong in the end.
     pub(crate) failure: Option<Failure>,
     /// The response is a server's, not the proxy's own.
@@ -165,6 +188,8 @@ impl Record {
             sent: 0,
             upstream: None,
             service_time: None,
+            received_at: None,
+            responded_at: None,
             failure: None,
             from_server: false,
         }

@@ -16,8 +16,8 @@ use tokio::{
 };
 
 use super::{
-    Broken, Call, Failure, Framing, Head, Malformed, Name, Pump, Record, Request, Response, Timeouts, Version,
-    append_field, client::Client, pump::Coding, upload::Upload,
+    Broken, Call, Failure, Framing, Head, HeadFields, Malformed, Name, Pump, Record, Request, Response, Timeouts,
+    Version, append_field, client::Client, pump::Coding, upload::Upload,
 };
 use crate::{alarm::Alarm, core::Core, transport::Transport};
 
@@ -37,11 +37,13 @@ pub(crate) struct Deadlines {
     sent: Option<Instant>,
     /// When something last moved.
     moved: Instant,
+    /// When the head of the request had come.
+    started: Instant,
 }
 
 impl Deadlines {
     pub(crate) fn new(timeouts: Timeouts, started: Instant, received: bool) -> Self {
-        Self { timeouts, received: received.then_some(started), sent: None, moved: started }
+        Self { timeouts, received: received.then_some(started), sent: None, moved: started, started }
     }
 
     pub(crate) fn begin_attempt(&mut self, sent: bool) {
@@ -53,7 +55,8 @@ impl Deadlines {
         let request = self.received.zip(self.timeouts.request).map(|(from, limit)| from + limit);
         let attempt = self.sent.zip(self.timeouts.attempt).map(|(from, limit)| from + limit);
         let idle = self.timeouts.idle.map(|limit| self.moved + limit);
-        [request, attempt, idle].into_iter().flatten().min()
+        let whole = self.timeouts.whole.map(|limit| self.started + limit);
+        [request, attempt, idle, whole].into_iter().flatten().min()
     }
 
     fn poll(&self, cx: &mut Context<'_>, alarm: &mut Alarm) -> Poll<Failure> {
@@ -63,15 +66,24 @@ impl Deadlines {
         Poll::Ready(match () {
             () if up(self.received, self.timeouts.request) => Failure::Timeout,
             () if up(self.sent, self.timeouts.attempt) => Failure::AttemptTimeout,
+            () if up(Some(self.started), self.timeouts.whole) => Failure::WholeTimeout,
             () if self.received.is_none() => Failure::ClientIdle,
             () => Failure::Idle,
         })
     }
 
     /// Runs `work` unless the request's time is up first.
-    pub(crate) async fn within<T>(&self, alarm: &mut Alarm, work: impl Future<Output = T>) -> Option<T> {
-        let due = self.received.zip(self.timeouts.request).map(|(from, limit)| from + limit);
-        alarm.within(due, work).await
+    pub(crate) async fn within<T>(&self, alarm: &mut Alarm, work: impl Future<Output = T>) -> Result<T, Failure> {
+        let request = self.received.zip(self.timeouts.request).map(|(from, limit)| from + limit);
+        let whole = self.timeouts.whole.map(|limit| self.started + limit);
+        let due = [request, whole].into_iter().flatten().min();
+        let failure = || if whole.is_some() && whole == due { Failure::WholeTimeout } else { Failure::Timeout };
+        alarm.within(due, work).await.ok_or_else(failure)
+    }
+
+    /// When all of the request had come.
+    pub(crate) fn received(&self) -> Option<Instant> {
+        self.received
     }
 
     /// What is left of the request's time.
@@ -263,11 +275,13 @@ impl<'a, C: Call> Conversation<'a, C> {
         length: usize,
     ) -> Result<(), Failure> {
         let service_time = self.deadlines.moved - self.begun;
+        let mut fields = HeadFields { bytes, head: &mut self.head };
         if self.upload.is_repeatable()
-            && let Some(wait) = self.call.retry(&Failure::Status(response.status, Duration::ZERO))
+            && let Some(wait) = self.call.retry_response(response.status, &fields)
         {
             return Err(Failure::Status(response.status, wait));
         }
+        self.call.edit_response(self.request, response.status, service_time, &mut fields);
         self.deadlines.sent = None;
         let coding = self.coding(response);
         self.closing |= coding == Coding::Unchunked || (response.framing == Framing::Close && coding == Coding::Same);
@@ -285,6 +299,7 @@ impl<'a, C: Call> Conversation<'a, C> {
         self.record.status = response.status;
         self.record.from_server = true;
         self.record.service_time = Some(service_time);
+        self.record.responded_at = Some(self.deadlines.moved);
         if response.switches {
             self.open_tunnel();
         }

@@ -52,7 +52,8 @@ pub(crate) async fn exchange<A: Application>(
     let mut exchange =
         Exchange { application, core, client, request, call, upload, deadlines, record, continued: false };
     let relayed = exchange.run().await;
-    let Exchange { client, call, upload, mut record, .. } = exchange;
+    let Exchange { client, call, upload, deadlines, mut record, .. } = exchange;
+    record.received_at = deadlines.received();
     record.received = upload.content();
     match relayed {
         Ok(relayed) => {
@@ -93,7 +94,7 @@ async fn refuse<A: Application>(
     let failure = record.failure.take().unwrap_or(Failure::Own);
     let mut next = Next::Close;
     if !matches!(failure, Failure::ClientGone) {
-        let answer = call.answer(&failure);
+        let answer = call.answer(request, &failure);
         let close = unread || !request.keep_alive || application.closing();
         record.status = answer.status;
         record.sent = if request.is_head() { 0 } else { answer.body.len() as u64 };
@@ -131,9 +132,7 @@ impl<A: Application> Exchange<'_, A> {
                 Err(failure) => failure,
             };
             let wait = self.wait_before_another(&failure).ok_or(failure)?;
-            if self.deadlines.within(&mut self.client.alarm, sleep(wait)).await.is_none() {
-                return Err(Failure::Timeout);
-            }
+            self.deadlines.within(&mut self.client.alarm, sleep(wait)).await?;
             self.upload.restart();
         }
     }
@@ -152,8 +151,7 @@ impl<A: Application> Exchange<'_, A> {
     }
 
     async fn attempt(&mut self) -> Result<Relayed, Failure> {
-        let upstream =
-            self.deadlines.within(&mut self.client.alarm, self.call.admit()).await.ok_or(Failure::Timeout)??;
+        let upstream = self.deadlines.within(&mut self.client.alarm, self.call.admit()).await??;
         self.record.upstream = Some(upstream.route.target);
         let repeatable = self.request.is_idempotent() && self.upload.is_repeatable();
         if let Some(connection) = upstream.take(repeatable) {
@@ -163,8 +161,7 @@ impl<A: Application> Exchange<'_, A> {
                 outcome => return outcome,
             }
         }
-        let connection =
-            self.deadlines.within(&mut self.client.alarm, upstream.connect()).await.ok_or(Failure::Timeout)??;
+        let connection = self.deadlines.within(&mut self.client.alarm, upstream.connect()).await??;
         self.converse(connection, &upstream).await
     }
 

@@ -24,6 +24,7 @@ pub(crate) enum Name {
     Other,
     Connection,
     ContentLength,
+    ContentType,
     Date,
     Expect,
     Host,
@@ -36,6 +37,8 @@ pub(crate) enum Name {
     Upgrade,
     UserAgent,
     XAmznTraceId,
+    /// Any other that begins with `x-envoy-`.
+    XEnvoy,
     XEnvoyExpectedRqTimeoutMs,
     XEnvoyUpstreamServiceTime,
     XForwardedClientCert,
@@ -58,7 +61,8 @@ impl Name {
             10 if name[0] | 0x20 == b'c' => (b"connection", Self::Connection),
             10 if name[0] | 0x20 == b'u' => (b"user-agent", Self::UserAgent),
             10 => (b"keep-alive", Self::KeepAlive),
-            12 => (b"x-request-id", Self::XRequestId),
+            12 if name[0] | 0x20 == b'x' => (b"x-request-id", Self::XRequestId),
+            12 => (b"content-type", Self::ContentType),
             14 if name[0] | 0x20 == b'h' => (b"http2-settings", Self::Http2Settings),
             14 => (b"content-length", Self::ContentLength),
             15 if name[2] | 0x20 == b'f' => (b"x-forwarded-for", Self::XForwardedFor),
@@ -70,15 +74,22 @@ impl Name {
             23 => (b"x-forwarded-client-cert", Self::XForwardedClientCert),
             29 => (b"x-envoy-upstream-service-time", Self::XEnvoyUpstreamServiceTime),
             30 => (b"x-envoy-expected-rq-timeout-ms", Self::XEnvoyExpectedRqTimeoutMs),
-            _ => return Self::Other,
+            _ => return Self::envoys(name),
         };
-        if name.eq_ignore_ascii_case(candidate.0) { candidate.1 } else { Self::Other }
+        if name.eq_ignore_ascii_case(candidate.0) { candidate.1 } else { Self::envoys(name) }
+    }
+
+    fn envoys(name: &[u8]) -> Self {
+        let prefix = b"x-envoy-";
+        let is_envoys =
+            name.len() > prefix.len() && name[2] | 0x20 == b'e' && name[..prefix.len()].eq_ignore_ascii_case(prefix);
+        if is_envoys { Self::XEnvoy } else { Self::Other }
     }
 }
 
 /// Some of the names.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct NameSet(u32);
+pub(crate) struct NameSet(u64);
 
 impl NameSet {
     pub(crate) const fn of(names: &[Name]) -> Self {
@@ -129,6 +140,8 @@ pub(crate) struct Field {
     pub(crate) name: Name,
     /// It is for this connection only and does not go on.
     pub(crate) hop: bool,
+    /// It was taken away.
+    pub(crate) gone: bool,
     /// From the first byte of the name to the first of the next line.
     line: Span,
     name_end: u32,
@@ -151,6 +164,8 @@ pub(crate) struct Head {
     start_line: Option<Span>,
     /// In the order they came.
     pub(crate) fields: Vec<Field>,
+    /// Which names the fields have.
+    seen_names: NameSet,
     /// Where the next line begins.
     line: usize,
     /// Up to where there is no line feed.
@@ -162,6 +177,7 @@ impl Head {
     pub(crate) fn clear(&mut self) {
         self.start_line = None;
         self.fields.clear();
+        self.seen_names = NameSet::default();
         (self.line, self.seen) = (0, 0);
     }
 
@@ -215,13 +231,47 @@ impl Head {
         let trailing = value[leading..].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let value = Span::new(start + length + 1 + leading, end - trailing);
         let (name, line) = (Name::of(&line[..length]), Span::new(start, end + 2));
-        self.fields.push(Field { name, hop: false, line, name_end: line.start + Span::new(0, length).end, value });
+        self.seen_names = self.seen_names.and(NameSet::of(&[name]));
+        self.fields.push(Field {
+            name,
+            hop: false,
+            gone: false,
+            line,
+            name_end: line.start + Span::new(0, length).end,
+            value,
+        });
         Ok(())
     }
 
     /// The fields called `name`.
     pub(crate) fn all(&self, name: Name) -> impl Iterator<Item = &Field> {
-        self.fields.iter().filter(move |field| field.name == name)
+        let fields = if self.seen_names.has(name) { self.fields.as_slice() } else { &[] };
+        fields.iter().filter(move |field| field.name == name && !field.gone)
+    }
+
+    /// Whether there ever was a field called `name`.
+    pub(crate) fn has_seen(&self, name: Name) -> bool {
+        self.seen_names.has(name)
+    }
+
+    /// The values of the fields called `name`, in any spelling.
+    pub(crate) fn values<'a>(&'a self, bytes: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let named = move |field: &&Field| !field.gone && field.name_text(bytes).eq_ignore_ascii_case(name.as_bytes());
+        self.fields.iter().filter(named).map(|field| field.value(bytes))
+    }
+
+    /// Takes the fields called `name` away, in any spelling.
+    pub(crate) fn remove(&mut self, bytes: &[u8], name: &str) {
+        for field in &mut self.fields {
+            field.gone |= field.name_text(bytes).eq_ignore_ascii_case(name.as_bytes());
+        }
+    }
+
+    /// Takes the fields away for which `unwanted` holds; it is shown their names in any spelling.
+    pub(crate) fn remove_those(&mut self, bytes: &[u8], mut unwanted: impl FnMut(Name, &[u8]) -> bool) {
+        for field in &mut self.fields {
+            field.gone |= unwanted(field.name, field.name_text(bytes));
+        }
     }
 
     /// The value of the first field called `name`.
@@ -297,7 +347,7 @@ impl Head {
             None => return,
         };
         for field in &self.fields {
-            if field.hop || dropped.has(field.name) {
+            if field.hop || field.gone || dropped.has(field.name) {
                 out.extend_from_slice(run.of(bytes));
                 run.start = field.line.end;
             }

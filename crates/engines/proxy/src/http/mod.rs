@@ -33,7 +33,7 @@ pub(crate) use head::{Head, Name, NameSet, append_field, append_number};
 pub(crate) use malformed::Malformed;
 pub(crate) use pump::{Broken, Pump};
 pub(crate) use request::{Request, Version};
-pub(crate) use response::Response;
+pub(crate) use response::{Fields, HeadFields, Response};
 pub(crate) use upstream::{Connection, Security, Upstream};
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! A request: what its head says, and how it is written for the next hop.
 
+use std::borrow::Cow;
+
 use super::{
     Framing, Head, Malformed, Name, NameSet, append_field,
     characters::{HOST, TARGET, TOKEN, all_of},
     head::Span,
 };
+use crate::grpc;
 
 /// The protocol version a peer speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +31,10 @@ pub(crate) struct Request {
     rewritten: Option<Vec<u8>>,
     /// The authority is from the target, which has precedence over `Host` (RFC 9112, 3.2.2).
     absolute: bool,
+    /// The authority where it is not as it came.
+    host: Option<Vec<u8>>,
+    /// Fields that were added, with their names in lower case.
+    added: Vec<(Cow<'static, str>, Vec<u8>)>,
     /// The version the client speaks.
     pub(crate) version: Version,
     /// How the body's end is known.
@@ -64,7 +71,8 @@ impl Request {
         /// A larger place than this is given back to the allocator.
         const KEPT_MAX: usize = 4096;
         self.head.clear();
-        self.rewritten = None;
+        (self.rewritten, self.host) = (None, None);
+        self.added.clear();
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_MAX);
     }
@@ -201,7 +209,45 @@ impl Request {
 
     /// Whom the request is for: host, and port where one is given. Empty if nobody is named.
     pub(crate) fn authority(&self) -> &[u8] {
-        self.authority.of(&self.bytes)
+        self.host.as_deref().unwrap_or_else(|| self.authority.of(&self.bytes))
+    }
+
+    /// Names another authority to the server.
+    pub(crate) fn set_authority(&mut self, authority: Vec<u8>) {
+        self.host = Some(authority);
+    }
+
+    /// Asks the server for another path and query.
+    pub(crate) fn set_target(&mut self, target: Vec<u8>) {
+        self.rewritten = Some(target);
+    }
+
+    /// Adds a field. `name` is in lower case.
+    pub(crate) fn append(&mut self, name: impl Into<Cow<'static, str>>, value: &[u8]) {
+        self.added.push((name.into(), value.to_vec()));
+    }
+
+    /// Takes the fields called `name` away.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.head.remove(&self.bytes, name);
+        self.added.retain(|(added, _)| added != name);
+    }
+
+    /// Takes the fields away that came and for which `unwanted` holds; it is shown their names in any spelling.
+    pub(crate) fn remove_those(&mut self, unwanted: impl FnMut(Name, &[u8]) -> bool) {
+        self.head.remove_those(&self.bytes, unwanted);
+    }
+
+    /// Has `value` alone in the field called `name`, which is in lower case.
+    pub(crate) fn set(&mut self, name: impl Into<Cow<'static, str>>, value: &[u8]) {
+        let name = name.into();
+        self.remove(&name);
+        self.append(name, value);
+    }
+
+    /// Whether a field called `name` came.
+    pub(crate) fn has_seen(&self, name: Name) -> bool {
+        self.head.has_seen(name)
     }
 
     /// The value of the first field called `name`.
@@ -211,9 +257,13 @@ impl Request {
 
     /// The values of all fields called `name`, in any spelling.
     pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let named =
-            move |field: &&super::head::Field| field.name_text(&self.bytes).eq_ignore_ascii_case(name.as_bytes());
-        self.head.fields.iter().filter(named).map(|field| field.value(&self.bytes))
+        let added = self.added.iter().filter(move |(added, _)| added.eq_ignore_ascii_case(name));
+        self.head.values(&self.bytes, name).chain(added.map(|(_, value)| value.as_slice()))
+    }
+
+    /// Whether its content type is gRPC's.
+    pub(crate) fn is_grpc(&self) -> bool {
+        self.value(Name::ContentType).is_some_and(grpc::is_grpc)
     }
 
     /// The protocol the client would like to switch to.
@@ -246,10 +296,15 @@ impl Request {
         out.push(b' ');
         out.extend_from_slice(self.target());
         out.extend_from_slice(b" HTTP/1.1\r\n");
-        let dropped = if self.absolute { dropped.and(NameSet::of(&[Name::Host])) } else { dropped };
+        let renamed = self.absolute || self.host.is_some();
+        let whole = dropped;
+        let dropped = if renamed { dropped.and(NameSet::of(&[Name::Host])) } else { dropped };
         self.head.copy_fields(&self.bytes, dropped, out);
-        if self.absolute {
+        if renamed && !whole.has(Name::Host) {
             append_field(out, "host", self.authority());
+        }
+        for (name, value) in &self.added {
+            append_field(out, name, value);
         }
         if let Some(protocol) = self.upgrade() {
             append_field(out, "connection", b"upgrade");

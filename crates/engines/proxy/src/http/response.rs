@@ -1,6 +1,7 @@
 //! A response: what its head says, and how it is written for the client.
 
 use super::{Framing, Head, Malformed, Name, NameSet, Request, Version, head::Span};
+use crate::format::Lookup;
 
 /// What a response's head says. Its bytes and fields are kept by whoever reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,30 @@ impl Response {
         out.extend_from_slice(self.reason.of(bytes));
         out.extend_from_slice(b"\r\n");
         head.copy_fields(bytes, dropped, out);
+    }
+}
+
+/// The fields of a message, however it came: what decisions about it need, and nothing of its framing.
+pub(crate) trait Fields: Lookup {
+    /// Takes the fields called `name` away; it is in lower case.
+    fn remove(&mut self, name: &str);
+}
+
+/// The fields of a response that was read from `bytes`.
+pub(crate) struct HeadFields<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) head: &'a mut Head,
+}
+
+impl Lookup for HeadFields<'_> {
+    fn each(&self, name: &str, look: &mut dyn FnMut(&[u8])) {
+        self.head.values(self.bytes, name).for_each(look);
+    }
+}
+
+impl Fields for HeadFields<'_> {
+    fn remove(&mut self, name: &str) {
+        self.head.remove(self.bytes, name);
     }
 }
 

@@ -165,6 +165,11 @@ impl Choice {
 }
 
 impl Member {
+    /// The name it goes by, if it has one.
+    pub(crate) fn hostname(&self) -> Option<&str> {
+        self.endpoint.settings.hostname.as_deref()
+    }
+
     fn new(endpoint: &Arc<Endpoint>, upstream: Rc<Upstream>) -> Self {
         Self { endpoint: Arc::clone(endpoint), counters: endpoint.counters.local(), upstream }
     }

@@ -1,7 +1,7 @@
 //! The part of the data plane that finds things out: endpoints by DNS, sockets for listeners.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, Weak, atomic::Ordering::Relaxed},
@@ -157,7 +157,7 @@ impl Plane {
             Filter::Http(manager) => &manager.access_logs,
             Filter::Tcp(tcp) => &tcp.access_logs,
         });
-        for AccessLog { path } in logs {
+        for AccessLog { path, .. } in logs {
             let failed = |source| Error::AccessLog { name: name.to_owned(), path: path.clone(), source };
             self.0.shared.logs.open(path).map_err(failed)?;
         }
@@ -169,7 +169,7 @@ async fn look_up(plane: Weak<Inner>, cluster: String, dns: Dns, first_only: bool
     loop {
         let Some(plane) = plane.upgrade().map(Plane) else { return };
         let health = plane.0.shared.registry.health(&cluster);
-        let mut found = BTreeSet::new();
+        let mut found = BTreeMap::new();
         let mut time_to_live = Duration::MAX;
         let mut complete = true;
         for (host, port) in &dns.hosts {
@@ -177,8 +177,9 @@ async fn look_up(plane: Weak<Inner>, cluster: String, dns: Dns, first_only: bool
                 Ok(addresses) => {
                     time_to_live = time_to_live.min(addresses.time_to_live);
                     let wanted = if first_only { 1 } else { usize::MAX };
-                    let endpoints = addresses.addresses.iter().take(wanted);
-                    found.extend(endpoints.map(|address| SocketAddr::new(*address, *port)));
+                    for address in addresses.addresses.iter().take(wanted) {
+                        found.entry(SocketAddr::new(*address, *port)).or_insert_with(|| host.clone());
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(cluster, host, %error, "a name could not be looked up; what was known is kept");
@@ -188,7 +189,11 @@ async fn look_up(plane: Weak<Inner>, cluster: String, dns: Dns, first_only: bool
         }
         if complete {
             health.update_success.fetch_add(1, Relaxed);
-            let endpoints: Vec<Endpoint> = found.into_iter().map(Endpoint::at).collect();
+            let endpoint = |(address, name): (SocketAddr, String)| {
+                let hostname = Some(name.trim_end_matches('.').to_owned());
+                Endpoint { hostname, ..Endpoint::at(address) }
+            };
+            let endpoints: Vec<Endpoint> = found.into_iter().map(endpoint).collect();
             plane.found(&cluster, &endpoints).await;
         } else {
             health.update_failure.fetch_add(1, Relaxed);

@@ -19,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Redirected, choice, cluster::Cluster, manager::Manager, slot::Slot};
 use crate::{
-    access_log::{AccessLog, Entry},
+    access_log::Log,
     core::{Core, spawn},
+    format::Facts,
     http::{self, Failure, Peer},
     model::{FilterChain, Listener as Settings, TcpProxy},
     rotation::Rotation,
@@ -67,7 +68,7 @@ pub(crate) struct Tcp {
     pub(crate) clusters: Vec<Rc<Slot<Cluster>>>,
     pub(crate) rotation: Rotation,
     pub(crate) counters: Arc<TcpCounters>,
-    pub(crate) logs: Vec<Arc<AccessLog>>,
+    pub(crate) logs: Vec<Log>,
 }
 
 /// A listener on a core.
@@ -170,10 +171,12 @@ impl Tcp {
         self.counters.cx_total.increment();
         let _active = Held::new(Arc::clone(&self.counters), |counters| &counters.cx_active);
         let (start, begun) = (core.clock.now(), tokio::time::Instant::now());
-        let mut entry = Line { start, flags: "", received: 0, sent: 0, upstream: None };
-        let outcome = self.pass_on(core, &mut stream, peer, local, &mut entry).await;
+        let mut line = Line { start, flags: "", received: 0, sent: 0, upstream: None };
+        let turn = self.rotation.turn();
+        let outcome = self.pass_on(core, &mut stream, peer.clone(), local, turn, &mut line).await;
         for log in &self.logs {
-            log.write(entry.entry(begun.elapsed()).line());
+            let cluster = turn.map(|turn| &*self.clusters[turn].name);
+            log.write(&line.facts(cluster, &peer, begun.elapsed()));
         }
         if outcome.is_err() {
             stream.set_zero_linger()?;
@@ -187,9 +190,10 @@ impl Tcp {
         stream: &mut Transport,
         peer: Peer,
         local: SocketAddr,
+        turn: Option<usize>,
         line: &mut Line,
     ) -> io::Result<()> {
-        let cluster = self.rotation.turn().and_then(|turn| self.clusters[turn].get());
+        let cluster = turn.and_then(|turn| self.clusters[turn].get());
         let Some(cluster) = cluster else {
             self.counters.cx_no_route.increment();
             line.flags = "NC";
@@ -241,21 +245,21 @@ struct Line {
 }
 
 impl Line {
-    fn entry(&self, duration: Duration) -> Entry<'static> {
-        Entry {
+    /// What is known of the connection with `peer` to `cluster`, now that it took so long.
+    fn facts<'a>(&'a self, cluster: Option<&'a str>, peer: &'a Peer, duration: Duration) -> Facts<'a> {
+        Facts {
             start: self.start,
-            request: None,
-            status: 0,
-            flags: self.flags,
+            flags: if self.flags.is_empty() { &[] } else { std::slice::from_ref(&self.flags) },
             received: self.received,
             sent: self.sent,
-            duration,
-            service_time: None,
-            forwarded_for: None,
-            user_agent: None,
-            request_id: None,
-            authority: None,
+            duration: Some(duration),
+            cluster,
             upstream: self.upstream,
+            downstream: Some(peer.address),
+            downstream_direct: Some(peer.address),
+            downstream_local: Some(peer.destination),
+            server_name: peer.session.as_ref().and_then(|session| session.server_name.as_deref()),
+            ..Facts::default()
         }
     }
 }

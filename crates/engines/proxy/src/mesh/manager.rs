@@ -3,12 +3,14 @@
 use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use super::{
+    edge,
     passage::{Decision, Passage},
-    routes::{Routes, Target},
+    routes::Routes,
     slot::Slot,
+    view::RequestView,
 };
 use crate::{
-    access_log::AccessLog,
+    access_log::Log,
     core::Core,
     http::{Answer, Application, Malformed, Patience, Peer, Request},
     model::{Direction, HttpManager},
@@ -26,24 +28,26 @@ pub(crate) struct Manager {
     pub(crate) direction: Direction,
     pub(crate) routes: Rc<Slot<Routes>>,
     pub(crate) counters: Arc<HttpCounters>,
-    pub(crate) logs: Vec<Arc<AccessLog>>,
+    pub(crate) logs: Vec<Log>,
+    /// The response fields that logs speak of.
+    pub(crate) captured: Vec<String>,
     pub(crate) tracer: Option<Arc<Tracer>>,
     /// Its connections shall end.
     pub(crate) closing: Rc<Cell<bool>>,
 }
 
 impl Manager {
-    fn decide(&self, request: &Request) -> Decision {
+    fn decide(&self, request: &Request, peer: &Peer) -> Decision {
         let refused = |protocol: &[u8]| {
             !self.settings.upgrades.iter().any(|allowed| protocol.eq_ignore_ascii_case(allowed.as_bytes()))
         };
         let Some(routes) = self.routes.get() else { return Decision::NoRoute };
         let Some(host) = routes.host(request.authority()) else { return Decision::NoRoute };
-        match host.route(request.path()) {
+        let view = RequestView { request, scheme: peer.scheme(), id: None };
+        match host.route(&view, || self.core.random()) {
             None => Decision::NoRoute,
             Some(_) if request.upgrade().is_some_and(refused) => Decision::UpgradeRefused,
-            Some(Target::Respond(respond)) => Decision::Respond(Rc::clone(respond)),
-            Some(Target::Forward(forward)) => Decision::Forward(Rc::clone(forward), Arc::clone(&host.counters)),
+            Some(route) => Decision::Route(Rc::clone(route), Rc::clone(host)),
         }
     }
 }
@@ -68,8 +72,9 @@ impl Application for Manager {
     }
 
     fn call(self: &Rc<Self>, request: &mut Request, peer: &Peer) -> Passage {
+        edge::clean(request);
         request.normalize(self.settings.normalize_path, self.settings.merge_slashes);
-        let decision = self.decide(request);
+        let decision = self.decide(request, peer);
         Passage::new(self, request, peer, decision)
     }
 

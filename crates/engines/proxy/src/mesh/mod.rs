@@ -7,23 +7,30 @@
 //! A core exchanges a plan's parts between two polls of its event loop: no lock, no request that sees half of it, and
 //! connections, turns and counters of what has not changed go on.
 
+mod afterwards;
+mod answers;
 mod choice;
 mod client_certificate;
 mod cluster;
 mod discovery;
+mod edge;
+mod edits;
 mod endpoint;
 mod gates;
 mod health;
 mod listener;
 mod manager;
+mod matching;
 mod passage;
 mod report;
 mod retry;
+mod rewrite;
 mod routes;
 mod slot;
 mod state;
 #[cfg(test)]
 mod tests;
+mod view;
 mod worker;
 
 use std::{

@@ -7,50 +7,64 @@ use names::Timestamp;
 use super::{
     client_certificate,
     cluster::{Cluster, Member},
+    edits::Levels,
     endpoint::EndpointCounters,
     gates::{Admission, Place},
     manager::Manager,
-    retry,
-    routes::Forward,
+    retry, rewrite,
+    routes::{Forward, Host, Route, Target},
+    view::RequestView,
 };
 use crate::{
-    access_log::Entry,
     http::{
-        Answer, Call, Failure, Name, NameSet, Peer, Record, Request, Timeouts, Upstream, Version, append_field,
+        Answer, Call, Failure, Fields, Name, NameSet, Peer, Record, Request, Timeouts, Upstream, append_field,
         append_number,
     },
-    model::{Respond, RetryPolicy},
-    stats::{ClusterCounters, Held, HttpCounters, VirtualHostCounters},
-    tls,
-    xray::{Facts, Segment},
+    model::{HostRewrite, RetryPolicy},
+    stats::{ClusterCounters, Held, HttpCounters},
+    xray::Segment,
 };
 
 /// What the routes say about a request.
 pub(crate) enum Decision {
-    Forward(Rc<Forward>, Arc<VirtualHostCounters>),
-    Respond(Rc<Respond>),
+    Route(Rc<Route>, Rc<Host>),
     NoRoute,
     UpgradeRefused,
 }
 
 /// One request through the mesh.
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(crate) struct Passage {
-    manager: Rc<Manager>,
-    decision: Decision,
-    peer: Peer,
-    cluster: Option<Rc<Cluster>>,
+    pub(super) manager: Rc<Manager>,
+    pub(super) decision: Decision,
+    /// The number of the route's cluster whose turn it was.
+    turn: usize,
+    pub(super) peer: Peer,
+    pub(super) cluster: Option<Rc<Cluster>>,
     /// A cluster was chosen, and is not there.
-    no_cluster: bool,
-    attempts: u32,
+    pub(super) no_cluster: bool,
+    pub(super) attempts: u32,
     /// Retries there were to be had, and none is left.
-    exhausted: bool,
+    pub(super) exhausted: bool,
     tried: Vec<SocketAddr>,
     attempt: Option<Attempt>,
+    /// The server of the last attempt.
+    member: Option<Rc<Member>>,
     retrying: Option<Place>,
     /// An id for a request that came without.
-    request_id: Option<[u8; 36]>,
-    segment: Option<Segment>,
-    started: Timestamp,
+    pub(super) request_id: Option<[u8; 36]>,
+    /// The request is one of gRPC.
+    pub(super) is_grpc: bool,
+    pub(super) segment: Option<Segment>,
+    pub(super) started: Timestamp,
+    /// What is done to fields on this route.
+    pub(super) edits: Levels,
+    /// Fields that were added to the response.
+    pub(super) added: Vec<(String, Vec<u8>)>,
+    /// Fields of the response that logs speak of.
+    pub(super) seen: Vec<(String, Vec<u8>)>,
+    /// The client is not told how long the server took.
+    pub(super) hides_service_time: bool,
     _active: Held<HttpCounters>,
 }
 
@@ -63,21 +77,16 @@ struct Attempt {
 }
 
 impl Passage {
-    pub(crate) fn new(manager: &Rc<Manager>, request: &Request, peer: &Peer, decision: Decision) -> Self {
+    pub(crate) fn new(manager: &Rc<Manager>, request: &mut Request, peer: &Peer, decision: Decision) -> Self {
         let counters = &manager.counters;
         counters.rq_total.increment();
-        match &decision {
-            Decision::NoRoute => counters.no_route.increment(),
-            Decision::Respond(_) => counters.rq_direct_response.increment(),
-            Decision::UpgradeRefused => counters.rq_ws_on_non_ws_route.increment(),
-            Decision::Forward(_, host) => host.rq_total.increment(),
-        }
         let core = &manager.core;
         let segment = manager.tracer.as_ref().map(|tracer| tracer.begin(core, request.value(Name::XAmznTraceId)));
         let started = if manager.logs.is_empty() { Timestamp::default() } else { core.clock.now() };
-        Self {
+        let mut passage = Self {
             manager: Rc::clone(manager),
             decision,
+            turn: 0,
             peer: peer.clone(),
             cluster: None,
             no_cluster: false,
@@ -85,19 +94,132 @@ impl Passage {
             exhausted: false,
             tried: Vec::new(),
             attempt: None,
+            member: None,
             retrying: None,
             request_id: request.value(Name::XRequestId).is_none().then(|| core.uuid()),
+            is_grpc: request.is_grpc(),
             segment,
             started,
+            edits: None,
+            added: Vec::new(),
+            seen: Vec::new(),
+            hides_service_time: false,
             _active: Held::new(Arc::clone(counters), |counters| &counters.rq_active),
+        };
+        passage.take_route(request);
+        passage
+    }
+
+    /// Does to the request what its route says, and counts what became of it.
+    fn take_route(&mut self, request: &mut Request) {
+        let counters = &self.manager.counters;
+        let (route, host) = match &self.decision {
+            Decision::NoRoute => return counters.no_route.increment(),
+            Decision::UpgradeRefused => return counters.rq_ws_on_non_ws_route.increment(),
+            Decision::Route(route, host) => (Rc::clone(route), Rc::clone(host)),
+        };
+        let Target::Forward(forward) = &route.target else {
+            self.edits = route.edits(None);
+            match &route.target {
+                Target::Redirect(_) => counters.rq_redirect.increment(),
+                _ => counters.rq_direct_response.increment(),
+            }
+            return;
+        };
+        host.counters.rq_total.increment();
+        self.turn = forward.turn().unwrap_or(0);
+        self.edits = route.edits(forward.share(self.turn));
+        if self.edits.is_some() {
+            self.edit_request(request);
+        }
+        if forward.rewrites {
+            self.rewrite(&route, forward, request);
+        }
+        if host.tells_server_attempts {
+            request.remove("x-envoy-attempt-count");
         }
     }
 
-    fn policy(&self) -> Option<&RetryPolicy> {
+    /// Rewrites host and path, and leaves word of what they were.
+    fn rewrite(&self, route: &Route, forward: &Forward, request: &mut Request) {
+        let host = match &forward.settings.host {
+            Some(HostRewrite::Literal(host)) => Some(host.as_bytes().to_vec()),
+            Some(HostRewrite::Header(name)) => request.values(name).next().map(<[u8]>::to_vec),
+            Some(HostRewrite::Path(pattern, to)) => Some(rewrite::replaced(pattern, to, request.path())),
+            // That is known when the endpoint is.
+            Some(HostRewrite::Endpoint) | None => None,
+        };
+        if let Some(host) = host.filter(|host| !host.is_empty()) {
+            let before = request.authority().to_vec();
+            if forward.settings.append_forwarded_host {
+                let mut hosts: Vec<&[u8]> = request.values("x-forwarded-host").collect();
+                hosts.push(&before);
+                let hosts = hosts.join(&b","[..]);
+                request.set("x-forwarded-host", &hosts);
+            }
+            request.set("x-envoy-original-host", &before);
+            request.set_authority(host);
+        }
+        if let Some(path) = &forward.settings.path {
+            let before = request.target().to_vec();
+            request.set("x-envoy-original-path", &before);
+            request.set_target(rewrite::target(path, &route.matches, &before));
+        }
+    }
+
+    /// The request as it goes on.
+    pub(super) fn view<'a>(&'a self, request: &'a Request) -> RequestView<'a> {
+        let id = self.request_id.as_ref().map(<[u8; 36]>::as_slice);
+        RequestView { request, scheme: self.peer.scheme(), id }
+    }
+
+    pub(super) fn route(&self) -> Option<(&Rc<Route>, &Rc<Host>)> {
         match &self.decision {
-            Decision::Forward(forward, _) => forward.settings.retry.as_ref(),
+            Decision::Route(route, host) => Some((route, host)),
             _ => None,
         }
+    }
+
+    fn forward(&self) -> Option<(&Forward, &Rc<Host>)> {
+        match self.route() {
+            Some((route, host)) => match &route.target {
+                Target::Forward(forward) => Some((forward, host)),
+                _ => None,
+            },
+            None => None,
+        }
+    }
+
+    /// The name of the cluster that the route leads to.
+    pub(super) fn cluster_name(&self) -> Option<&str> {
+        let (forward, _) = self.forward()?;
+        Some(&forward.share(self.turn)?.cluster.name)
+    }
+
+    /// Where the last attempt went.
+    pub(super) fn upstream(&self) -> Option<SocketAddr> {
+        self.member.as_ref().map(|member| member.upstream.route.target)
+    }
+
+    /// The name of the endpoint that the last attempt went to.
+    pub(super) fn upstream_name(&self) -> Option<&str> {
+        self.member.as_ref()?.hostname()
+    }
+
+    /// A server is being asked.
+    pub(super) fn is_attempting(&self) -> bool {
+        self.attempt.is_some()
+    }
+
+    /// The name of the endpoint, if that is what the server is asked for.
+    fn endpoint_host(&self) -> Option<&str> {
+        let (forward, _) = self.forward()?;
+        let wanted = forward.settings.host == Some(HostRewrite::Endpoint);
+        self.member.as_ref().filter(|_| wanted)?.hostname()
+    }
+
+    fn policy(&self) -> Option<&RetryPolicy> {
+        self.forward()?.0.retry.as_ref()
     }
 
     /// The cluster, chosen once: all attempts of a request go to the same.
@@ -105,8 +227,8 @@ impl Passage {
         if let Some(cluster) = &self.cluster {
             return Ok(Rc::clone(cluster));
         }
-        let Decision::Forward(forward, _) = &self.decision else { return Err(Failure::Own) };
-        self.cluster = forward.turn().and_then(|slot| slot.get());
+        let Some((forward, _)) = self.forward() else { return Err(Failure::Own) };
+        self.cluster = forward.share(self.turn).and_then(|share| share.cluster.get());
         self.cluster.clone().ok_or_else(|| {
             self.no_cluster = true;
             self.manager.counters.no_cluster.increment();
@@ -114,7 +236,7 @@ impl Passage {
         })
     }
 
-    fn member(&self, cluster: &Cluster) -> Result<Rc<Member>, Failure> {
+    fn pick(&self, cluster: &Cluster) -> Result<Rc<Member>, Failure> {
         let passes = self.policy().map_or(0, |policy| policy.avoid_previous);
         cluster.pick(&self.tried, passes).ok_or_else(|| {
             cluster.counters.cx_none_healthy.increment();
@@ -122,14 +244,14 @@ impl Passage {
         })
     }
 
-    fn count_failure(&self, failure: &Failure) {
+    pub(super) fn count_failure(&self, failure: &Failure) {
         let Some(cluster) = &self.cluster else { return };
         let counters = &cluster.counters;
         match failure {
             Failure::Timeout => {
                 counters.rq_timeout.increment();
-                if let Decision::Forward(_, host) = &self.decision {
-                    host.rq_timeout.increment();
+                if let Some((_, host)) = self.forward() {
+                    host.counters.rq_timeout.increment();
                 }
             }
             Failure::AttemptTimeout => counters.rq_per_try_timeout.increment(),
@@ -141,7 +263,7 @@ impl Passage {
     }
 
     /// The attempt is over; `status` is what the server, or we in its place, answered.
-    fn end_attempt(&mut self, status: Option<u16>) {
+    pub(super) fn end_attempt(&mut self, status: Option<u16>) {
         if let Some(attempt) = self.attempt.take()
             && let Some(endpoint) = attempt.endpoint
         {
@@ -153,92 +275,28 @@ impl Passage {
         }
     }
 
-    fn flags(&self, record: &Record) -> String {
-        let flag = match &record.failure {
-            Some(Failure::Own) if self.no_cluster => "NC",
-            Some(Failure::Own) if matches!(self.decision, Decision::NoRoute) => "NR",
-            Some(Failure::NoUpstream) => "UH",
-            Some(Failure::Overflow) => "UO",
-            Some(Failure::Connect(_) | Failure::ConnectTimeout) => "UF",
-            Some(Failure::Reset) => "UC",
-            Some(Failure::Protocol(_)) => "UPE",
-            Some(Failure::Timeout | Failure::AttemptTimeout) => "UT",
-            Some(Failure::Idle | Failure::ClientIdle) => "SI",
-            Some(Failure::BadBody(_)) => "DPE",
-            Some(Failure::ClientGone) => "DC",
-            Some(Failure::Own | Failure::Status(..)) | None => "",
-        };
-        match (flag, self.exhausted) {
-            ("", true) => "URX".to_owned(),
-            (flag, true) => format!("{flag},URX"),
-            (flag, false) => flag.to_owned(),
+    /// Tries again after a failure, if the limits let it; how long to wait before.
+    fn try_again(&mut self, failure: &Failure) -> Option<Duration> {
+        let (forward, host) = self.forward()?;
+        let policy = forward.retry.as_ref()?;
+        let cluster = Rc::clone(self.cluster.as_ref()?);
+        if self.attempts > policy.retries {
+            cluster.counters.rq_retry_limit_exceeded.increment();
+            self.exhausted = true;
+            return None;
         }
-    }
-
-    /// How the client speaks to us.
-    fn scheme(&self) -> &'static str {
-        if self.peer.session.is_some() { "https" } else { "http" }
-    }
-
-    fn request_id<'a>(&'a self, request: &'a Request) -> Option<&'a [u8]> {
-        self.request_id.as_ref().map(<[u8; 36]>::as_slice).or_else(|| request.value(Name::XRequestId))
-    }
-
-    fn write_down(&self, request: &Request, record: &Record, flags: &str) {
-        let entry = Entry {
-            start: self.started,
-            request: Some((request.method(), request.target(), protocol(request))),
-            status: record.status,
-            flags,
-            received: record.received,
-            sent: record.sent,
-            duration: record.duration(),
-            service_time: record.service_time,
-            forwarded_for: request.value(Name::XForwardedFor),
-            user_agent: request.value(Name::UserAgent),
-            request_id: self.request_id(request),
-            authority: Some(request.authority()),
-            upstream: record.upstream,
+        let Ok(place) = cluster.gates().retry() else {
+            cluster.counters.rq_retry_overflow.increment();
+            return None;
         };
-        for log in &self.manager.logs {
-            log.write(entry.line());
-        }
+        cluster.counters.rq_retry.increment();
+        host.counters.rq_retry.increment();
+        let wait = retry::backoff(policy, self.attempts + 1, self.manager.core.random());
+        self.count_failure(failure);
+        self.end_attempt(if let Failure::Status(status, _) = failure { Some(*status) } else { None });
+        self.retrying = place;
+        Some(wait)
     }
-
-    fn trace(&self, request: &Request, record: &Record, flags: &str) {
-        let (Some(tracer), Some(segment)) = (&self.manager.tracer, &self.segment) else { return };
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let value = |name| request.value(name).map(text);
-        let scheme = value(Name::XForwardedProto).unwrap_or_else(|| self.scheme().to_owned());
-        let cluster = match &self.decision {
-            Decision::Forward(forward, _) => self.cluster.as_ref().and_then(|cluster| forward.name_of(cluster)),
-            _ => None,
-        };
-        let (user_agent, forwarded_for) = (value(Name::UserAgent), value(Name::XForwardedFor));
-        let request_id = self.request_id(request).map(text);
-        let facts = Facts {
-            direction: self.manager.direction.word(),
-            method: &text(request.method()),
-            url: &format!("{scheme}://{}{}", text(request.authority()), text(request.target())),
-            user_agent: user_agent.as_deref(),
-            forwarded_for: forwarded_for.as_deref(),
-            peer: self.peer.address,
-            request_id: request_id.as_deref(),
-            protocol: protocol(request),
-            status: record.status,
-            flags,
-            received: record.received,
-            sent: record.sent,
-            cluster: cluster.as_deref(),
-            upstream: record.upstream,
-            duration: record.duration(),
-        };
-        tracer.end(segment, &facts);
-    }
-}
-
-fn protocol(request: &Request) -> &'static str {
-    if request.version == Version::Http10 { "HTTP/1.0" } else { "HTTP/1.1" }
 }
 
 impl Call for Passage {
@@ -248,8 +306,10 @@ impl Call for Passage {
         let (upstream, endpoint) = if cluster.is_original_destination() {
             (cluster.upstream_at(self.peer.destination), None)
         } else {
-            let member = self.member(&cluster)?;
-            (Rc::clone(&member.upstream), Some(Arc::clone(&member.counters)))
+            let member = self.pick(&cluster)?;
+            let found = (Rc::clone(&member.upstream), Some(Arc::clone(&member.counters)));
+            self.member = Some(member);
+            found
         };
         self.attempts += 1;
         cluster.counters.rq_total.increment();
@@ -270,13 +330,14 @@ impl Call for Passage {
 
     fn timeouts(&self) -> Timeouts {
         let idle = self.manager.settings.stream_idle_timeout;
-        match &self.decision {
-            Decision::Forward(forward, _) => Timeouts {
+        match self.forward() {
+            Some((forward, _)) => Timeouts {
                 request: forward.settings.timeout,
-                attempt: self.policy().and_then(|policy| policy.per_try_timeout),
+                attempt: forward.retry.as_ref().and_then(|policy| policy.per_try_timeout),
                 idle: forward.settings.idle_timeout.or(idle),
+                whole: None,
             },
-            _ => Timeouts { idle, ..Timeouts::default() },
+            None => Timeouts { idle, ..Timeouts::default() },
         }
     }
 
@@ -285,40 +346,36 @@ impl Call for Passage {
     }
 
     fn retry(&mut self, failure: &Failure) -> Option<Duration> {
-        let Decision::Forward(forward, host) = &self.decision else { return None };
-        let policy = forward.settings.retry.as_ref().filter(|policy| retry::applies(policy, failure))?;
-        let cluster = Rc::clone(self.cluster.as_ref()?);
-        if self.attempts > policy.retries {
-            cluster.counters.rq_retry_limit_exceeded.increment();
-            self.exhausted = true;
-            return None;
+        let applies = self.policy().is_some_and(|policy| retry::applies(policy, failure));
+        if applies { self.try_again(failure) } else { None }
+    }
+
+    fn retry_response(&mut self, status: u16, _: &dyn Fields) -> Option<Duration> {
+        self.retry(&Failure::Status(status, Duration::ZERO))
+    }
+
+    fn edit_response(&mut self, request: &Request, status: u16, service_time: Duration, fields: &mut dyn Fields) {
+        if self.edits.is_some() {
+            self.edit(request, status, Some(service_time), fields);
         }
-        let Ok(place) = cluster.gates().retry() else {
-            cluster.counters.rq_retry_overflow.increment();
-            return None;
-        };
-        cluster.counters.rq_retry.increment();
-        host.rq_retry.increment();
-        let wait = retry::backoff(policy, self.attempts + 1, self.manager.core.random());
-        self.count_failure(failure);
-        self.end_attempt(if let Failure::Status(status, _) = failure { Some(*status) } else { None });
-        self.retrying = place;
-        Some(wait)
+        self.capture(status, fields);
     }
 
     fn dropped_from_request(&self) -> NameSet {
         const ALWAYS: NameSet = NameSet::of(&[Name::XEnvoyExpectedRqTimeoutMs]);
         const TRACED: NameSet = NameSet::of(&[Name::XAmznTraceId]);
         const CERTIFICATE: NameSet = NameSet::of(&[client_certificate::NAME]);
+        const HOST: NameSet = NameSet::of(&[Name::Host]);
         let dropped = if self.segment.is_some() { ALWAYS.and(TRACED) } else { ALWAYS };
         let settings = &self.manager.settings.client_certificate;
         let goes_on = client_certificate::goes_on(settings, self.peer.session.as_deref());
-        if goes_on { dropped } else { dropped.and(CERTIFICATE) }
+        let dropped = if goes_on { dropped } else { dropped.and(CERTIFICATE) };
+        if self.endpoint_host().is_some() { dropped.and(HOST) } else { dropped }
     }
 
     fn append_to_request(&self, request: &Request, left: Option<Duration>, out: &mut Vec<u8>) {
         if request.value(Name::XForwardedProto).is_none() {
-            append_field(out, "x-forwarded-proto", self.scheme().as_bytes());
+            append_field(out, "x-forwarded-proto", self.peer.scheme().as_bytes());
         }
         let settings = &self.manager.settings.client_certificate;
         client_certificate::append(settings, self.peer.session.as_deref(), request, out);
@@ -332,6 +389,13 @@ impl Call for Passage {
         if let Some(segment) = &self.segment {
             append_field(out, "x-amzn-trace-id", segment.header().as_bytes());
         }
+        if let Some(host) = self.endpoint_host() {
+            append_field(out, "host", host.as_bytes());
+            append_field(out, "x-envoy-original-host", request.authority());
+        }
+        if self.route().is_some_and(|(_, host)| host.tells_server_attempts) {
+            append_number(out, "x-envoy-attempt-count", u64::from(self.attempts));
+        }
     }
 
     fn dropped_from_response(&self) -> NameSet {
@@ -340,89 +404,27 @@ impl Call for Passage {
     }
 
     fn append_to_response(&self, service_time: Duration, has_date: bool, out: &mut Vec<u8>) {
-        let milliseconds = u64::try_from(service_time.as_millis()).unwrap_or(u64::MAX);
-        append_number(out, "x-envoy-upstream-service-time", milliseconds);
+        if !self.hides_service_time {
+            let milliseconds = u64::try_from(service_time.as_millis()).unwrap_or(u64::MAX);
+            append_number(out, "x-envoy-upstream-service-time", milliseconds);
+        }
+        for (name, value) in &self.added {
+            append_field(out, name, value);
+        }
+        if self.route().is_some_and(|(_, host)| host.tells_client_attempts) {
+            append_number(out, "x-envoy-attempt-count", u64::from(self.attempts));
+        }
         if !has_date {
             self.manager.core.date(|date| append_field(out, "date", date));
         }
         append_field(out, "server", b"envoy");
     }
 
-    fn answer(&mut self, failure: &Failure) -> Answer {
-        const BROKEN: &str = "upstream connect error or disconnect/reset before headers. ";
-        let reset = |reason: &str| {
-            let kind = if self.attempts > 1 { "retried and the latest reset reason" } else { "reset reason" };
-            format!("{BROKEN}{kind}: {reason}")
-        };
-        match failure {
-            Failure::Own => match &self.decision {
-                Decision::Respond(respond) => Answer::text(respond.status, respond.body.clone()),
-                Decision::UpgradeRefused => Answer::text(403, ""),
-                Decision::NoRoute => Answer::text(404, ""),
-                Decision::Forward(..) => Answer::text(503, ""),
-            },
-            Failure::NoUpstream => Answer::text(503, "no healthy upstream"),
-            Failure::Overflow => {
-                let mut answer = Answer::text(503, reset("overflow"));
-                answer.fields.push(("x-envoy-overloaded", "true".to_owned()));
-                answer
-            }
-            Failure::Connect(error) => {
-                let cause = tls::failure_words(error).unwrap_or_else(|| error.to_string());
-                let why = format!("remote connection failure, transport failure reason: {cause}");
-                Answer::text(503, reset(&why))
-            }
-            Failure::ConnectTimeout => Answer::text(503, reset("connection timeout")),
-            Failure::Reset => Answer::text(503, reset("connection termination")),
-            Failure::Protocol(malformed) => {
-                tracing::warn!(error = %malformed, "a server's response is refused");
-                Answer::text(502, reset("protocol error"))
-            }
-            Failure::Timeout | Failure::AttemptTimeout => Answer::text(504, "upstream request timeout"),
-            Failure::Idle => Answer::text(504, "stream timeout"),
-            Failure::ClientIdle => Answer::text(408, "stream timeout"),
-            Failure::BadBody(malformed) => Answer::text(malformed.status(), malformed.to_string()),
-            Failure::Status(status, _) => Answer::text(*status, ""),
-            // Nobody will read it.
-            Failure::ClientGone => Answer::text(499, ""),
-        }
+    fn answer(&mut self, request: &Request, failure: &Failure) -> Answer {
+        self.answer_for(request, failure)
     }
 
     fn finish(&mut self, request: &Request, record: &Record) {
-        let counters = &self.manager.counters;
-        let status = (record.status != 0).then_some(record.status);
-        counters.rq_completed.increment();
-        counters.rq_time.record(record.duration());
-        match status {
-            Some(status) => counters.statuses.record(status),
-            None => counters.rq_rx_reset.increment(),
-        }
-        if status == Some(101) {
-            counters.upgrades_total.increment();
-        }
-        if let Some(failure) = &record.failure {
-            self.count_failure(failure);
-        }
-        let reached = self.attempt.is_some();
-        self.end_attempt(status);
-        if let (Some(cluster), Decision::Forward(_, host)) = (&self.cluster, &self.decision) {
-            if let Some(status) = status {
-                host.statuses.record(status);
-            }
-            if reached {
-                cluster.counters.rq_completed.increment();
-                cluster.counters.rq_time.record(record.duration());
-                host.rq_time.record(record.duration());
-            }
-            if self.attempts > 1 && record.from_server && !self.exhausted {
-                cluster.counters.rq_retry_success.increment();
-            }
-        }
-        if self.manager.logs.is_empty() && self.segment.is_none() {
-            return;
-        }
-        let flags = self.flags(record);
-        self.write_down(request, record, &flags);
-        self.trace(request, record, &flags);
+        self.conclude(request, record);
     }
 }

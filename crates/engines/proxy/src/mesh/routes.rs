@@ -4,10 +4,13 @@ use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 use super::{
     cluster::Cluster,
+    edits::{Levels, in_order},
+    matching,
     slot::{Slot, Slots},
+    view::RequestView,
 };
 use crate::{
-    model::{self, PathMatch, RouteTable},
+    model::{self, HeaderEdits, RetryPolicy, RouteMatch, RouteTable},
     rotation::Rotation,
     stats::{Registry, VirtualHostCounters},
 };
@@ -33,34 +36,72 @@ type Turns = (String, usize, Vec<String>);
 /// A virtual host on a core.
 pub(crate) struct Host {
     pub(crate) counters: Arc<VirtualHostCounters>,
-    routes: Vec<(PathMatch, Target)>,
+    pub(crate) tells_server_attempts: bool,
+    pub(crate) tells_client_attempts: bool,
+    routes: Vec<Rc<Route>>,
+}
+
+/// A route on a core.
+pub(crate) struct Route {
+    pub(crate) name: String,
+    pub(crate) matches: RouteMatch,
+    /// Something besides the path is asked for.
+    has_conditions: bool,
+    pub(crate) target: Target,
+    /// What is done to fields, unless a cluster says more.
+    edits: Levels,
 }
 
 /// Where a route leads.
-#[derive(Clone)]
 pub(crate) enum Target {
-    Forward(Rc<Forward>),
-    Respond(Rc<model::Respond>),
+    Forward(Box<Forward>),
+    Respond(model::Respond),
+    Redirect(model::Redirect),
 }
 
 /// A route that forwards.
 pub(crate) struct Forward {
     pub(crate) settings: model::Forward,
-    clusters: Vec<Rc<Slot<Cluster>>>,
+    /// The route's own policy, or else the virtual host's.
+    pub(crate) retry: Option<RetryPolicy>,
+    /// Something of the request is rewritten before a server is chosen.
+    pub(crate) rewrites: bool,
+    shares: Vec<Share>,
     rotation: Rc<Rotation>,
 }
 
+/// A cluster of a route.
+pub(crate) struct Share {
+    pub(crate) cluster: Rc<Slot<Cluster>>,
+    edits: Levels,
+}
+
+impl Route {
+    /// What is done to fields on the way to `share`, if it leads to one.
+    pub(crate) fn edits(&self, share: Option<&Share>) -> Levels {
+        share.map_or_else(|| self.edits.clone(), |share| share.edits.clone())
+    }
+}
+
 impl Forward {
-    /// The cluster whose turn it is; its slot may be empty.
-    pub(crate) fn turn(&self) -> Option<&Rc<Slot<Cluster>>> {
-        self.rotation.turn().map(|turn| &self.clusters[turn])
+    /// The number of the cluster whose turn it is.
+    pub(crate) fn turn(&self) -> Option<usize> {
+        self.rotation.turn()
     }
 
-    /// The name under which the route has `cluster`.
-    pub(crate) fn name_of(&self, cluster: &Rc<Cluster>) -> Option<String> {
-        let holds = |slot: &&Rc<Slot<Cluster>>| slot.get().is_some_and(|content| Rc::ptr_eq(&content, cluster));
-        self.clusters.iter().find(holds).map(|slot| slot.name.to_string())
+    /// The cluster with this number; its slot may be empty.
+    pub(crate) fn share(&self, number: usize) -> Option<&Share> {
+        self.shares.get(number)
     }
+}
+
+/// What the routes of a table have in common while they are compiled.
+struct Common<'a> {
+    clusters: &'a mut Slots<Cluster>,
+    registry: &'a Registry,
+    before: Option<&'a Routes>,
+    edits: Rc<HeaderEdits>,
+    specific_last: bool,
 }
 
 impl Routes {
@@ -79,8 +120,10 @@ impl Routes {
             any: None,
             rotations: HashMap::new(),
         };
+        let edits = Rc::new(table.edits.clone());
+        let mut common = Common { clusters, registry, before, edits, specific_last: table.most_specific_edits_last };
         for host in &table.virtual_hosts {
-            let compiled = Rc::new(routes.compile(host, clusters, registry, before));
+            let compiled = Rc::new(routes.compile(host, &mut common));
             for domain in &host.domains {
                 routes.add(domain, &compiled);
             }
@@ -92,28 +135,55 @@ impl Routes {
         routes
     }
 
-    fn compile(
+    fn compile(&mut self, host: &model::VirtualHost, common: &mut Common<'_>) -> Host {
+        let edits = Rc::new(host.edits.clone());
+        let routes = host.routes.iter().enumerate();
+        let routes = routes.map(|(place, route)| self.route(host, place, route, &edits, common)).collect();
+        let counters = common.before.and_then(|before| before.counters_of(&host.name));
+        Host {
+            counters: counters.unwrap_or_else(|| common.registry.virtual_host(&host.name).local()),
+            tells_server_attempts: host.tell_server_attempts,
+            tells_client_attempts: host.tell_client_attempts,
+            routes,
+        }
+    }
+
+    fn route(
         &mut self,
         host: &model::VirtualHost,
-        clusters: &mut Slots<Cluster>,
-        registry: &Registry,
-        before: Option<&Self>,
-    ) -> Host {
-        let mut routes = Vec::with_capacity(host.routes.len());
-        for (place, route) in host.routes.iter().enumerate() {
-            let target = match &route.action {
-                model::Action::Respond(respond) => Target::Respond(Rc::new(respond.clone())),
-                model::Action::Forward(forward) => {
-                    let names = forward.clusters.iter().map(|cluster| cluster.name.clone()).collect();
-                    let rotation = self.rotation((host.name.clone(), place, names), forward, before);
-                    let slots = forward.clusters.iter().map(|cluster| clusters.slot(&cluster.name)).collect();
-                    Target::Forward(Rc::new(Forward { settings: forward.clone(), clusters: slots, rotation }))
-                }
-            };
-            routes.push((route.path.clone(), target));
-        }
-        let counters = before.and_then(|before| before.counters_of(&host.name));
-        Host { counters: counters.unwrap_or_else(|| registry.virtual_host(&host.name).local()), routes }
+        place: usize,
+        route: &model::Route,
+        host_edits: &Rc<HeaderEdits>,
+        common: &mut Common<'_>,
+    ) -> Rc<Route> {
+        let own = Rc::new(route.edits.clone());
+        let edits = in_order([&own, host_edits, &common.edits], common.specific_last);
+        let target = match &route.action {
+            model::Action::Respond(respond) => Target::Respond(respond.clone()),
+            model::Action::Redirect(redirect) => Target::Redirect(redirect.clone()),
+            model::Action::Forward(forward) => {
+                let names = forward.clusters.iter().map(|cluster| cluster.name.clone()).collect();
+                let rotation = self.rotation((host.name.clone(), place, names), forward, common.before);
+                let share = |cluster: &model::WeightedCluster| {
+                    let levels = [&Rc::new(cluster.edits.clone()), &own, host_edits, &common.edits];
+                    let edits =
+                        if cluster.edits.is_empty() { edits.clone() } else { in_order(levels, common.specific_last) };
+                    Share { cluster: common.clusters.slot(&cluster.name), edits }
+                };
+                let shares = forward.clusters.iter().map(share).collect();
+                let retry = forward.retry.clone().or_else(|| host.retry.clone());
+                let rewrites = forward.path.is_some() || forward.host.is_some();
+                Target::Forward(Box::new(Forward { settings: forward.clone(), retry, rewrites, shares, rotation }))
+            }
+        };
+        let matches = route.matches.clone();
+        Rc::new(Route {
+            name: route.name.clone(),
+            has_conditions: matching::has_conditions(&matches),
+            matches,
+            target,
+            edits,
+        })
     }
 
     fn rotation(&mut self, turns: Turns, forward: &model::Forward, before: Option<&Self>) -> Rc<Rotation> {
@@ -146,6 +216,7 @@ impl Routes {
 
     /// The virtual host that answers to `authority`: by its exact name, the longest suffix, the longest prefix, any.
     pub(crate) fn host(&self, authority: &[u8]) -> Option<&Rc<Host>> {
+        let authority = if self.table.ignore_port { without_port(authority) } else { authority };
         let mut lower = [0; HOST_MAX];
         let name = lower.get_mut(..authority.len())?;
         name.copy_from_slice(authority);
@@ -162,31 +233,41 @@ impl Routes {
     }
 }
 
+/// An authority without the port it may have.
+fn without_port(authority: &[u8]) -> &[u8] {
+    let digits = authority.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    authority[..authority.len() - digits].strip_suffix(b":").filter(|_| digits > 0).unwrap_or(authority)
+}
+
 impl Host {
-    /// The first route that `path` matches.
-    pub(crate) fn route(&self, path: &[u8]) -> Option<&Target> {
-        let matches = |wanted: &PathMatch| match wanted {
-            PathMatch::Prefix(prefix) => path.starts_with(prefix.as_bytes()),
-            PathMatch::Exact(exact) => path == exact.as_bytes(),
+    /// The first route that the request is for. `random` decides about those that are for a share of requests.
+    pub(crate) fn route(&self, view: &RequestView<'_>, random: impl Fn() -> u64) -> Option<&Rc<Route>> {
+        let path = view.request.path();
+        let is_for = |route: &&Rc<Route>| {
+            matching::path_holds(&route.matches, path)
+                && (!route.has_conditions || matching::conditions_hold(&route.matches, view, &random))
         };
-        self.routes.iter().find(|(wanted, _)| matches(wanted)).map(|(_, target)| target)
+        self.routes.iter().find(is_for)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, Respond, Route, VirtualHost, WeightedCluster};
+    use crate::{
+        http::Request,
+        model::{Action, PathMatch, Respond, Route, VirtualHost, WeightedCluster},
+    };
 
     fn host(name: &str, domains: &[&str], paths: &[(PathMatch, u16)]) -> VirtualHost {
-        let route = |(path, status): &(PathMatch, u16)| Route {
-            path: path.clone(),
-            action: Action::Respond(Respond { status: *status, body: String::new() }),
+        let route = |(path, status): &(PathMatch, u16)| {
+            Route::of(path.clone(), Action::Respond(Respond { status: *status, body: String::new() }))
         };
         VirtualHost {
             name: name.to_owned(),
             domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
             routes: paths.iter().map(route).collect(),
+            ..VirtualHost::default()
         }
     }
 
@@ -194,10 +275,17 @@ mod tests {
         Routes::new(Arc::new(table), &mut Slots::default(), &Registry::default(), before)
     }
 
+    fn route(routes: &Routes, authority: &str, path: &str) -> Option<Rc<super::Route>> {
+        let mut request = Request::default();
+        request.read(&mut format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes()).unwrap();
+        let view = RequestView { request: &request, scheme: "http", id: None };
+        routes.host(authority.as_bytes())?.route(&view, || 0).map(Rc::clone)
+    }
+
     fn status(routes: &Routes, authority: &str, path: &str) -> Option<u16> {
-        match routes.host(authority.as_bytes())?.route(path.as_bytes())? {
+        match &route(routes, authority, path)?.target {
             Target::Respond(respond) => Some(respond.status),
-            Target::Forward(_) => None,
+            _ => None,
         }
     }
 
@@ -217,6 +305,7 @@ mod tests {
                         &[(PathMatch::Exact("/todos".to_owned()), 301), (PathMatch::Prefix("/todos/".to_owned()), 302)],
                     ),
                 ],
+                ..RouteTable::default()
             },
             None,
         );
@@ -242,24 +331,26 @@ mod tests {
                 VirtualHost {
                     name: "api".to_owned(),
                     domains: vec!["api".to_owned()],
-                    routes: vec![Route {
-                        path: PathMatch::Prefix("/".to_owned()),
-                        action: Action::Forward(model::Forward {
+                    routes: vec![Route::of(
+                        PathMatch::Prefix("/".to_owned()),
+                        Action::Forward(model::Forward {
                             clusters: ["v1", "v2"]
                                 .iter()
                                 .zip(weights)
-                                .map(|(name, weight)| WeightedCluster { name: (*name).to_owned(), weight })
+                                .map(|(name, weight)| WeightedCluster::of(name, weight))
                                 .collect(),
                             ..model::Forward::to("")
                         }),
-                    }],
+                    )],
+                    ..VirtualHost::default()
                 },
                 host("other", &["other"], &[(PathMatch::Prefix("/".to_owned()), other)]),
             ],
+            ..RouteTable::default()
         };
-        let turn = |routes: &Routes| match routes.host(b"api").unwrap().route(b"/").unwrap() {
-            Target::Forward(forward) => forward.turn().unwrap().name.to_string(),
-            Target::Respond(_) => unreachable!(),
+        let turn = |routes: &Routes| match &route(routes, "api", "/").unwrap().target {
+            Target::Forward(forward) => forward.share(forward.turn().unwrap()).unwrap().cluster.name.to_string(),
+            _ => unreachable!(),
         };
         let first = compile(table([2, 1], 200), None);
         assert_eq!([turn(&first), turn(&first)], ["v1", "v2"]);

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     io,
     net::SocketAddr,
     rc::Rc,
@@ -27,7 +27,7 @@ use super::{
     slot::Slots,
 };
 use crate::{
-    access_log::{AccessLog, AccessLogs},
+    access_log::{AccessLogs, Log},
     connect::Connect,
     core::{Core, spawn},
     http,
@@ -129,6 +129,13 @@ pub(crate) async fn run(core: Rc<Core>, shared: Arc<Shared>, mut orders: mpsc::R
             }
         }
     }
+}
+
+/// The response fields that logs speak of, and that are not known anyhow.
+fn captured(logs: &[model::AccessLog]) -> Vec<String> {
+    const KNOWN: [&str; 3] = [":status", "server", "x-envoy-upstream-service-time"];
+    let names: BTreeSet<&str> = logs.iter().flat_map(|log| log.format.response_fields()).collect();
+    names.into_iter().filter(|name| !KNOWN.contains(name)).map(str::to_owned).collect()
 }
 
 impl Worker {
@@ -261,6 +268,7 @@ impl Worker {
                 routes: self.routes.slot(&manager.routes),
                 counters: self.shared.registry.manager(&manager.stat_prefix).local(),
                 logs: self.logs(&manager.access_logs)?,
+                captured: captured(&manager.access_logs),
                 tracer: self.shared.tracer.clone().filter(|_| manager.tracing),
                 closing: Rc::clone(&closing),
             })),
@@ -280,8 +288,10 @@ impl Worker {
         Security { acceptor: Arc::clone(acceptor), counters }
     }
 
-    fn logs(&self, logs: &[model::AccessLog]) -> io::Result<Vec<Arc<AccessLog>>> {
-        logs.iter().map(|log| self.shared.logs.open(&log.path)).collect()
+    fn logs(&self, logs: &[model::AccessLog]) -> io::Result<Vec<Log>> {
+        let open =
+            |log: &model::AccessLog| Ok(Log { file: self.shared.logs.open(&log.path)?, format: log.format.clone() });
+        logs.iter().map(open).collect()
     }
 
     fn close(&self, listener: &Listener) {

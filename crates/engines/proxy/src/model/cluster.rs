@@ -75,12 +75,14 @@ pub struct Endpoint {
     pub weight: u32,
     /// What the configuration says of its health.
     pub healthy: bool,
+    /// The name it was found by, or that it is given.
+    pub hostname: Option<String>,
 }
 
 impl Endpoint {
     /// A healthy endpoint of weight one.
     pub fn at(address: SocketAddr) -> Self {
-        Self { address, weight: 1, healthy: true }
+        Self { address, weight: 1, healthy: true, hostname: None }
     }
 }
 

@@ -4,13 +4,19 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::REQUEST_TIMEOUT;
+use super::{HeaderEdits, PathMatch, Pattern, REQUEST_TIMEOUT, RouteMatch};
 
 /// Virtual hosts, and so all routes of a port.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RouteTable {
     /// The hosts; at most one of them answers to a name.
     pub virtual_hosts: Vec<VirtualHost>,
+    /// What is done to the fields of all messages.
+    pub edits: HeaderEdits,
+    /// Fields are edited for the table first and for the route last, so that the route wins; else the other way round.
+    pub most_specific_edits_last: bool,
+    /// The port of `Host` does not count when a virtual host is looked for.
+    pub ignore_port: bool,
 }
 
 /// What is at a set of names.
@@ -22,33 +28,46 @@ pub struct VirtualHost {
     pub domains: Vec<String>,
     /// The first that matches is taken.
     pub routes: Vec<Route>,
+    /// What is done to the fields of messages.
+    pub edits: HeaderEdits,
+    /// When routes that do not say it themselves try again.
+    pub retry: Option<RetryPolicy>,
+    /// Servers are told by `x-envoy-attempt-count` which attempt it is.
+    pub tell_server_attempts: bool,
+    /// Clients are told by `x-envoy-attempt-count` how many attempts it took.
+    pub tell_client_attempts: bool,
 }
 
 /// What to do with requests of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Route {
-    /// Which path.
-    pub path: PathMatch,
+    /// Its name, for access logs.
+    pub name: String,
+    /// Which requests.
+    pub matches: RouteMatch,
     /// What to do.
     pub action: Action,
+    /// What is done to the fields of messages.
+    pub edits: HeaderEdits,
 }
 
-/// Which paths a route is for; the query does not count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum PathMatch {
-    /// The path begins so.
-    Prefix(String),
-    /// The path is this.
-    Exact(String),
+impl Route {
+    /// A route by the path alone.
+    pub fn of(path: PathMatch, action: Action) -> Self {
+        Self { name: String::new(), matches: RouteMatch::path(path), action, edits: HeaderEdits::default() }
+    }
 }
 
 /// What is done with a request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them forward")]
 pub enum Action {
     /// It goes to a cluster.
     Forward(Forward),
     /// The proxy answers.
     Respond(Respond),
+    /// The proxy tells the client to ask elsewhere.
+    Redirect(Redirect),
 }
 
 /// How requests are passed on.
@@ -62,23 +81,106 @@ pub struct Forward {
     pub idle_timeout: Option<Duration>,
     /// When to try again.
     pub retry: Option<RetryPolicy>,
+    /// What the path becomes.
+    pub path: Option<PathRewrite>,
+    /// What the host becomes.
+    pub host: Option<HostRewrite>,
+    /// The host there was is appended to `x-forwarded-host`, if it is rewritten.
+    pub append_forwarded_host: bool,
 }
 
 impl Forward {
     /// To one cluster, with the defaults.
     pub fn to(cluster: &str) -> Self {
-        let clusters = vec![WeightedCluster { name: cluster.to_owned(), weight: 1 }];
-        Self { clusters, timeout: Some(REQUEST_TIMEOUT), idle_timeout: None, retry: None }
+        Self {
+            clusters: vec![WeightedCluster::of(cluster, 1)],
+            timeout: Some(REQUEST_TIMEOUT),
+            idle_timeout: None,
+            retry: None,
+            path: None,
+            host: None,
+            append_forwarded_host: false,
+        }
     }
 }
 
-/// A cluster and its share.
+/// What a path becomes. The query stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum PathRewrite {
+    /// The part that the route matched becomes this: all of it unless it is a prefix.
+    Prefix(String),
+    /// Every occurrence of an expression becomes this.
+    Regex(Pattern, Substitution),
+}
+
+/// What an expression's occurrence becomes: text, and what groups of the expression found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Substitution(pub Vec<Piece>);
+
+/// A piece of a [`Substitution`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Piece {
+    /// This text.
+    Text(String),
+    /// What a group found; 0 is the whole occurrence.
+    Group(usize),
+}
+
+/// What a host becomes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum HostRewrite {
+    /// This.
+    Literal(String),
+    /// The value of a header field, if it is there.
+    Header(String),
+    /// What every occurrence of an expression in the path becomes.
+    Path(Pattern, Substitution),
+    /// The name of the endpoint that the request goes to, if it has one.
+    Endpoint,
+}
+
+/// An answer that names another place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Redirect {
+    /// The status code.
+    pub status: u16,
+    /// Another scheme.
+    pub scheme: Option<String>,
+    /// Another host.
+    pub host: Option<String>,
+    /// Another port.
+    pub port: Option<u16>,
+    /// Another path.
+    pub path: Option<PathRedirect>,
+    /// The query is left out.
+    pub strip_query: bool,
+}
+
+/// What the path of a redirection becomes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum PathRedirect {
+    /// This; if it has a query of its own that one counts.
+    Literal(String),
+    /// As if it were rewritten.
+    Rewrite(PathRewrite),
+}
+
+/// A cluster and its share.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WeightedCluster {
     /// The cluster's name.
     pub name: String,
     /// Its share of the sum of weights.
     pub weight: u32,
+    /// What is done to the fields of messages.
+    pub edits: HeaderEdits,
+}
+
+impl WeightedCluster {
+    /// A cluster that is passed what comes.
+    pub fn of(name: &str, weight: u32) -> Self {
+        Self { name: name.to_owned(), weight, edits: HeaderEdits::default() }
+    }
 }
 
 /// An answer of the proxy's own.

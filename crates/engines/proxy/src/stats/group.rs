@@ -127,6 +127,7 @@ counters! {
             no_route: "no_route",
             rq_completed: "downstream_rq_completed",
             rq_direct_response: "rq_direct_response",
+            rq_redirect: "rq_redirect",
             rq_rx_reset: "downstream_rq_rx_reset",
             rq_timeout: "downstream_rq_timeout",
             rq_total: "downstream_rq_total",

@@ -17,12 +17,13 @@ pub(crate) fn cluster_at(addresses: &[SocketAddr]) -> Cluster {
 
 /// A route of all paths that begin with `prefix`.
 pub(crate) fn prefix_route(prefix: &str, action: Action) -> Route {
-    Route { path: PathMatch::Prefix(prefix.to_owned()), action }
+    Route::of(PathMatch::Prefix(prefix.to_owned()), action)
 }
 
 /// Routes of one virtual host that answers to any name.
 pub(crate) fn table(routes: Vec<Route>) -> RouteTable {
-    RouteTable { virtual_hosts: vec![VirtualHost { name: "all".to_owned(), domains: vec!["*".to_owned()], routes }] }
+    let host = VirtualHost { name: "all".to_owned(), domains: vec!["*".to_owned()], routes, ..VirtualHost::default() };
+    RouteTable { virtual_hosts: vec![host], ..RouteTable::default() }
 }
 
 /// A listener on a port of the kernel's choice.
@@ -51,8 +52,7 @@ impl Mesh {
     /// As [`Mesh::spreading`], with the route changed.
     pub(crate) async fn forwarding(clusters: &[(&str, SocketAddr, u32)], change: impl FnOnce(&mut Forward)) -> Self {
         let known = clusters.iter().map(|(name, address, _)| ((*name).to_owned(), cluster_at(&[*address]))).collect();
-        let weighted =
-            |(name, _, weight): &(&str, SocketAddr, u32)| WeightedCluster { name: (*name).to_owned(), weight: *weight };
+        let weighted = |(name, _, weight): &(&str, SocketAddr, u32)| WeightedCluster::of(name, *weight);
         let mut forward = Forward { clusters: clusters.iter().map(weighted).collect(), ..Forward::to("") };
         change(&mut forward);
         Self::routing(known, table(vec![prefix_route("/", Action::Forward(forward))])).await

@@ -5,7 +5,7 @@ mod client;
 mod config;
 mod server;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Answer, Client};
 pub(crate) use config::{Mesh, cluster_at, listener, prefix_route, table};
 pub(crate) use server::{Asked, Server};
 

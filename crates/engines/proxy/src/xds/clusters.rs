@@ -131,12 +131,14 @@ struct Host {
     port: u16,
     weight: u32,
     healthy: bool,
+    hostname: Option<String>,
 }
 
 impl Host {
     fn endpoint(self) -> Result<Endpoint, String> {
         let address: IpAddr = self.address.parse().map_err(|_| format!("`{}` is no IP address", self.address))?;
-        Ok(Endpoint { address: (address, self.port).into(), weight: self.weight, healthy: self.healthy })
+        let address = (address, self.port).into();
+        Ok(Endpoint { address, weight: self.weight, healthy: self.healthy, hostname: self.hostname })
     }
 }
 
@@ -161,7 +163,8 @@ fn hosts(assignment: &ClusterLoadAssignment) -> Result<Vec<Host>, String> {
         // UNKNOWN (0) and HEALTHY (1) take requests, DEGRADED (5) does when there is nobody better: here, too.
         let healthy = matches!(endpoint.health_status, 0 | 1 | 5);
         let weight = endpoint.load_balancing_weight.map_or(1, |weight| weight.value);
-        hosts.push(Host { address, port, weight, healthy });
+        let hostname = Some(host.hostname.clone()).filter(|name| !name.is_empty());
+        hosts.push(Host { address, port, weight, healthy, hostname });
     }
     Ok(hosts)
 }

@@ -8,12 +8,10 @@ use std::{
 use envoy_types::pb::{
     envoy::{
         config::{
-            accesslog::v3::{AccessLog as AccessLogProto, access_log},
             core::v3::{HttpProtocolOptions, TrafficDirection, address, socket_address::PortSpecifier},
             listener::v3::{FilterChain as ChainProto, FilterChainMatch, Listener as Proto, filter, listener_filter},
         },
         extensions::{
-            access_loggers::file::v3::FileAccessLog,
             filters::http::router::v3::Router,
             filters::network::{
                 http_connection_manager::v3::{
@@ -29,10 +27,10 @@ use envoy_types::pb::{
 };
 use prost::Message;
 
-use super::{Refusal, decode, limit, refuse, routes, strict::nothing_else, tls, translated};
+use super::{Refusal, access_logs::access_logs, decode, limit, refuse, routes, strict::nothing_else, tls, translated};
 use crate::model::{
-    AccessLog, CONNECTION_IDLE_TIMEOUT, ChainMatch, ClientCertificate, Direction, Filter, FilterChain,
-    ForwardClientCertificate, HttpManager, Listener, RouteTable, STREAM_IDLE_TIMEOUT, TcpProxy, WeightedCluster,
+    CONNECTION_IDLE_TIMEOUT, ChainMatch, ClientCertificate, Direction, Filter, FilterChain, ForwardClientCertificate,
+    HttpManager, Listener, RouteTable, STREAM_IDLE_TIMEOUT, TcpProxy, WeightedCluster,
 };
 
 /// The listeners of a response, with the route configurations that are written in them instead of named.
@@ -300,11 +298,10 @@ fn tcp_proxy(proto: &TcpProto) -> Result<TcpProxy, String> {
         access_log: Vec::new(),
         ..proto.clone()
     })?;
-    let one = |name: &str, weight| WeightedCluster { name: name.to_owned(), weight };
     let clusters = match &proto.cluster_specifier {
-        Some(ClusterSpecifier::Cluster(name)) => vec![one(name, 1)],
+        Some(ClusterSpecifier::Cluster(name)) => vec![WeightedCluster::of(name, 1)],
         Some(ClusterSpecifier::WeightedClusters(weighted)) => {
-            weighted.clusters.iter().map(|cluster| one(&cluster.name, cluster.weight)).collect()
+            weighted.clusters.iter().map(|cluster| WeightedCluster::of(&cluster.name, cluster.weight)).collect()
         }
         None => return Err("a TCP proxy without a cluster".to_owned()),
     };
@@ -316,24 +313,7 @@ fn tcp_proxy(proto: &TcpProto) -> Result<TcpProxy, String> {
     })
 }
 
-fn access_logs(logs: &[AccessLogProto]) -> Result<Vec<AccessLog>, String> {
-    let one = |log: &AccessLogProto| {
-        refuse(log.filter.is_none(), "an access log filter")?;
-        let Some(access_log::ConfigType::TypedConfig(config)) = &log.config_type else {
-            return Err(format!("the access log {} has no configuration", log.name));
-        };
-        refuse(
-            type_of(config) == "envoy.extensions.access_loggers.file.v3.FileAccessLog",
-            "an access log that is not a file",
-        )?;
-        let file = FileAccessLog::decode(config.value.as_slice()).map_err(|error| error.to_string())?;
-        refuse(file.access_log_format.is_none(), "an access log format of its own")?;
-        Ok(AccessLog { path: file.path })
-    };
-    logs.iter().map(one).collect()
-}
-
 /// The message type that a packed configuration is of.
-fn type_of(config: &Any) -> &str {
+pub(super) fn type_of(config: &Any) -> &str {
     config.type_url.rsplit('/').next().unwrap_or_default()
 }

@@ -7,14 +7,20 @@
 //! The order is Envoy's: clusters first, acknowledged once their endpoints are known and checked, then listeners, then the
 //! routes they name. So a route that has come can always be followed.
 
+mod access_logs;
 pub(crate) mod client;
 mod clusters;
+mod header_edits;
 mod listeners;
+mod matching;
 mod routes;
 mod strict;
 #[cfg(test)]
 mod tests;
 mod tls;
+
+#[cfg(test)]
+pub(crate) use routes::table as route_table;
 
 use std::{collections::BTreeMap, time::Duration};
 

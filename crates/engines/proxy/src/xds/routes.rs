@@ -3,18 +3,32 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use envoy_types::pb::{
-    envoy::config::core::v3::data_source::Specifier,
-    envoy::config::route::v3::{
-        RetryPolicy as RetryProto, Route as RouteProto, RouteAction, RouteConfiguration, RouteMatch,
-        VirtualHost as HostProto, WeightedCluster as WeightedProto, route, route_action::ClusterSpecifier,
-        route_match::PathSpecifier, weighted_cluster::ClusterWeight,
+    envoy::config::{
+        core::v3::data_source::Specifier,
+        route::v3::{
+            RedirectAction, RetryPolicy as RetryProto, Route as RouteProto, RouteAction, RouteConfiguration,
+            VirtualHost as HostProto, WeightedCluster as WeightedProto,
+            redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier},
+            route,
+            route_action::{ClusterSpecifier, HostRewriteSpecifier},
+            weighted_cluster::ClusterWeight,
+        },
     },
     google::protobuf::Any,
 };
 
-use super::{Refusal, decode, limit, refuse, strict::nothing_else, time, translated};
+use super::{
+    Refusal, decode,
+    header_edits::edits,
+    limit,
+    matching::{route_match, substitute},
+    refuse,
+    strict::nothing_else,
+    time, translated,
+};
 use crate::model::{
-    Action, Forward, PathMatch, REQUEST_TIMEOUT, Respond, RetryPolicy, Route, RouteTable, VirtualHost, WeightedCluster,
+    Action, Forward, HostRewrite, PathRedirect, PathRewrite, REQUEST_TIMEOUT, Redirect, Respond, RetryPolicy, Route,
+    RouteTable, VirtualHost, WeightedCluster,
 };
 
 /// The route configurations of a response.
@@ -24,73 +38,155 @@ pub(super) fn tables(resources: &[Any]) -> Result<BTreeMap<String, RouteTable>, 
 }
 
 /// What a route configuration says.
-pub(super) fn table(proto: &RouteConfiguration) -> Result<RouteTable, String> {
+pub(crate) fn table(proto: &RouteConfiguration) -> Result<RouteTable, String> {
     nothing_else(&RouteConfiguration {
         name: String::new(),
         virtual_hosts: Vec::new(),
+        request_headers_to_add: Vec::new(),
+        request_headers_to_remove: Vec::new(),
+        response_headers_to_add: Vec::new(),
+        response_headers_to_remove: Vec::new(),
+        most_specific_header_mutations_wins: false,
+        ignore_port_in_host_matching: false,
         // A route may name a cluster that is yet to come; until then it answers 503.
         validate_clusters: None,
+        // Bodies of our own are in memory anyhow.
+        max_direct_response_body_size_bytes: None,
         metadata: None,
         ..proto.clone()
     })?;
-    let hosts = proto.virtual_hosts.iter().map(host).collect::<Result<_, _>>()?;
-    Ok(RouteTable { virtual_hosts: hosts })
+    Ok(RouteTable {
+        virtual_hosts: proto.virtual_hosts.iter().map(host).collect::<Result<_, _>>()?,
+        edits: edits(
+            (&proto.request_headers_to_add, &proto.request_headers_to_remove),
+            (&proto.response_headers_to_add, &proto.response_headers_to_remove),
+        )?,
+        most_specific_edits_last: proto.most_specific_header_mutations_wins,
+        ignore_port: proto.ignore_port_in_host_matching,
+    })
 }
 
 fn host(proto: &HostProto) -> Result<VirtualHost, String> {
     let named = |reason: String| format!("virtual host {}: {reason}", proto.name);
-    let rest =
-        HostProto { name: String::new(), domains: Vec::new(), routes: Vec::new(), metadata: None, ..proto.clone() };
+    let rest = HostProto {
+        name: String::new(),
+        domains: Vec::new(),
+        routes: Vec::new(),
+        request_headers_to_add: Vec::new(),
+        request_headers_to_remove: Vec::new(),
+        response_headers_to_add: Vec::new(),
+        response_headers_to_remove: Vec::new(),
+        include_request_attempt_count: false,
+        include_attempt_count_in_response: false,
+        retry_policy: None,
+        metadata: None,
+        ..proto.clone()
+    };
     nothing_else(&rest).map_err(named)?;
-    let routes = proto.routes.iter().map(|route| self::route(route).map_err(named)).collect::<Result<_, _>>()?;
-    Ok(VirtualHost { name: proto.name.clone(), domains: proto.domains.clone(), routes })
+    let edits = edits(
+        (&proto.request_headers_to_add, &proto.request_headers_to_remove),
+        (&proto.response_headers_to_add, &proto.response_headers_to_remove),
+    );
+    Ok(VirtualHost {
+        name: proto.name.clone(),
+        domains: proto.domains.clone(),
+        routes: proto.routes.iter().map(|route| self::route(route).map_err(named)).collect::<Result<_, _>>()?,
+        edits: edits.map_err(named)?,
+        retry: proto.retry_policy.as_ref().map(retry).transpose().map_err(named)?,
+        tell_server_attempts: proto.include_request_attempt_count,
+        tell_client_attempts: proto.include_attempt_count_in_response,
+    })
 }
 
 fn route(proto: &RouteProto) -> Result<Route, String> {
-    let named = |reason: String| format!("route {}: {reason}", proto.name);
-    let rest = RouteProto { name: String::new(), r#match: None, action: None, metadata: None, ..proto.clone() };
-    nothing_else(&rest).map_err(named)?;
-    let matched = proto.r#match.as_ref().ok_or_else(|| named("it matches nothing".to_owned()))?;
-    let path = path(matched).map_err(named)?;
-    let action = match &proto.action {
-        Some(route::Action::Route(action)) => Action::Forward(forward(action).map_err(named)?),
-        Some(route::Action::DirectResponse(response)) => {
-            let body = response.body.as_ref().and_then(|body| body.specifier.as_ref());
-            let body = match body {
-                None => String::new(),
-                Some(Specifier::InlineString(text)) => text.clone(),
-                Some(_) => {
-                    return Err(named("a response body that is not inline is not supported by this proxy".to_owned()));
-                }
-            };
-            let status =
-                u16::try_from(response.status).map_err(|_| named(format!("status {} is none", response.status)))?;
-            Action::Respond(Respond { status, body })
-        }
-        _ => {
-            return Err(named("an action that neither forwards nor answers is not supported by this proxy".to_owned()));
-        }
+    let translate = || {
+        nothing_else(&RouteProto {
+            name: String::new(),
+            r#match: None,
+            action: None,
+            request_headers_to_add: Vec::new(),
+            request_headers_to_remove: Vec::new(),
+            response_headers_to_add: Vec::new(),
+            response_headers_to_remove: Vec::new(),
+            metadata: None,
+            ..proto.clone()
+        })?;
+        Ok(Route {
+            name: proto.name.clone(),
+            matches: route_match(proto.r#match.as_ref().ok_or("it matches nothing")?)?,
+            action: action(proto)?,
+            edits: edits(
+                (&proto.request_headers_to_add, &proto.request_headers_to_remove),
+                (&proto.response_headers_to_add, &proto.response_headers_to_remove),
+            )?,
+        })
     };
-    Ok(Route { path, action })
+    translate().map_err(|reason: String| format!("route {}: {reason}", proto.name))
 }
 
-fn path(matched: &RouteMatch) -> Result<PathMatch, String> {
-    refuse(matched.headers.is_empty(), "a match by headers, method or scheme")?;
-    refuse(matched.query_parameters.is_empty(), "a match by query parameters")?;
-    refuse(matched.grpc.is_none(), "a gRPC route")?;
-    refuse(matched.runtime_fraction.is_none(), "a match by chance")?;
-    refuse(matched.case_sensitive.is_none_or(|sensitive| sensitive.value), "a match without case")?;
-    nothing_else(&RouteMatch { path_specifier: None, case_sensitive: None, ..matched.clone() })?;
-    match &matched.path_specifier {
-        Some(PathSpecifier::Prefix(prefix)) => Ok(PathMatch::Prefix(prefix.clone())),
-        Some(PathSpecifier::Path(path)) => Ok(PathMatch::Exact(path.clone())),
-        _ => Err("a match of the path by an expression is not supported by this proxy".to_owned()),
+fn action(proto: &RouteProto) -> Result<Action, String> {
+    match &proto.action {
+        Some(route::Action::Route(action)) => Ok(Action::Forward(forward(action)?)),
+        Some(route::Action::Redirect(action)) => Ok(Action::Redirect(redirect(action)?)),
+        Some(route::Action::DirectResponse(response)) => {
+            refuse(response.body_format.is_none(), "a body format")?;
+            let body = match response.body.as_ref().and_then(|body| body.specifier.as_ref()) {
+                None => String::new(),
+                Some(Specifier::InlineString(text)) => text.clone(),
+                Some(_) => return Err("a response body that is not inline is not supported by this proxy".to_owned()),
+            };
+            let status = u16::try_from(response.status).ok().filter(|status| (200..600).contains(status));
+            let status = status.ok_or_else(|| format!("status {} is none", response.status))?;
+            Ok(Action::Respond(Respond { status, body }))
+        }
+        _ => Err("an action that neither forwards nor answers is not supported by this proxy".to_owned()),
     }
 }
 
+fn redirect(proto: &RedirectAction) -> Result<Redirect, String> {
+    let status = match RedirectResponseCode::try_from(proto.response_code) {
+        Ok(RedirectResponseCode::MovedPermanently) => 301,
+        Ok(RedirectResponseCode::Found) => 302,
+        Ok(RedirectResponseCode::SeeOther) => 303,
+        Ok(RedirectResponseCode::TemporaryRedirect) => 307,
+        Ok(RedirectResponseCode::PermanentRedirect) => 308,
+        Err(_) => return Err(format!("the response code {} of a redirection is not known", proto.response_code)),
+    };
+    let scheme = match &proto.scheme_rewrite_specifier {
+        Some(SchemeRewriteSpecifier::HttpsRedirect(true)) => Some("https".to_owned()),
+        Some(SchemeRewriteSpecifier::SchemeRedirect(scheme)) => Some(scheme.to_ascii_lowercase()),
+        _ => None,
+    };
+    let path = match &proto.path_rewrite_specifier {
+        None => None,
+        Some(PathRewriteSpecifier::PathRedirect(path)) => Some(PathRedirect::Literal(path.clone())),
+        Some(PathRewriteSpecifier::PrefixRewrite(prefix)) => {
+            Some(PathRedirect::Rewrite(PathRewrite::Prefix(prefix.clone())))
+        }
+        Some(PathRewriteSpecifier::RegexRewrite(rewrite)) => {
+            let (pattern, substitution) = substitute(rewrite)?;
+            Some(PathRedirect::Rewrite(PathRewrite::Regex(pattern, substitution)))
+        }
+        Some(PathRewriteSpecifier::PathRewrite(_)) => {
+            return Err("a path_rewrite by a format is not supported by this proxy".to_owned());
+        }
+    };
+    Ok(Redirect {
+        status,
+        scheme,
+        host: Some(proto.host_redirect.clone()).filter(|host| !host.is_empty()),
+        port: port(proto.port_redirect)?,
+        path,
+        strip_query: proto.strip_query,
+    })
+}
+
+fn port(port: u32) -> Result<Option<u16>, String> {
+    let port = u16::try_from(port).map_err(|_| format!("port {port} is none"))?;
+    Ok(Some(port).filter(|port| *port > 0))
+}
+
 fn forward(action: &RouteAction) -> Result<Forward, String> {
-    refuse(action.prefix_rewrite.is_empty() && action.regex_rewrite.is_none(), "a rewrite of the path")?;
-    refuse(action.host_rewrite_specifier.is_none(), "a rewrite of the host")?;
     refuse(action.request_mirror_policies.is_empty(), "mirroring")?;
     refuse(action.hash_policy.is_empty(), "a hash policy")?;
     nothing_else(&RouteAction {
@@ -98,29 +194,83 @@ fn forward(action: &RouteAction) -> Result<Forward, String> {
         timeout: None,
         idle_timeout: None,
         retry_policy: None,
+        prefix_rewrite: String::new(),
+        regex_rewrite: None,
+        host_rewrite_specifier: None,
+        append_x_forwarded_host: false,
         ..action.clone()
     })?;
-    let clusters = match &action.cluster_specifier {
-        Some(ClusterSpecifier::Cluster(name)) => vec![WeightedCluster { name: name.clone(), weight: 1 }],
-        Some(ClusterSpecifier::WeightedClusters(weighted)) => {
-            let share = |cluster: &ClusterWeight| WeightedCluster {
-                name: cluster.name.clone(),
-                weight: cluster.weight.map_or(0, |weight| weight.value),
-            };
-            only_known_of_weighted(weighted)?;
-            weighted.clusters.iter().map(share).collect()
+    let path = match (action.prefix_rewrite.as_str(), &action.regex_rewrite) {
+        ("", None) => None,
+        (prefix, None) => Some(PathRewrite::Prefix(prefix.to_owned())),
+        ("", Some(rewrite)) => {
+            let (pattern, substitution) = substitute(rewrite)?;
+            Some(PathRewrite::Regex(pattern, substitution))
         }
-        _ => return Err("a cluster that is named by the request is not supported by this proxy".to_owned()),
+        _ => return Err("both prefix_rewrite and regex_rewrite: only one can be".to_owned()),
+    };
+    Ok(Forward {
+        clusters: clusters(action)?,
+        timeout: action.timeout.map_or(Some(REQUEST_TIMEOUT), limit),
+        idle_timeout: action.idle_timeout.and_then(limit),
+        retry: action.retry_policy.as_ref().map(retry).transpose()?,
+        path,
+        host: host_rewrite(action)?,
+        append_forwarded_host: action.append_x_forwarded_host,
+    })
+}
+
+fn host_rewrite(action: &RouteAction) -> Result<Option<HostRewrite>, String> {
+    Ok(match &action.host_rewrite_specifier {
+        None => None,
+        Some(HostRewriteSpecifier::HostRewriteLiteral(host)) => Some(HostRewrite::Literal(host.clone())),
+        Some(HostRewriteSpecifier::AutoHostRewrite(auto)) => auto.value.then_some(HostRewrite::Endpoint),
+        Some(HostRewriteSpecifier::HostRewriteHeader(name)) => Some(HostRewrite::Header(name.to_ascii_lowercase())),
+        Some(HostRewriteSpecifier::HostRewritePathRegex(rewrite)) => {
+            let (pattern, substitution) = substitute(rewrite)?;
+            Some(HostRewrite::Path(pattern, substitution))
+        }
+        Some(HostRewriteSpecifier::HostRewrite(_)) => {
+            return Err("a host_rewrite by a format is not supported by this proxy".to_owned());
+        }
+    })
+}
+
+fn clusters(action: &RouteAction) -> Result<Vec<WeightedCluster>, String> {
+    let clusters: Vec<WeightedCluster> = match &action.cluster_specifier {
+        Some(ClusterSpecifier::Cluster(name)) => vec![WeightedCluster::of(name, 1)],
+        Some(ClusterSpecifier::WeightedClusters(weighted)) => {
+            only_known_of_weighted(weighted)?;
+            weighted.clusters.iter().map(share).collect::<Result<_, _>>()?
+        }
+        Some(ClusterSpecifier::ClusterHeader(name)) => {
+            return Err(format!(
+                "cluster_header {name}: a cluster named by the request is not supported by this proxy"
+            ));
+        }
+        _ => return Err("a cluster specifier of an extension is not supported by this proxy".to_owned()),
     };
     if clusters.iter().all(|cluster| cluster.weight == 0) {
         return Err("the sum of weights must be greater than 0".to_owned());
     }
-    Ok(Forward {
-        clusters,
-        timeout: action.timeout.map_or(Some(REQUEST_TIMEOUT), limit),
-        idle_timeout: action.idle_timeout.and_then(limit),
-        retry: action.retry_policy.as_ref().map(retry).transpose()?,
-    })
+    Ok(clusters)
+}
+
+fn share(proto: &ClusterWeight) -> Result<WeightedCluster, String> {
+    nothing_else(&ClusterWeight {
+        name: String::new(),
+        weight: None,
+        request_headers_to_add: Vec::new(),
+        request_headers_to_remove: Vec::new(),
+        response_headers_to_add: Vec::new(),
+        response_headers_to_remove: Vec::new(),
+        ..proto.clone()
+    })?;
+    let edits = edits(
+        (&proto.request_headers_to_add, &proto.request_headers_to_remove),
+        (&proto.response_headers_to_add, &proto.response_headers_to_remove),
+    )?;
+    Ok(WeightedCluster { name: proto.name.clone(), weight: proto.weight.map_or(0, |weight| weight.value), edits })
 }
 
 #[expect(deprecated, reason = "it is cleared to see what else is set")]
@@ -131,11 +281,7 @@ fn only_known_of_weighted(weighted: &WeightedProto) -> Result<(), String> {
         total_weight: None,
         runtime_key_prefix: String::new(),
         ..weighted.clone()
-    })?;
-    for cluster in &weighted.clusters {
-        nothing_else(&ClusterWeight { name: String::new(), weight: None, ..cluster.clone() })?;
-    }
-    Ok(())
+    })
 }
 
 fn retry(proto: &RetryProto) -> Result<RetryPolicy, String> {

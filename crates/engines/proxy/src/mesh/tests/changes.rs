@@ -17,8 +17,7 @@ use crate::{
 };
 
 fn weights(shares: &[(&str, u32)]) -> crate::model::RouteTable {
-    let clusters =
-        shares.iter().map(|(name, weight)| WeightedCluster { name: (*name).to_owned(), weight: *weight }).collect();
+    let clusters = shares.iter().map(|(name, weight)| WeightedCluster::of(name, *weight)).collect();
     table(vec![prefix_route("/", Action::Forward(Forward { clusters, ..Forward::to("") }))])
 }
 

@@ -72,12 +72,14 @@ async fn hosts_and_paths_decide_and_what_matches_nothing_is_404() {
             name: "api".to_owned(),
             domains: vec!["api.sample".to_owned(), "api.sample:3000".to_owned()],
             routes: vec![
-                Route { path: PathMatch::Exact("/one".to_owned()), action: Action::Forward(Forward::to("v1")) },
+                Route::of(PathMatch::Exact("/one".to_owned()), Action::Forward(Forward::to("v1"))),
                 prefix_route("/two/", Action::Forward(Forward::to("v2"))),
                 prefix_route("/none", Action::Respond(respond)),
                 prefix_route("/gone", Action::Forward(Forward::to("unknown"))),
             ],
+            ..VirtualHost::default()
         }],
+        ..RouteTable::default()
     };
     let mesh = Mesh::routing(clusters, routes).await;
     let mut client = Client::connect(mesh.address).await;

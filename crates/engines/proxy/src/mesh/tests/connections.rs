@@ -18,7 +18,7 @@ use crate::{
 fn tcp(prefix: &str, cluster: &str) -> Filter {
     Filter::Tcp(TcpProxy {
         stat_prefix: prefix.to_owned(),
-        clusters: vec![WeightedCluster { name: cluster.to_owned(), weight: 1 }],
+        clusters: vec![WeightedCluster::of(cluster, 1)],
         idle_timeout: Some(Duration::from_mins(1)),
         access_logs: Vec::new(),
     })

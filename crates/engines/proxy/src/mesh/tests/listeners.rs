@@ -77,7 +77,7 @@ async fn what_cant_be_bound_or_written_is_named_and_changes_nothing() {
     taken.insert("second".to_owned(), second);
     let error = mesh.plane.set_listeners(taken).await.unwrap_err();
     assert!(matches!(&error, Error::Bind { name, .. } if name == "second"), "{error}");
-    let log = AccessLog { path: "/nowhere/at/all".to_owned() };
+    let log = AccessLog::at("/nowhere/at/all");
     let manager = HttpManager { access_logs: vec![log], routes: "routes".to_owned(), ..HttpManager::default() };
     let logging = [("main".to_owned(), listener(Filter::Http(manager)))].into();
     let error = mesh.plane.set_listeners(logging).await.unwrap_err();
@@ -113,9 +113,7 @@ async fn every_core_has_exact_turns_of_its_own() {
     let (v1, v2) = (Server::named("v1").await, Server::named("v2").await);
     let clusters = [("v1".to_owned(), cluster_at(&[v1.address])), ("v2".to_owned(), cluster_at(&[v2.address]))].into();
     let forward = Forward {
-        clusters: [("v1", 2), ("v2", 1)]
-            .map(|(name, weight)| crate::model::WeightedCluster { name: name.to_owned(), weight })
-            .to_vec(),
+        clusters: [("v1", 2), ("v2", 1)].map(|(name, weight)| crate::model::WeightedCluster::of(name, weight)).to_vec(),
         ..Forward::to("")
     };
     let manager = HttpManager { routes: "routes".to_owned(), ..HttpManager::default() };

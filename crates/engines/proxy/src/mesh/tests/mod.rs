@@ -8,4 +8,5 @@ mod exchanges;
 mod failures;
 mod listeners;
 mod reports;
+mod routes;
 mod tls;

@@ -23,11 +23,8 @@ async fn the_access_log_has_a_line_for_each_request_with_its_flags() {
         prefix_route("/api", Action::Forward(Forward::to("api"))),
         prefix_route("/gone", Action::Forward(Forward { retry: Some(policy), ..Forward::to("gone") })),
     ]);
-    let manager = HttpManager {
-        routes: "routes".to_owned(),
-        access_logs: vec![AccessLog { path: path.clone() }],
-        ..HttpManager::default()
-    };
+    let manager =
+        HttpManager { routes: "routes".to_owned(), access_logs: vec![AccessLog::at(&path)], ..HttpManager::default() };
     let mesh = Mesh::managed(clusters, routes, manager, Settings::default()).await;
     let mut client = Client::connect(mesh.address).await;
     client

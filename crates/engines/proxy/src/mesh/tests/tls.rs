@@ -261,7 +261,7 @@ async fn bytes_are_passed_on_from_tls_to_tls() {
     let server = Server::secured("v1", &authority.server(&["api.example"])).await;
     let tcp = Filter::Tcp(TcpProxy {
         stat_prefix: "tcp".to_owned(),
-        clusters: vec![WeightedCluster { name: "api".to_owned(), weight: 1 }],
+        clusters: vec![WeightedCluster::of("api", 1)],
         idle_timeout: None,
         access_logs: Vec::new(),
     });

@@ -1,0 +1,199 @@
+//! A request is over: what is counted, written down and traced of it.
+
+use std::{borrow::Cow, io};
+
+use tokio::time::Instant;
+
+use super::{
+    passage::{Decision, Passage},
+    view::ResponseView,
+};
+use crate::{
+    format::{self, Lookup},
+    http::{Failure, Name, Record, Request, Version},
+    tls,
+    xray::{Facts, Segment},
+};
+
+impl Passage {
+    /// The request is over.
+    pub(super) fn conclude(&mut self, request: &Request, record: &Record) {
+        let counters = &self.manager.counters;
+        let status = (record.status != 0).then_some(record.status);
+        counters.rq_completed.increment();
+        counters.rq_time.record(record.duration());
+        match status {
+            Some(status) => counters.statuses.record(status),
+            None => counters.rq_rx_reset.increment(),
+        }
+        if status == Some(101) {
+            counters.upgrades_total.increment();
+        }
+        if let Some(failure) = &record.failure {
+            self.count_failure(failure);
+        }
+        let reached = self.is_attempting();
+        self.end_attempt(status);
+        if let (Some(cluster), Some((_, host))) = (&self.cluster, self.route()) {
+            let host = &host.counters;
+            if let Some(status) = status {
+                host.statuses.record(status);
+            }
+            if reached {
+                cluster.counters.rq_completed.increment();
+                cluster.counters.rq_time.record(record.duration());
+                host.rq_time.record(record.duration());
+            }
+            if self.attempts > 1 && record.from_server && !self.exhausted {
+                cluster.counters.rq_retry_success.increment();
+            }
+        }
+        if self.manager.logs.is_empty() && self.segment.is_none() {
+            return;
+        }
+        let flags = self.flags(record);
+        self.write_down(request, record, &flags);
+        self.trace(request, record, &flags);
+    }
+
+    /// Envoy's short names for what went wrong.
+    fn flags(&self, record: &Record) -> Vec<&'static str> {
+        let flag = match &record.failure {
+            Some(Failure::Own) if self.no_cluster => Some("NC"),
+            Some(Failure::Own) if matches!(self.decision, Decision::NoRoute) => Some("NR"),
+            Some(Failure::NoUpstream) => Some("UH"),
+            Some(Failure::Overflow) => Some("UO"),
+            Some(Failure::Connect(_) | Failure::ConnectTimeout) => Some("UF"),
+            Some(Failure::Reset) => Some("UC"),
+            Some(Failure::Protocol(_)) => Some("UPE"),
+            Some(Failure::Timeout | Failure::AttemptTimeout) => Some("UT"),
+            Some(Failure::WholeTimeout) => Some("DT"),
+            Some(Failure::Idle | Failure::ClientIdle) => Some("SI"),
+            Some(Failure::BadBody(_)) => Some("DPE"),
+            Some(Failure::ClientGone) => Some("DC"),
+            Some(Failure::Own | Failure::Status(..)) | None => None,
+        };
+        flag.into_iter().chain(self.exhausted.then_some("URX")).collect()
+    }
+
+    /// Envoy's words for why the client was answered as it was.
+    fn details(&self, record: &Record) -> Cow<'static, str> {
+        let broken = |why: &str| {
+            let when = if record.from_server { "after" } else { "before" };
+            Cow::Owned(format!("upstream_reset_{when}_response_started{{{why}}}"))
+        };
+        match &record.failure {
+            None => "via_upstream".into(),
+            Some(Failure::Own) => match &self.decision {
+                Decision::NoRoute => "route_not_found".into(),
+                Decision::UpgradeRefused => "upgrade_failed".into(),
+                Decision::Route(..) if self.no_cluster => "cluster_not_found".into(),
+                Decision::Route(..) => "direct_response".into(),
+            },
+            Some(Failure::NoUpstream) => "no_healthy_upstream".into(),
+            Some(Failure::Overflow) => broken("overflow"),
+            Some(Failure::Connect(error)) => {
+                broken(&format!("remote_connection_failure|{}", refusal(error)).replace(' ', "_"))
+            }
+            Some(Failure::ConnectTimeout) => broken("connection_timeout"),
+            Some(Failure::Reset) => broken("connection_termination"),
+            Some(Failure::Protocol(_)) => broken("protocol_error"),
+            Some(Failure::Status(..)) => "via_upstream".into(),
+            Some(Failure::Timeout) => "response_timeout".into(),
+            Some(Failure::AttemptTimeout) => "upstream_per_try_timeout".into(),
+            Some(Failure::WholeTimeout) => "max_duration_timeout".into(),
+            Some(Failure::Idle | Failure::ClientIdle) => "stream_idle_timeout".into(),
+            Some(Failure::BadBody(_)) => "http1.codec_error".into(),
+            Some(Failure::ClientGone) => "downstream_remote_disconnect".into(),
+        }
+    }
+
+    fn write_down(&self, request: &Request, record: &Record, flags: &[&'static str]) {
+        let view = self.view(request);
+        let response = ResponseView {
+            status: record.status,
+            fields: &Captured(&self.seen),
+            service_time: record.service_time,
+            added: &[],
+        };
+        let since_start = |until: Option<Instant>| until.map(|until| until.saturating_duration_since(record.started));
+        let details = self.details(record);
+        let failure = match &record.failure {
+            Some(Failure::Connect(error)) => Some(refusal(error).replace(' ', "_")),
+            _ => None,
+        };
+        let facts = format::Facts {
+            response: Some(&response),
+            upstream_protocol: record.from_server.then_some("HTTP/1.1"),
+            status: record.status,
+            details: Some(&details),
+            flags,
+            received: record.received,
+            sent: record.sent,
+            duration: Some(record.duration()),
+            request_duration: since_start(record.received_at),
+            response_duration: since_start(record.responded_at),
+            response_tx_duration: record.responded_at.map(|at| record.ended.saturating_duration_since(at)),
+            upstream: record.upstream,
+            upstream_name: self.upstream_name(),
+            upstream_failure: failure.as_deref(),
+            server_name: self.peer.session.as_ref().and_then(|session| session.server_name.as_deref()),
+            trace_id: self.segment.as_ref().map(Segment::trace_id),
+            ..self.facts(&view, None)
+        };
+        for log in &self.manager.logs {
+            log.write(&facts);
+        }
+    }
+
+    fn trace(&self, request: &Request, record: &Record, flags: &[&'static str]) {
+        let (Some(tracer), Some(segment)) = (&self.manager.tracer, &self.segment) else { return };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let value = |name| request.value(name).map(text);
+        let scheme = value(Name::XForwardedProto).unwrap_or_else(|| "http".to_owned());
+        let (user_agent, forwarded_for) = (value(Name::UserAgent), value(Name::XForwardedFor));
+        let request_id = self.view(request).first("x-request-id").map(|id| text(&id));
+        let facts = Facts {
+            direction: self.manager.direction.word(),
+            method: &text(request.method()),
+            url: &format!("{scheme}://{}{}", text(request.authority()), text(request.target())),
+            user_agent: user_agent.as_deref(),
+            forwarded_for: forwarded_for.as_deref(),
+            peer: self.peer.address,
+            request_id: request_id.as_deref(),
+            protocol: protocol(request),
+            status: record.status,
+            flags: &flags.join(","),
+            received: record.received,
+            sent: record.sent,
+            cluster: self.cluster_name(),
+            upstream: record.upstream,
+            duration: record.duration(),
+        };
+        tracer.end(segment, &facts);
+    }
+}
+
+/// Why a server could not be connected to, in Envoy's words.
+pub(super) fn refusal(error: &io::Error) -> String {
+    if let Some(words) = tls::failure_words(error) {
+        return words;
+    }
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    format!("delayed connect error: {text}")
+}
+
+/// Fields of a response that were kept for the logs.
+struct Captured<'a>(&'a [(String, Vec<u8>)]);
+
+impl Lookup for Captured<'_> {
+    fn each(&self, name: &str, look: &mut dyn FnMut(&[u8])) {
+        self.0.iter().filter(|(found, _)| found == name).for_each(|(_, value)| look(value));
+    }
+}
+
+/// What the client speaks.
+pub(super) fn protocol(request: &Request) -> &'static str {
+    if request.version == Version::Http10 { "HTTP/1.0" } else { "HTTP/1.1" }
+}

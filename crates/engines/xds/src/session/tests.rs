@@ -1,0 +1,404 @@
+//! The rules of order, each by a test that fails when it is broken.
+
+use super::{
+    fixtures::{cluster, listener, routes},
+    *,
+};
+use crate::Snapshot;
+
+/// Clusters and one route over them, as a canary has them.
+fn canary(clusters: &[&str], weights: &[(&str, u32)]) -> Snapshot {
+    let mut builder = Snapshot::builder();
+    for name in clusters {
+        cluster(&mut builder, name, 1);
+    }
+    routes(&mut builder, "r", weights);
+    builder.build()
+}
+
+/// A stream as its proxy sees it.
+struct Proxy {
+    session: Session,
+    revision: u64,
+}
+
+impl Proxy {
+    fn new(dialect: Dialect, snapshot: Snapshot) -> Self {
+        Self { session: Session::new(dialect, Arc::new(Published { snapshot, revision: 1 })), revision: 1 }
+    }
+
+    /// One that has asked for all of `snapshot` and acknowledged it.
+    fn settled(dialect: Dialect, snapshot: Snapshot) -> Self {
+        let names = |kind| snapshot.resources(kind).keys().cloned().collect::<Vec<_>>();
+        let (endpoints, routes) = (names(Kind::Endpoint), names(Kind::Route));
+        let mut proxy = Self::new(dialect, snapshot);
+        let mut open = proxy.ask(Kind::Cluster, &[]);
+        open.extend(proxy.ask(Kind::Endpoint, &endpoints));
+        open.extend(proxy.ask(Kind::Listener, &[]));
+        open.extend(proxy.ask(Kind::Route, &routes));
+        proxy.accept_all(open);
+        assert!(Kind::ALL.iter().all(|kind| proxy.session.is_applied(*kind)));
+        proxy
+    }
+
+    fn publish(&mut self, snapshot: Snapshot) -> Vec<Push> {
+        self.revision += 1;
+        self.session.publish(Arc::new(Published { snapshot, revision: self.revision }))
+    }
+
+    fn ask(&mut self, kind: Kind, names: &[String]) -> Vec<Push> {
+        self.ask_with(kind, names, "")
+    }
+
+    fn ask_with(&mut self, kind: Kind, names: &[String], version: &str) -> Vec<Push> {
+        let interest = match self.session.dialect {
+            Dialect::World => Interest::World { names: names.iter().cloned().collect(), version: version.to_owned() },
+            Dialect::Delta => Interest::Delta { more: names.to_vec(), less: Vec::new(), known: BTreeMap::new() },
+        };
+        self.session.receive(Request { kind, nonce: String::new(), error: None, interest })
+    }
+
+    fn accept(&mut self, push: &Push) -> Vec<Push> {
+        self.answer(push, None)
+    }
+
+    fn refuse(&mut self, push: &Push) -> Vec<Push> {
+        self.answer(push, Some("no such thing".to_owned()))
+    }
+
+    fn answer(&mut self, push: &Push, error: Option<String>) -> Vec<Push> {
+        let subscription = self.session.of(push.kind);
+        let interest = match self.session.dialect {
+            Dialect::World => Interest::World { names: subscription.asked().clone(), version: push.version.clone() },
+            Dialect::Delta => Interest::Delta { more: Vec::new(), less: Vec::new(), known: BTreeMap::new() },
+        };
+        self.session.receive(Request { kind: push.kind, nonce: push.nonce.clone(), error, interest })
+    }
+
+    fn accept_all(&mut self, mut open: Vec<Push>) -> Vec<Push> {
+        let mut all = Vec::new();
+        while !open.is_empty() {
+            let push = open.remove(0);
+            open.extend(self.accept(&push));
+            all.push(push);
+            assert!(all.len() < 100, "the conversation does not end");
+        }
+        all
+    }
+}
+
+fn kinds(pushes: &[Push]) -> Vec<Kind> {
+    pushes.iter().map(|push| push.kind).collect()
+}
+
+fn names(push: &Push) -> Vec<&str> {
+    push.resources.iter().map(|resource| resource.name()).collect()
+}
+
+const BOTH: [Dialect; 2] = [Dialect::World, Dialect::Delta];
+
+#[test]
+fn a_route_waits_until_the_cluster_it_needs_is_acknowledged() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, canary(&["v1"], &[("v1", 1)]));
+        let pushes = proxy.publish(canary(&["v1", "v2"], &[("v1", 2), ("v2", 1)]));
+        assert_eq!(kinds(&pushes), [Kind::Cluster], "{dialect:?}: the route must not be sent yet");
+        let after = proxy.accept(&pushes[0]);
+        assert!(kinds(&after).contains(&Kind::Route), "{dialect:?}");
+    }
+}
+
+#[test]
+fn a_weight_moves_at_once_while_another_cluster_warms_up() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, canary(&["v1", "v2"], &[("v1", 1), ("v2", 0)]));
+        let warming = proxy.publish(canary(&["v1", "v2", "slow"], &[("v1", 1), ("v2", 0)]));
+        assert_eq!(kinds(&warming), [Kind::Cluster]);
+        let pushes = proxy.publish(canary(&["v1", "v2", "slow"], &[("v1", 2), ("v2", 1)]));
+        assert_eq!(kinds(&pushes), [Kind::Route], "{dialect:?}");
+    }
+}
+
+#[test]
+fn one_route_configuration_does_not_wait_for_the_clusters_of_another() {
+    for dialect in BOTH {
+        let build = |clusters: &[&str], weight: u32, other: &str| {
+            let mut builder = Snapshot::builder();
+            for name in clusters {
+                cluster(&mut builder, name, 1);
+            }
+            routes(&mut builder, "a", &[("v1", weight), ("v2", 1)]);
+            routes(&mut builder, "b", &[(other, 1)]);
+            builder.build()
+        };
+        let mut proxy = Proxy::settled(dialect, build(&["v1", "v2"], 1, "v1"));
+        let old = proxy.session.of(Kind::Route).acked["b"].version().to_owned();
+        let pushes = proxy.publish(build(&["v1", "v2", "v3"], 2, "v3"));
+        assert_eq!(kinds(&pushes), [Kind::Cluster, Kind::Route], "{dialect:?}");
+        let sent = &proxy.session.of(Kind::Route).sent_view();
+        assert_eq!(sent["b"].version(), old, "{dialect:?}: b must stay as it was");
+    }
+}
+
+#[test]
+fn a_cluster_goes_only_when_the_route_that_used_it_is_acknowledged() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, canary(&["v1", "v2"], &[("v1", 1), ("v2", 1)]));
+        let pushes = proxy.publish(canary(&["v2"], &[("v2", 1)]));
+        assert_eq!(kinds(&pushes), [Kind::Route], "{dialect:?}: the cluster must stay for now");
+        let after = proxy.accept(&pushes[0]);
+        assert_eq!(kinds(&after), [Kind::Cluster], "{dialect:?}");
+        match dialect {
+            Dialect::World => assert_eq!(names(&after[0]), ["v2"]),
+            Dialect::Delta => assert_eq!(after[0].removed, ["v1"]),
+        }
+    }
+}
+
+#[test]
+fn replacing_a_cluster_makes_before_it_breaks() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, canary(&["v1"], &[("v1", 1)]));
+        let pushes = proxy.publish(canary(&["v2"], &[("v2", 1)]));
+        assert_eq!(kinds(&pushes), [Kind::Cluster]);
+        if dialect == Dialect::World {
+            assert_eq!(names(&pushes[0]), ["v1", "v2"], "the old one is still in use");
+        } else {
+            assert_eq!((names(&pushes[0]), pushes[0].removed.len()), (vec!["v2"], 0));
+        }
+        let order = kinds(&proxy.accept_all(pushes));
+        let place = |kind| order.iter().position(|found| *found == kind);
+        assert!(place(Kind::Route) < order.iter().rposition(|kind| *kind == Kind::Cluster), "{dialect:?}: {order:?}");
+        assert!(!proxy.session.of(Kind::Cluster).acked.contains_key("v1"), "{dialect:?}");
+    }
+}
+
+#[test]
+fn a_route_waits_for_a_cluster_that_comes_back_while_it_is_on_its_way_out() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, canary(&["v1", "v2"], &[("v1", 1), ("v2", 1)]));
+        let routes = proxy.publish(canary(&["v1"], &[("v1", 1)]));
+        let removal = proxy.accept(&routes[0]);
+        assert_eq!(kinds(&removal), [Kind::Cluster]);
+        let back = proxy.publish(canary(&["v1", "v2"], &[("v1", 1), ("v2", 2)]));
+        assert!(!kinds(&back).contains(&Kind::Route), "{dialect:?}: the proxy has v2 no longer, and not again yet");
+        proxy.accept(&removal[0]);
+        assert_eq!(kinds(&proxy.accept(&back[0])), [Kind::Route], "{dialect:?}");
+    }
+}
+
+#[test]
+fn a_cluster_stays_while_a_listener_that_is_being_replaced_uses_it() {
+    let build = |name: &str| {
+        let mut builder = Snapshot::builder();
+        cluster(&mut builder, name, 1);
+        listener(&mut builder, "l", name);
+        builder.build()
+    };
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, build("old"));
+        let clusters = proxy.publish(build("new"));
+        assert_eq!(kinds(&clusters), [Kind::Cluster], "{dialect:?}");
+        let listeners = proxy.accept(&clusters[0]);
+        assert_eq!(kinds(&listeners), [Kind::Listener], "{dialect:?}");
+        assert!(proxy.session.of(Kind::Cluster).sent_view().contains_key("old"), "{dialect:?}");
+        assert_eq!(kinds(&proxy.accept(&listeners[0])), [Kind::Cluster], "{dialect:?}");
+    }
+}
+
+#[test]
+fn the_clusters_of_a_route_stay_until_the_listener_it_was_for_is_gone() {
+    let build = |old: bool| {
+        let mut builder = Snapshot::builder();
+        cluster(&mut builder, "kept", 1);
+        routes(&mut builder, "kept", &[("kept", 1)]);
+        if old {
+            cluster(&mut builder, "gone", 1);
+            routes(&mut builder, "gone", &[("gone", 1)]);
+            listener(&mut builder, "gone", "kept");
+        }
+        builder.build()
+    };
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, build(true));
+        let pushes = proxy.publish(build(false));
+        assert_eq!(kinds(&pushes), [Kind::Listener], "{dialect:?}");
+        // The proxy lets go of the route only when the listener has drained; the cluster does not wait for that.
+        assert_eq!(kinds(&proxy.accept(&pushes[0])), [Kind::Cluster], "{dialect:?}");
+    }
+}
+
+#[test]
+fn the_hosts_of_a_changed_cluster_are_sent_behind_it() {
+    let build = |seconds| {
+        let mut builder = Snapshot::builder();
+        cluster(&mut builder, "same", 1);
+        cluster(&mut builder, "other", seconds);
+        builder.build()
+    };
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, build(1));
+        let pushes = proxy.publish(build(2));
+        assert_eq!(kinds(&pushes), [Kind::Cluster, Kind::Endpoint], "{dialect:?}");
+        assert!(names(&pushes[1]).contains(&"other"));
+        if dialect == Dialect::Delta {
+            assert_eq!(names(&pushes[1]), ["other"]);
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_is_kept_with_its_reason_and_not_sent_again() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, canary(&["v1", "v2"], &[("v1", 1), ("v2", 0)]));
+        let good = proxy.session.states()[Kind::Route.index()].clone();
+        let bad = canary(&["v1", "v2"], &[("v1", 0), ("v2", 0)]);
+        let pushes = proxy.publish(bad.clone());
+        assert!(proxy.refuse(&pushes[0]).is_empty(), "{dialect:?}: sent again");
+        assert!(proxy.publish(bad).is_empty(), "{dialect:?}: sent again");
+        let state = &proxy.session.states()[Kind::Route.index()];
+        let refusal = state.refusal.clone().unwrap();
+        assert_eq!((refusal.resources, refusal.reason), (vec!["r".to_owned()], "no such thing".to_owned()));
+        assert_eq!((&state.version, state.revision), (&good.version, good.revision), "it keeps what it had");
+
+        let mended = proxy.publish(canary(&["v1", "v2"], &[("v1", 2), ("v2", 1)]));
+        assert_eq!(kinds(&mended), [Kind::Route], "{dialect:?}");
+        proxy.accept(&mended[0]);
+        assert_eq!(proxy.session.states()[Kind::Route.index()].refusal, None);
+    }
+}
+
+#[test]
+fn a_refusal_that_names_what_was_accepted_before_it_counts_for_both() {
+    let mut proxy = Proxy::settled(Dialect::World, canary(&["v1"], &[("v1", 1)]));
+    let first = proxy.publish(canary(&["v1", "v2"], &[("v1", 1), ("v2", 1)]));
+    let second = proxy.publish(canary(&["v1", "v2", "bad"], &[("v1", 1), ("v2", 1)]));
+    assert_eq!((kinds(&first), kinds(&second)), (vec![Kind::Cluster], vec![Kind::Cluster]));
+    // An Envoy holds the first answer back while clusters warm up, and then gives only the last.
+    let interest = Interest::World { names: BTreeSet::new(), version: first[0].version.clone() };
+    let (nonce, error) = (second[0].nonce.clone(), Some("bad".to_owned()));
+    let pushes = proxy.session.receive(Request { kind: Kind::Cluster, nonce, error, interest });
+    assert_eq!(kinds(&pushes), [Kind::Route], "v2 is there, and its route may come");
+    assert!(proxy.session.of(Kind::Cluster).refusal.is_some());
+}
+
+#[test]
+fn clusters_that_a_refused_route_would_have_left_stay() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, canary(&["v1", "v2"], &[("v1", 1), ("v2", 1)]));
+        let pushes = proxy.publish(canary(&["v2"], &[("v2", 1)]));
+        assert!(proxy.refuse(&pushes[0]).is_empty(), "{dialect:?}");
+        assert!(proxy.session.of(Kind::Cluster).sent_view().contains_key("v1"), "{dialect:?}");
+    }
+}
+
+#[test]
+fn a_refused_cluster_holds_back_only_what_needs_it() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, canary(&["v1", "v2"], &[("v1", 1), ("v2", 1)]));
+        let pushes = proxy.publish(canary(&["v1", "v2", "bad"], &[("v1", 1), ("bad", 1)]));
+        assert!(proxy.refuse(&pushes[0]).is_empty(), "{dialect:?}: nothing may point at what was refused");
+        let other = proxy.publish(canary(&["v1", "v2", "bad"], &[("v1", 0), ("v2", 1)]));
+        assert_eq!(kinds(&other), [Kind::Route], "{dialect:?}");
+    }
+}
+
+#[test]
+fn the_same_snapshot_sends_nothing_and_a_change_elsewhere_sends_only_that() {
+    for dialect in BOTH {
+        let snapshot = canary(&["v1", "v2"], &[("v1", 1), ("v2", 1)]);
+        let mut proxy = Proxy::settled(dialect, snapshot.clone());
+        assert!(proxy.publish(snapshot).is_empty());
+        let pushes = proxy.publish(canary(&["v1", "v2"], &[("v1", 1), ("v2", 2)]));
+        assert_eq!(kinds(&pushes), [Kind::Route]);
+    }
+}
+
+#[test]
+fn a_world_that_comes_back_with_what_it_should_have_is_sent_nothing() {
+    let snapshot = canary(&["v1"], &[("v1", 1)]);
+    let mut proxy = Proxy::new(Dialect::World, snapshot.clone());
+    let version = |kind| snapshot.version(kind).to_owned();
+    assert!(proxy.ask_with(Kind::Cluster, &[], &version(Kind::Cluster)).is_empty());
+    assert!(proxy.ask_with(Kind::Endpoint, &["v1".to_owned()], &version(Kind::Endpoint)).is_empty());
+    assert!(proxy.ask_with(Kind::Listener, &[], &version(Kind::Listener)).is_empty());
+    assert!(proxy.ask_with(Kind::Route, &["r".to_owned()], &version(Kind::Route)).is_empty());
+    assert!(proxy.session.states().iter().all(|state| state.revision == 1), "it counts as up to date");
+}
+
+#[test]
+fn a_delta_that_comes_back_is_sent_the_difference() {
+    let mut builder = Snapshot::builder();
+    cluster(&mut builder, "same", 1);
+    cluster(&mut builder, "changed", 2);
+    let snapshot = builder.build();
+    let same = snapshot.resources(Kind::Cluster)["same"].version().to_owned();
+    let known = [("same", same.as_str()), ("changed", "old"), ("gone", "old")];
+    let known = known.map(|(name, version)| (name.to_owned(), version.to_owned())).into();
+    let mut proxy = Proxy::new(Dialect::Delta, snapshot);
+    let interest = Interest::Delta { more: Vec::new(), less: Vec::new(), known };
+    let pushes = proxy.session.receive(Request { kind: Kind::Cluster, nonce: String::new(), error: None, interest });
+    assert_eq!(names(&pushes[0]), ["changed"]);
+    assert_eq!(pushes[0].removed, ["gone"]);
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_answered() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::new(dialect, canary(&["v1"], &[("v1", 1)]));
+        let pushes = proxy.ask(Kind::Endpoint, &["local_cluster".to_owned()]);
+        assert_eq!((kinds(&pushes), names(&pushes[0]).len()), (vec![Kind::Endpoint], 0), "{dialect:?}");
+        if dialect == Dialect::Delta {
+            assert_eq!(pushes[0].removed, ["local_cluster"]);
+        }
+        assert!(proxy.accept(&pushes[0]).is_empty(), "{dialect:?}: an answer must not be answered");
+    }
+}
+
+#[test]
+fn the_first_listeners_come_all_together_or_not_yet() {
+    let mut builder = Snapshot::builder();
+    cluster(&mut builder, "v1", 1);
+    listener(&mut builder, "plain", "elsewhere");
+    listener(&mut builder, "waits", "v1");
+    let snapshot = builder.build();
+    for dialect in BOTH {
+        let mut proxy = Proxy::new(dialect, snapshot.clone());
+        let clusters = proxy.ask(Kind::Cluster, &[]);
+        assert!(proxy.ask(Kind::Listener, &[]).is_empty(), "{dialect:?}: an Envoy would be ready with half of them");
+        let listeners = proxy.accept(&clusters[0]);
+        assert_eq!(names(&listeners[0]), ["plain", "waits"], "{dialect:?}");
+    }
+}
+
+#[test]
+fn a_revision_counts_when_every_resource_of_it_is_acknowledged() {
+    let mut proxy = Proxy::settled(Dialect::World, canary(&["v1"], &[("v1", 1)]));
+    let revision = |proxy: &Proxy, kind: Kind| proxy.session.states()[kind.index()].revision;
+    let clusters = proxy.publish(canary(&["v1", "v2"], &[("v1", 1), ("v2", 1)]));
+    assert_eq!((revision(&proxy, Kind::Cluster), revision(&proxy, Kind::Route)), (1, 1));
+    let routes = proxy.accept(&clusters[0]);
+    assert_eq!((revision(&proxy, Kind::Cluster), revision(&proxy, Kind::Route)), (2, 1));
+    proxy.accept(&routes[0]);
+    assert_eq!(revision(&proxy, Kind::Route), 2);
+}
+
+#[test]
+fn an_acknowledgement_of_an_older_response_does_not_stand_for_a_newer() {
+    let mut proxy = Proxy::settled(Dialect::World, canary(&["v1"], &[("v1", 1)]));
+    let first = proxy.publish(canary(&["v1"], &[("v1", 2)]));
+    let second = proxy.publish(canary(&["v1"], &[("v1", 3)]));
+    proxy.accept(&first[0]);
+    assert_eq!(proxy.session.states()[Kind::Route.index()].revision, 1);
+    proxy.accept(&second[0]);
+    assert_eq!(proxy.session.states()[Kind::Route.index()].revision, 3);
+}
+
+#[test]
+fn a_proxy_that_never_answers_is_not_sent_without_end() {
+    for dialect in BOTH {
+        let mut proxy = Proxy::settled(dialect, canary(&["v1"], &[("v1", 1)]));
+        let sent: usize = (2..200).map(|weight| proxy.publish(canary(&["v1"], &[("v1", weight)])).len()).sum();
+        assert!(sent < 20, "{dialect:?}: {sent} responses");
+    }
+}
