@@ -19,10 +19,13 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
-/// Connections at the same time; more wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 4_096;
+/// Connections at the same time; more wait in the kernel's queue. Every proxy of a fleet holds one.
+const CONNECTIONS_MAX: usize = 24_576;
 /// How long a connection may take to send its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often an HTTP/2 peer that says nothing is asked whether it is there, and how long it may take to answer: a proxy
+/// whose machine has gone does not say goodbye.
+const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 /// How long connections may take to end when the server stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -42,7 +45,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         connections.spawn(async move {
             let mut builder = Builder::new(TokioExecutor::new());
             builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-            builder.http2().timer(TokioTimer::new());
+            let mut http2 = builder.http2();
+            http2.timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE.0).keep_alive_timeout(KEEP_ALIVE.1);
             let router = router.map_request(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(ConnectInfo(peer));
                 request

@@ -1,7 +1,7 @@
 //! Servers that tell what reached them: HTTP/1.1 and HTTP/2 on one port, gRPC, WebSocket, plain TCP.
 //!
 //! A request's `x-do` says what to do with it, as steps that are used up one attempt after the other: `503*2` answers
-//! the first two attempts with 503 and the others well. Attempts are counted by the request's `x-key`, over all
+//! the first two attempts with 503 and the others well, `q=500` answers with 500 wherever it reaches `q`. Attempts are counted by the request's `x-key`, over all
 //! backends, so a case sees every retry and where it went.
 
 use std::{
@@ -159,10 +159,14 @@ enum Action {
 }
 
 impl Action {
-    /// What `steps` say of attempt `number`.
-    fn of(steps: &str, number: usize) -> Self {
+    /// What `steps` say of attempt `number` at the backend `name`.
+    fn of(steps: &str, number: usize, name: &str) -> Self {
         let mut number = number;
         for step in steps.split(',').filter(|step| !step.is_empty()) {
+            let (at, step) = step.split_once('=').unwrap_or((name, step));
+            if at != name {
+                continue;
+            }
             let (action, times) = step.split_once('*').unwrap_or((step, "1000"));
             let times = times.parse().unwrap_or(1);
             if number < times {
@@ -234,7 +238,7 @@ impl Server {
             "" => 0,
             key => self.all.attempt(key, &self.name),
         };
-        let action = Action::of(header("x-do"), number);
+        let action = Action::of(header("x-do"), number, &self.name);
         let seen = seen(&request, &self.name, self.port, number);
         if header("upgrade").eq_ignore_ascii_case("websocket") {
             return Ok(self.websocket(request, seen));
@@ -392,9 +396,11 @@ mod tests {
 
     #[test]
     fn steps_are_used_up_one_attempt_after_the_other() {
-        let actions: Vec<Action> = (0..4).map(|number| Action::of("503*2,reset*1", number)).collect();
+        let actions: Vec<Action> = (0..4).map(|number| Action::of("503*2,reset*1", number, "a")).collect();
         assert_eq!(actions, [Action::Answer(503), Action::Answer(503), Action::Reset, Action::Answer(200)]);
-        assert_eq!(Action::of("slow:20", 7), Action::Slow(Duration::from_millis(20)));
-        assert_eq!(Action::of("", 0), Action::Answer(200));
+        assert_eq!(Action::of("slow:20", 7, "a"), Action::Slow(Duration::from_millis(20)));
+        assert_eq!(Action::of("", 0, "a"), Action::Answer(200));
+        assert_eq!(Action::of("q=500", 0, "q"), Action::Answer(500));
+        assert_eq!(Action::of("q=500", 0, "a"), Action::Answer(200));
     }
 }

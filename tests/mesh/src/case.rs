@@ -146,6 +146,8 @@ pub struct Expect {
     pub attempts: Option<Value>,
     /// There is no answer: the connection is closed.
     pub closed: bool,
+    /// The answer begins and ends before it is whole.
+    pub cut: bool,
     /// The shortest time an answer takes, in milliseconds.
     pub after: Option<u64>,
     /// The longest.

@@ -53,6 +53,12 @@ fn one(wrong: &mut Vec<String>, expect: &Expect, outcome: &Outcome, shares: bool
         }
         return;
     }
+    if expect.cut {
+        if error.is_none() || status.is_none() {
+            wrong.push(format!("{status:?}, {error:?}, where an answer should be cut short"));
+        }
+        return;
+    }
     let cut_short = expect.status.is_none() || status.is_none();
     if let Some(error) = error.as_ref().filter(|_| cut_short) {
         wrong.push(format!("no answer: {error}"));

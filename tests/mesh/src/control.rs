@@ -53,8 +53,12 @@ impl Identity {
     }
 
     fn name(self) -> String {
-        Arn::new("appmesh", &Scope::default(), self.id()).to_string()
+        arn(&self.id())
     }
+}
+
+fn arn(resource: &str) -> String {
+    Arn::new("appmesh", &Scope::default(), resource.to_owned()).to_string()
 }
 
 /// The control plane of the data planes of one test.
@@ -115,7 +119,7 @@ impl Control {
             house.controllers.push(tokio::spawn(controller.run(store.clone(), Pace::default())).abort_handle());
         }
         self.house = Some(house);
-        let name = appmesh::node_name(&Scope::default(), MESH, &marker).name;
+        let name = arn(&format!("mesh/{MESH}/virtualNode/{marker}"));
         let begun = Instant::now();
         while self.cache.get(&name).is_none() {
             if begun.elapsed() > ACKNOWLEDGED_MAX {

@@ -21,6 +21,8 @@ use crate::{
 const ANYWHERE: Ipv4Addr = Ipv4Addr::new(10, 8, 0, 1);
 /// Where the application beside a proxy listens.
 const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
+/// The time between two requests that are to be under way together: so that it is known which comes first.
+const STAGGER: Duration = Duration::from_millis(40);
 /// How long a line of an access log may take to be written.
 const LOG_MAX: Duration = Duration::from_secs(5);
 /// How often the log is looked at.
@@ -191,7 +193,11 @@ impl Stage {
 async fn send(client: &Client, case: &Case, target: SocketAddrV4, key: &str) -> Vec<Outcome> {
     let times = case.send.times.unwrap_or(1);
     if case.send.together {
-        return join_all((0..times).map(|_| client.send(&case.send, target, key))).await;
+        let staggered = (0..times).map(|number| async move {
+            tokio::time::sleep(STAGGER * u32::try_from(number).unwrap_or(u32::MAX)).await;
+            client.send(&case.send, target, key).await
+        });
+        return join_all(staggered).await;
     }
     let mut outcomes = Vec::with_capacity(times);
     while outcomes.len() < times && !outcomes.last().is_some_and(|last: &Outcome| last.is_late()) {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +12,11 @@ use std::{
 
 use tokio::sync::{Notify, watch};
 
-use crate::{Identify, Node, ProxyState, Snapshot};
+use crate::{
+    Identify, Identity, Node, Nodes as Allowed, ProxyState, Snapshot,
+    places::{Place, Places, count_down},
+    published::Published,
+};
 
 /// How much a cache bears.
 #[derive(Clone, Copy, Debug)]
@@ -20,22 +25,21 @@ pub struct Limits {
     pub streams: usize,
     /// Streams that may be open at once for one node.
     pub streams_per_node: usize,
+    /// Streams that may be open at once on one connection. A proxy needs one.
+    pub streams_per_connection: usize,
     /// How long a proxy is kept whose node is not known: it may have started before what describes it was published.
     pub unknown_node_wait: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { streams: 20_000, streams_per_node: 10_000, unknown_node_wait: Duration::from_secs(5) }
+        Self {
+            streams: 20_000,
+            streams_per_node: 8_000,
+            streams_per_connection: 64,
+            unknown_node_wait: Duration::from_secs(5),
+        }
     }
-}
-
-/// What a node's proxies are to do, and when that was said.
-#[derive(Debug)]
-pub(crate) struct Published {
-    pub(crate) snapshot: Snapshot,
-    /// Grows with every snapshot that says something new.
-    pub(crate) revision: u64,
 }
 
 /// What a node is called.
@@ -54,6 +58,8 @@ pub(crate) enum Refused {
     Unknown(String),
     #[error("node `{id}` may be any of {names:?}: give the proxy the full name as its node id")]
     Ambiguous { id: String, names: Vec<String> },
+    #[error("`{who}` may not stand for node `{id}`: give the proxy the node id it is meant for, or other credentials")]
+    Forbidden { who: String, id: String },
     #[error("{open} streams {whose} are open, as many as may be")]
     TooMany { whose: String, open: usize },
     #[error("the control plane is stopping")]
@@ -70,7 +76,9 @@ struct Shared {
     nodes: Mutex<Nodes>,
     /// Counts nodes that came, for those who wait for one.
     arrivals: watch::Sender<u64>,
-    proxies: Mutex<BTreeMap<u64, ProxyState>>,
+    /// By node, then by stream.
+    proxies: Mutex<BTreeMap<Arc<str>, BTreeMap<u64, ProxyState>>>,
+    places: Arc<Mutex<Places>>,
     streams: AtomicU64,
     watchers: Mutex<Vec<Weak<Pending>>>,
     stopping: watch::Sender<bool>,
@@ -78,9 +86,9 @@ struct Shared {
 
 #[derive(Default)]
 struct Nodes {
-    published: BTreeMap<String, watch::Sender<Option<Arc<Published>>>>,
+    published: BTreeMap<Arc<str>, watch::Sender<Option<Arc<Published>>>>,
     aliases: BTreeMap<String, BTreeSet<String>>,
-    open: BTreeMap<String, usize>,
+    open: BTreeMap<Arc<str>, usize>,
     revision: u64,
 }
 
@@ -98,6 +106,7 @@ impl Cache {
             nodes: Mutex::default(),
             arrivals: watch::Sender::new(0),
             proxies: Mutex::default(),
+            places: Arc::default(),
             streams: AtomicU64::new(1),
             watchers: Mutex::default(),
             stopping: watch::Sender::new(false),
@@ -107,8 +116,8 @@ impl Cache {
     /// Makes `snapshot` what the proxies of `node` are to do; answers its revision, a new one only if it says something new.
     pub fn set(&self, node: &NodeName, snapshot: Snapshot) -> u64 {
         let mut nodes = lock(&self.0.nodes);
-        let before = nodes.published.get(&node.name).and_then(|published| published.borrow().clone());
-        if let Some(before) = before.filter(|before| before.snapshot.is_same(&snapshot)) {
+        let before = nodes.published.get(node.name.as_str()).and_then(|published| published.borrow().clone());
+        if let Some(before) = before.as_ref().filter(|before| before.snapshot.is_same(&snapshot)) {
             return before.revision;
         }
         nodes.revision += 1;
@@ -116,8 +125,16 @@ impl Cache {
         if let Some(alias) = &node.alias {
             nodes.aliases.entry(alias.clone()).or_default().insert(node.name.clone());
         }
-        let published = Some(Arc::new(Published { snapshot, revision }));
-        nodes.published.entry(node.name.clone()).or_insert_with(|| watch::Sender::new(None)).send_replace(published);
+        let published = match before {
+            Some(before) => Published::after(&before, snapshot, revision),
+            None => Published::new(snapshot, revision),
+        };
+        let published = Some(Arc::new(published));
+        nodes
+            .published
+            .entry(node.name.as_str().into())
+            .or_insert_with(|| watch::Sender::new(None))
+            .send_replace(published);
         drop(nodes);
         self.0.arrivals.send_modify(|count| *count += 1);
         revision
@@ -137,7 +154,7 @@ impl Cache {
 
     /// The names of all nodes.
     pub fn names(&self) -> Vec<String> {
-        lock(&self.0.nodes).published.keys().cloned().collect()
+        lock(&self.0.nodes).published.keys().map(|name| (**name).to_owned()).collect()
     }
 
     /// What the proxies of the node `name` are to do, and the revision that says so.
@@ -146,14 +163,14 @@ impl Cache {
         Some((published.snapshot.clone(), published.revision))
     }
 
-    /// The proxies that are connected, in the order in which they came.
+    /// The proxies that are connected, by node, and those of one in the order in which they came.
     pub fn proxies(&self) -> Vec<ProxyState> {
-        lock(&self.0.proxies).values().cloned().collect()
+        lock(&self.0.proxies).values().flat_map(BTreeMap::values).cloned().collect()
     }
 
     /// The proxies of the node `name` that are connected.
     pub fn proxies_of(&self, name: &str) -> Vec<ProxyState> {
-        lock(&self.0.proxies).values().filter(|proxy| proxy.name == name).cloned().collect()
+        lock(&self.0.proxies).get(name).map(|proxies| proxies.values().cloned().collect()).unwrap_or_default()
     }
 
     /// Tells of nodes whose proxies came, went, acknowledged or refused, from now on.
@@ -170,59 +187,70 @@ impl Cache {
         self.0.stopping.send_replace(true);
     }
 
+    /// Finds room for a stream of `identity` on the connection of `peer`; it is there until the place is dropped.
+    pub(crate) fn take_place(&self, identity: &Identity, peer: Option<SocketAddr>) -> Result<Place, Refused> {
+        Places::take(&self.0.places, &self.0.limits, identity, peer)
+    }
+
     /// Finds the snapshot for `node`, and counts it among the connected until the connection is dropped.
-    pub(crate) async fn connect(&self, node: Node) -> Result<Connection, Refused> {
+    pub(crate) async fn connect(&self, node: Node, identity: &Identity) -> Result<Connection, Refused> {
         let mut arrivals = self.0.arrivals.subscribe();
         let deadline = tokio::time::Instant::now() + self.0.limits.unknown_node_wait;
         let mut stopping = self.0.stopping.subscribe();
         loop {
-            match self.find(&node) {
+            match self.find(&node, identity) {
                 Err(Refused::Unknown(id)) => tokio::select! {
                     _ = arrivals.changed() => {}
                     () = tokio::time::sleep_until(deadline) => return Err(Refused::Unknown(id)),
                     _ = stopping.wait_for(|stopping| *stopping) => return Err(Refused::Stopping),
                 },
-                found => return self.admit(found?, node, stopping),
+                found => return self.admit(found?, node, identity, stopping),
             }
         }
     }
 
-    fn find(&self, node: &Node) -> Result<String, Refused> {
+    /// The node that `node` stands for. Who may not stand for it is not told whether there is one.
+    fn find(&self, node: &Node, identity: &Identity) -> Result<String, Refused> {
         let nodes = lock(&self.0.nodes);
-        for name in (self.0.identify)(node) {
-            if nodes.published.contains_key(&name) {
-                return Ok(name);
+        let candidates = (self.0.identify)(node);
+        let mut allowed = identity.nodes == Allowed::Any;
+        for name in candidates {
+            let may = identity.nodes.contain(&name);
+            allowed |= may;
+            if nodes.published.contains_key(name.as_str()) {
+                return if may { Ok(name) } else { Err(forbidden(identity, node)) };
             }
-            match nodes.aliases.get(&name) {
-                Some(names) if names.len() == 1 => return Ok(names.iter().next().cloned().unwrap_or_default()),
-                Some(names) => {
-                    let names = names.iter().cloned().collect();
-                    return Err(Refused::Ambiguous { id: node.id.clone(), names });
-                }
-                None => {}
+            let Some(names) = nodes.aliases.get(&name) else { continue };
+            let open: Vec<_> = names.iter().filter(|name| may || identity.nodes.contain(name)).cloned().collect();
+            match open.as_slice() {
+                [only] => return Ok(only.clone()),
+                [] => {}
+                _ => return Err(Refused::Ambiguous { id: node.id.clone(), names: open }),
             }
         }
-        Err(Refused::Unknown(node.id.clone()))
+        Err(if allowed { Refused::Unknown(node.id.clone()) } else { forbidden(identity, node) })
     }
 
-    fn admit(&self, name: String, node: Node, stopping: watch::Receiver<bool>) -> Result<Connection, Refused> {
+    fn admit(
+        &self,
+        name: String,
+        node: Node,
+        identity: &Identity,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Connection, Refused> {
         let mut nodes = lock(&self.0.nodes);
-        let all: usize = nodes.open.values().sum();
-        let open = nodes.open.get(&name).copied().unwrap_or(0);
-        let Limits { streams, streams_per_node, .. } = self.0.limits;
-        if open >= streams_per_node {
+        let open = nodes.open.get(name.as_str()).copied().unwrap_or(0);
+        if open >= self.0.limits.streams_per_node {
             return Err(Refused::TooMany { whose: format!("of node `{name}`"), open });
         }
-        if all >= streams {
-            return Err(Refused::TooMany { whose: "of all nodes".to_owned(), open: all });
-        }
-        let Some(published) = nodes.published.get(&name).map(watch::Sender::subscribe) else {
+        let Some((name, published)) = nodes.published.get_key_value(name.as_str()) else {
             return Err(Refused::Unknown(node.id));
         };
-        *nodes.open.entry(name.clone()).or_default() += 1;
+        let (name, published) = (Arc::clone(name), published.subscribe());
+        *nodes.open.entry(Arc::clone(&name)).or_default() += 1;
         drop(nodes);
         let stream = self.0.streams.fetch_add(1, Ordering::Relaxed);
-        let state = ProxyState::new(stream, name, Arc::new(node));
+        let state = ProxyState::new(stream, name, Arc::new(node), identity.name.as_str().into());
         let connection = Connection { cache: self.clone(), state: state.clone(), published, stopping };
         connection.record(state);
         Ok(connection)
@@ -273,11 +301,12 @@ impl Connection {
     /// Makes `state` what is known of the proxy, and tells whoever watches if that is news.
     pub(crate) fn record(&self, state: ProxyState) {
         let mut proxies = lock(&self.cache.0.proxies);
-        if proxies.get(&state.stream) == Some(&state) {
+        let name = Arc::clone(&state.name);
+        let proxies_of = proxies.entry(Arc::clone(&name)).or_default();
+        if proxies_of.get(&state.stream) == Some(&state) {
             return;
         }
-        let name = state.name.clone();
-        proxies.insert(state.stream, state);
+        proxies_of.insert(state.stream, state);
         drop(proxies);
         self.cache.tell(&name);
     }
@@ -285,20 +314,25 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        lock(&self.cache.0.proxies).remove(&self.state.stream);
-        let mut nodes = lock(&self.cache.0.nodes);
-        if let Some(open) = nodes.open.get_mut(&self.state.name) {
-            *open = open.saturating_sub(1);
-            if *open == 0 {
-                nodes.open.remove(&self.state.name);
+        let name = &self.state.name;
+        let mut proxies = lock(&self.cache.0.proxies);
+        if let Some(proxies_of) = proxies.get_mut(name) {
+            proxies_of.remove(&self.state.stream);
+            if proxies_of.is_empty() {
+                proxies.remove(name);
             }
         }
-        drop(nodes);
-        self.cache.tell(&self.state.name);
+        drop(proxies);
+        count_down(&mut lock(&self.cache.0.nodes).open, name);
+        self.cache.tell(name);
     }
 }
 
+fn forbidden(identity: &Identity, node: &Node) -> Refused {
+    Refused::Forbidden { who: identity.name.clone(), id: node.id.clone() }
+}
+
 /// Takes a lock; what a panicking holder left is whole, because every change under these locks is one statement.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,18 +15,22 @@
 //! This crate knows neither App Mesh nor any store. Encoding is done here and not in the callers because the code that the
 //! compiler makes for Envoy's messages is large: a caller that only fills them in builds fast.
 
+mod authorize;
 mod cache;
 pub mod extension;
 mod node;
+mod places;
+mod published;
 mod resource;
 mod server;
 mod session;
 mod snapshot;
 
+pub use authorize::{Authorize, Denied, Identity, Nodes};
 pub use cache::{Cache, Limits, NodeName, Watch};
 pub use envoy_types::pb;
 pub use node::{Identify, Node};
 pub use resource::{Kind, Resource};
-pub use server::routes;
+pub use server::{guarded_routes, routes};
 pub use session::{KindState, ProxyState, Refusal};
 pub use snapshot::{Builder, Snapshot};

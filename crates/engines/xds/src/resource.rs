@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use envoy_types::pb::{
     envoy::{
         config::{
@@ -74,14 +75,17 @@ impl Kind {
     }
 }
 
-/// One encoded resource.
+/// One resource, encoded once for all who are sent it.
 #[derive(Debug)]
 pub struct Resource {
     name: String,
     version: String,
-    body: Any,
+    /// The encoded `google.protobuf.Any` around the message.
+    packed: Bytes,
     clusters: BTreeSet<String>,
+    routes: BTreeSet<String>,
     endpoints: Option<String>,
+    remembered: bool,
 }
 
 impl Resource {
@@ -92,40 +96,44 @@ impl Resource {
         );
         let service = cluster.eds_cluster_config.as_ref().map(|config| config.service_name.clone());
         let endpoints = by_xds.then(|| service.filter(|name| !name.is_empty()).unwrap_or_else(|| cluster.name.clone()));
-        let body = Any { type_url: Kind::Cluster.url().to_owned(), value: cluster.encode_to_vec() };
-        Self { endpoints, ..Self::new(cluster.name.clone(), body, BTreeSet::new()) }
+        Self { endpoints, ..Self::new(cluster.name.clone(), Kind::Cluster, cluster.encode_to_vec()) }
     }
 
     pub(crate) fn endpoints(assignment: &ClusterLoadAssignment) -> Self {
-        let body = Any { type_url: Kind::Endpoint.url().to_owned(), value: assignment.encode_to_vec() };
-        Self::new(assignment.cluster_name.clone(), body, BTreeSet::new())
+        Self::new(assignment.cluster_name.clone(), Kind::Endpoint, assignment.encode_to_vec())
     }
 
     pub(crate) fn secret(secret: &Secret) -> Self {
-        let body = Any { type_url: Kind::Secret.url().to_owned(), value: secret.encode_to_vec() };
-        Self::new(secret.name.clone(), body, BTreeSet::new())
+        Self::new(secret.name.clone(), Kind::Secret, secret.encode_to_vec())
     }
 
     pub(crate) fn listener(listener: &Listener) -> Self {
-        let body = Any { type_url: Kind::Listener.url().to_owned(), value: listener.encode_to_vec() };
         let chains = listener.filter_chains.iter().chain(&listener.default_filter_chain);
-        let clusters = chains.flat_map(|chain| &chain.filters).flat_map(clusters_of_filter).collect();
-        Self::new(listener.name.clone(), body, clusters)
+        let (mut clusters, mut routes) = (BTreeSet::new(), BTreeSet::new());
+        for filter in chains.flat_map(|chain| &chain.filters) {
+            let needs = Needs::of(filter);
+            clusters.extend(needs.clusters);
+            routes.extend(needs.routes);
+        }
+        Self { clusters, routes, ..Self::new(listener.name.clone(), Kind::Listener, listener.encode_to_vec()) }
     }
 
     pub(crate) fn route(routes: &RouteConfiguration) -> Self {
-        let body = Any { type_url: Kind::Route.url().to_owned(), value: routes.encode_to_vec() };
-        Self::new(routes.name.clone(), body, clusters_of_routes(routes).collect())
+        let clusters = clusters_of_routes(routes).collect();
+        Self { clusters, ..Self::new(routes.name.clone(), Kind::Route, routes.encode_to_vec()) }
     }
 
     /// A resource of which only name and version are known: what a proxy says it has from before.
     pub(crate) fn remembered(name: String, version: String) -> Self {
-        Self { name, version, body: Any::default(), clusters: BTreeSet::new(), endpoints: None }
+        let (clusters, routes) = (BTreeSet::new(), BTreeSet::new());
+        Self { name, version, packed: Bytes::new(), clusters, routes, endpoints: None, remembered: true }
     }
 
-    fn new(name: String, body: Any, clusters: BTreeSet<String>) -> Self {
-        let version = fingerprint(&[&body.value]);
-        Self { name, version, body, clusters, endpoints: None }
+    fn new(name: String, kind: Kind, value: Vec<u8>) -> Self {
+        let version = fingerprint(&[&value]);
+        let packed = Any { type_url: kind.url().to_owned(), value }.encode_to_vec().into();
+        let (clusters, routes) = (BTreeSet::new(), BTreeSet::new());
+        Self { name, version, packed, clusters, routes, endpoints: None, remembered: false }
     }
 
     /// The name, unique in its kind.
@@ -138,14 +146,29 @@ impl Resource {
         &self.version
     }
 
-    /// The encoded message.
-    pub fn body(&self) -> &Any {
-        &self.body
+    /// The message, as it is packed in a response.
+    pub fn body(&self) -> Any {
+        Any::decode(self.packed.clone()).expect("it was encoded here")
+    }
+
+    /// The bytes of [`Resource::body`], shared by all responses that hold it.
+    pub(crate) fn packed(&self) -> &Bytes {
+        &self.packed
+    }
+
+    /// Whether nothing but its name and version is known.
+    pub(crate) fn is_remembered(&self) -> bool {
+        self.remembered
     }
 
     /// The clusters that must be there before it.
     pub(crate) fn clusters(&self) -> &BTreeSet<String> {
         &self.clusters
+    }
+
+    /// Of a listener: the route configurations it asks for by name.
+    pub(crate) fn routes(&self) -> &BTreeSet<String> {
+        &self.routes
     }
 
     /// Of a cluster whose hosts come by xDS: the name they come under.
@@ -164,18 +187,31 @@ pub(crate) fn fingerprint<P: AsRef<[u8]>>(parts: &[P]) -> String {
     hex::encode(&hash.finalize()[..16])
 }
 
-fn clusters_of_filter(filter: &Filter) -> Vec<String> {
-    let Some(filter::ConfigType::TypedConfig(config)) = &filter.config_type else { return Vec::new() };
-    if config.type_url == extension::TCP_PROXY {
-        TcpProxy::decode(config.value.as_slice()).map_or_else(|_| Vec::new(), |proxy| clusters_of_tcp_proxy(&proxy))
-    } else if config.type_url == extension::HTTP_CONNECTION_MANAGER {
-        let manager = HttpConnectionManager::decode(config.value.as_slice()).unwrap_or_default();
-        match &manager.route_specifier {
-            Some(RouteSpecifier::RouteConfig(routes)) => clusters_of_routes(routes).collect(),
-            _ => Vec::new(),
+/// What a listener's filter refers to.
+#[derive(Default)]
+struct Needs {
+    clusters: Vec<String>,
+    routes: Option<String>,
+}
+
+impl Needs {
+    fn of(filter: &Filter) -> Self {
+        let Some(filter::ConfigType::TypedConfig(config)) = &filter.config_type else { return Self::default() };
+        if config.type_url == extension::TCP_PROXY {
+            let proxy = TcpProxy::decode(config.value.as_slice()).unwrap_or_default();
+            return Self { clusters: clusters_of_tcp_proxy(&proxy), routes: None };
         }
-    } else {
-        Vec::new()
+        if config.type_url != extension::HTTP_CONNECTION_MANAGER {
+            return Self::default();
+        }
+        let manager = HttpConnectionManager::decode(config.value.as_slice()).unwrap_or_default();
+        match manager.route_specifier {
+            Some(RouteSpecifier::RouteConfig(routes)) => {
+                Self { clusters: clusters_of_routes(&routes).collect(), routes: None }
+            }
+            Some(RouteSpecifier::Rds(rds)) => Self { clusters: Vec::new(), routes: Some(rds.route_config_name) },
+            _ => Self::default(),
+        }
     }
 }
 
@@ -214,6 +250,14 @@ mod tests {
             assert_eq!(kind.index(), index);
         }
         assert_eq!(Kind::of_url("type.googleapis.com/envoy.api.v2.Cluster"), None);
+    }
+
+    #[test]
+    fn what_is_packed_is_the_message_with_its_type() {
+        let cluster = Cluster { name: "c".to_owned(), ..Cluster::default() };
+        let body = Resource::cluster(&cluster).body();
+        assert_eq!(body.type_url, Kind::Cluster.url());
+        assert_eq!(Cluster::decode(body.value.as_slice()).unwrap(), cluster);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(crate) type View = Arc<BTreeMap<String, Arc<Resource>>>;
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     kinds: [View; 5],
-    versions: [String; 5],
+    versions: [Arc<str>; 5],
 }
 
 impl Snapshot {
@@ -48,15 +48,34 @@ impl Snapshot {
     }
 
     /// The version of `view`, without hashing where it is this snapshot's own.
-    pub(crate) fn version_of(&self, kind: Kind, view: &View) -> String {
-        if Arc::ptr_eq(view, self.view(kind)) { self.version(kind).to_owned() } else { version(view) }
+    pub(crate) fn version_of(&self, kind: Kind, view: &View) -> Arc<str> {
+        if Arc::ptr_eq(view, self.view(kind)) { Arc::clone(&self.versions[kind.index()]) } else { version(view) }
+    }
+
+    /// The same, with what did not change since `before` being `before`'s own: so that it is held once, and streams see
+    /// at a glance that it is theirs.
+    #[must_use]
+    pub(crate) fn sharing(mut self, before: &Self) -> Self {
+        for kind in Kind::ALL.map(Kind::index) {
+            if self.versions[kind] == before.versions[kind] {
+                self.kinds[kind] = Arc::clone(&before.kinds[kind]);
+                self.versions[kind] = Arc::clone(&before.versions[kind]);
+                continue;
+            }
+            for (name, resource) in Arc::make_mut(&mut self.kinds[kind]) {
+                if let Some(same) = before.kinds[kind].get(name).filter(|same| same.version() == resource.version()) {
+                    *resource = Arc::clone(same);
+                }
+            }
+        }
+        self
     }
 }
 
 /// The fingerprint of names and versions.
-fn version(view: &BTreeMap<String, Arc<Resource>>) -> String {
+fn version(view: &BTreeMap<String, Arc<Resource>>) -> Arc<str> {
     let parts: Vec<&str> = view.values().flat_map(|resource| [resource.name(), resource.version()]).collect();
-    fingerprint(&parts)
+    fingerprint(&parts).into()
 }
 
 /// Collects the resources of a snapshot. Of two of one kind and name the later counts.
@@ -101,5 +120,30 @@ impl Builder {
     fn add(&mut self, kind: Kind, resource: Resource) -> &mut Self {
         self.kinds[kind.index()].insert(resource.name().to_owned(), Arc::new(resource));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_did_not_change_is_held_once() {
+        let build = |seconds| {
+            let mut builder = Snapshot::builder();
+            for (name, priority) in [("same", 0), ("other", seconds)] {
+                let cluster =
+                    Cluster { name: name.to_owned(), alt_stat_name: "x".repeat(priority), ..Cluster::default() };
+                builder.cluster(&cluster);
+            }
+            builder.endpoints(&ClusterLoadAssignment { cluster_name: "same".to_owned(), ..Default::default() });
+            builder.build()
+        };
+        let (before, after) = (build(0), build(1));
+        let after = after.sharing(&before);
+        assert!(Arc::ptr_eq(before.view(Kind::Endpoint), after.view(Kind::Endpoint)));
+        let pair = |name: &str| (&before.resources(Kind::Cluster)[name], &after.resources(Kind::Cluster)[name]);
+        assert!(Arc::ptr_eq(pair("same").0, pair("same").1));
+        assert_ne!(pair("other").0.version(), pair("other").1.version());
     }
 }

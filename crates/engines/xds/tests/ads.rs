@@ -3,15 +3,15 @@
 
 mod support;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use support::{node, serve, until};
+use support::{node, serve, serve_routes, until};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Streaming};
 use tower::ServiceExt;
 use xds::{
-    Cache, Kind, Limits, Node, NodeName, Snapshot,
+    Authorize, Cache, Denied, Identity, Kind, Limits, Node, NodeName, Nodes, Snapshot,
     pb::{
         envoy::{
             config::{cluster::v3::Cluster, core::v3 as core},
@@ -32,7 +32,7 @@ fn by_id(node: &Node) -> Vec<String> {
 }
 
 fn impatient() -> Limits {
-    Limits { streams: 4, streams_per_node: 2, unknown_node_wait: Duration::from_millis(20) }
+    Limits { streams: 4, streams_per_node: 2, streams_per_connection: 64, unknown_node_wait: Duration::from_millis(20) }
 }
 
 fn clusters(names: &[&str]) -> Snapshot {
@@ -55,14 +55,25 @@ struct Client {
 
 impl Client {
     async fn open(address: SocketAddr, id: &str) -> Self {
+        Self::try_open(address, id, None).await.unwrap()
+    }
+
+    async fn open_as(address: SocketAddr, id: &str, token: &str) -> Self {
+        Self::try_open(address, id, Some(token)).await.unwrap()
+    }
+
+    async fn try_open(address: SocketAddr, id: &str, token: Option<&str>) -> Result<Self, tonic::Status> {
         let (requests, receiver) = mpsc::channel(8);
         let metadata = Value { kind: Some(value::Kind::StringValue("arn:task/1".to_owned())) };
         let metadata = Struct { fields: [("task".to_owned(), metadata)].into() };
         let node = core::Node { id: id.to_owned(), metadata: Some(metadata), ..core::Node::default() };
         requests.send(DiscoveryRequest { node: Some(node), ..request(Kind::Cluster, "", "") }).await.unwrap();
-        let mut client = client(address).await;
-        let responses = client.stream_aggregated_resources(ReceiverStream::new(receiver)).await.unwrap().into_inner();
-        Self { requests, responses }
+        let mut call = tonic::Request::new(ReceiverStream::new(receiver));
+        if let Some(token) = token {
+            call.metadata_mut().insert("authorization", token.parse().unwrap());
+        }
+        let responses = client(address).await.stream_aggregated_resources(call).await?.into_inner();
+        Ok(Self { requests, responses })
     }
 
     async fn next(&mut self) -> Result<DiscoveryResponse, tonic::Status> {
@@ -102,7 +113,7 @@ async fn a_proxy_is_served_and_its_acknowledgement_is_seen() {
     assert_eq!(cache.proxies()[0].kind(Kind::Cluster).revision, 0, "sent is not acknowledged");
     client.accept(&response).await;
     let proxies = until(&cache, "n", |proxies| proxies.iter().any(|proxy| proxy.revision() == revision)).await;
-    assert_eq!(proxies[0].kind(Kind::Cluster).version, response.version_info);
+    assert_eq!(*proxies[0].kind(Kind::Cluster).version, response.version_info);
     assert_eq!(proxies[0].node.metadata["task"], "arn:task/1");
 
     drop(client);
@@ -174,6 +185,103 @@ async fn one_stream_too_many_is_refused_and_the_others_go_on() {
     two.accept(&second).await;
     cache.set(&node("n"), clusters(&["b"]));
     assert!(one.next().await.is_ok() && two.next().await.is_ok());
+}
+
+/// Knows who calls by a header, and what each may be.
+struct ByHeader;
+
+impl Authorize for ByHeader {
+    fn authenticate(&self, request: &http::request::Parts) -> Result<Identity, Denied> {
+        let who = request.headers.get("authorization").and_then(|value| value.to_str().ok());
+        let name = who.ok_or_else(|| Denied("send a token".to_owned()))?.to_owned();
+        Ok(Identity { nodes: Nodes::Only(vec![name.clone()]), name, streams_max: Some(1) })
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_is_served_only_as_the_node_that_it_proves_to_be() {
+    let cache = Cache::with_limits(by_id, impatient());
+    cache.set(&node("mine"), clusters(&["a"]));
+    cache.set(&node("other"), clusters(&["a"]));
+    let address = serve_routes(xds::guarded_routes(cache.clone(), Arc::new(ByHeader))).await;
+
+    let status = Client::try_open(address, "mine", None).await.err().unwrap();
+    assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "send a token"));
+    for id in ["other", "nobody"] {
+        let status = Client::open_as(address, id, "mine").await.next().await.unwrap_err();
+        assert_eq!(status.code(), Code::PermissionDenied, "{status}: nor is it told who there is");
+        assert!(status.message().contains("`mine`") && status.message().contains(id), "{status}");
+    }
+    let mut served = Client::open_as(address, "mine", "mine").await;
+    served.next().await.unwrap();
+    assert_eq!(&*cache.proxies()[0].identity, "mine");
+    let status = Client::try_open(address, "mine", Some("mine")).await.err().unwrap();
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+    drop(served);
+    until(&cache, "mine", <[_]>::is_empty).await;
+}
+
+#[tokio::test]
+async fn ten_thousand_streams_of_one_connection_are_refused_and_the_others_go_on() {
+    let cache = Cache::new(by_id);
+    cache.set(&node("n"), clusters(&["a"]));
+    let address = serve(&cache).await;
+    let mut well_behaved = Client::open(address, "n").await;
+    let first = well_behaved.next().await.unwrap();
+    well_behaved.accept(&first).await;
+
+    let greedy = client(address).await;
+    let mut open = Vec::new();
+    let mut refused = 0;
+    for _ in 0..10_000 {
+        // Silent, as one that hopes to be held for ever.
+        let (requests, receiver) = mpsc::channel(1);
+        match greedy.clone().stream_aggregated_resources(ReceiverStream::new(receiver)).await {
+            Ok(responses) => open.push((requests, responses)),
+            Err(status) => {
+                assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!((open.len(), refused), (Limits::default().streams_per_connection, 10_000 - open.len()));
+    cache.set(&node("n"), clusters(&["b"]));
+    assert_eq!(well_behaved.next().await.unwrap().resources.len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_large_ends_its_own_stream_alone() {
+    let cache = Cache::new(by_id);
+    cache.set(&node("n"), clusters(&["a"]));
+    let address = serve(&cache).await;
+    let (mut large, mut other) = (Client::open(address, "n").await, Client::open(address, "n").await);
+    large.next().await.unwrap();
+    other.next().await.unwrap();
+    let names = vec!["x".repeat(1 << 20); 5];
+    large.requests.send(DiscoveryRequest { resource_names: names, ..request(Kind::Endpoint, "", "") }).await.unwrap();
+    let status = large.next().await.unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange, "{status}");
+    cache.set(&node("n"), clusters(&["b"]));
+    assert!(other.next().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_everything_for_ever_keeps_nobody_busy() {
+    let cache = Cache::new(by_id);
+    cache.set(&node("n"), clusters(&["a"]));
+    let address = serve(&cache).await;
+    let (mut refuses, mut accepts) = (Client::open(address, "n").await, Client::open(address, "n").await);
+    for round in 0..50 {
+        let bad = refuses.next().await.unwrap();
+        refuses.refuse(&bad, "", "no").await;
+        let good = accepts.next().await.unwrap();
+        accepts.accept(&good).await;
+        cache.set(&node("n"), clusters(&[&format!("{round}")]));
+    }
+    let bad = refuses.next().await.unwrap();
+    refuses.refuse(&bad, "", "no").await;
+    let more = tokio::time::timeout(Duration::from_millis(300), refuses.responses.message()).await;
+    assert!(more.is_err(), "sent without a change: {more:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use api::{
-    appmesh::{IpPreference, MeshSpec, RouteSpec, VirtualNodeSpec, VirtualRouterSpec, VirtualServiceSpec},
+    appmesh::{
+        GatewayRouteSpec, IpPreference, MeshSpec, RouteSpec, VirtualGatewaySpec, VirtualNodeSpec, VirtualRouterSpec,
+        VirtualServiceSpec,
+    },
     servicediscovery::{DiscoverInstances, DiscoverInstancesRequest},
 };
 use names::Scope;
@@ -16,17 +19,19 @@ use crate::{
     board::{Board, Handed, HandedEndpoint, HandedRoute},
     error::Error,
     identity,
-    plan::{self, Mesh, MeshEndpoint, RouteName},
+    plan::{self, GatewayRouteName, Mesh, MeshEndpoint, RouteName},
     rows::{Resource, Spec, mesh_of, own_name, targets},
 };
 
 /// The rows of a mesh, and the instances that its virtual nodes may be found by.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 8] = [
     MeshSpec::KIND,
     VirtualNodeSpec::KIND,
     VirtualRouterSpec::KIND,
     RouteSpec::KIND,
     VirtualServiceSpec::KIND,
+    VirtualGatewaySpec::KIND,
+    GatewayRouteSpec::KIND,
     INSTANCES,
 ];
 /// Cloud Map's instances.
@@ -60,6 +65,7 @@ impl Mesher {
             let Some(row) = tx.get::<Resource<MeshSpec>>(key)? else { return Ok(None) };
             let routes = under::<RouteSpec>(tx, key)?;
             let handed = routes.iter().map(|(key, row)| (route_name(key), handed(row))).collect();
+            let gateway_routes = under::<GatewayRouteSpec>(tx, key)?.into_iter();
             let mesh = Mesh {
                 name: key.name.clone(),
                 spec: row.spec,
@@ -67,6 +73,8 @@ impl Mesher {
                 routers: by_name(under::<VirtualRouterSpec>(tx, key)?),
                 routes: routes.into_iter().map(|(key, row)| (route_name(&key), row.spec)).collect(),
                 services: by_name(under::<VirtualServiceSpec>(tx, key)?),
+                gateways: by_name(under::<VirtualGatewaySpec>(tx, key)?),
+                gateway_routes: gateway_routes.map(|(key, row)| (gateway_route_name(&key), row.spec)).collect(),
                 ..Mesh::default()
             };
             Ok(Some(Read { mesh, routes: handed }))
@@ -190,6 +198,11 @@ fn by_name<S>(rows: Vec<(Key, Resource<S>)>) -> BTreeMap<String, S> {
 pub(crate) fn route_name(key: &Key) -> RouteName {
     let router = key.name.split('/').nth(1).unwrap_or_default();
     RouteName { router: router.to_owned(), route: own_name(key).to_owned() }
+}
+
+fn gateway_route_name(key: &Key) -> GatewayRouteName {
+    let gateway = key.name.split('/').nth(1).unwrap_or_default();
+    GatewayRouteName { gateway: gateway.to_owned(), route: own_name(key).to_owned() }
 }
 
 fn handed(row: &Resource<RouteSpec>) -> HandedRoute {

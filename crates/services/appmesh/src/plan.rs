@@ -10,7 +10,8 @@ use std::{
 };
 
 use api::appmesh::{
-    AwsCloudMapServiceDiscovery, MeshSpec, RouteSpec, VirtualNodeSpec, VirtualRouterSpec, VirtualServiceSpec,
+    AwsCloudMapServiceDiscovery, GatewayRouteSpec, MeshSpec, RouteSpec, VirtualGatewaySpec, VirtualNodeSpec,
+    VirtualRouterSpec, VirtualServiceSpec,
 };
 use xds::Snapshot;
 
@@ -31,6 +32,10 @@ pub struct Mesh {
     pub routes: BTreeMap<RouteName, RouteSpec>,
     /// Its virtual services, by name.
     pub services: BTreeMap<String, VirtualServiceSpec>,
+    /// Its virtual gateways, by name.
+    pub gateways: BTreeMap<String, VirtualGatewaySpec>,
+    /// Its gateway routes.
+    pub gateway_routes: BTreeMap<GatewayRouteName, GatewayRouteSpec>,
     /// The addresses of the instances that Cloud Map knows, by virtual node.
     pub instances: BTreeMap<String, Vec<String>>,
     /// The certificates that are to be had, by the name the mesh has for them: the ARN of one of ACM, or the name of a
@@ -73,6 +78,15 @@ pub struct RouteName {
     /// The virtual router.
     pub router: String,
     /// The route.
+    pub route: String,
+}
+
+/// A gateway route and the virtual gateway it hangs on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GatewayRouteName {
+    /// The virtual gateway.
+    pub gateway: String,
+    /// The gateway route.
     pub route: String,
 }
 
@@ -135,5 +149,10 @@ pub struct Fault {
 /// The plan of every mesh endpoint of `mesh`.
 pub fn plan(mesh: &Mesh) -> BTreeMap<MeshEndpoint, EndpointPlan> {
     let nodes = mesh.nodes.iter();
-    nodes.map(|(name, spec)| (MeshEndpoint::VirtualNode(name.clone()), snapshot::of_node(mesh, name, spec))).collect()
+    let nodes =
+        nodes.map(|(name, spec)| (MeshEndpoint::VirtualNode(name.clone()), snapshot::of_node(mesh, name, spec)));
+    let gateways = mesh.gateways.iter();
+    let gateways = gateways
+        .map(|(name, spec)| (MeshEndpoint::VirtualGateway(name.clone()), snapshot::of_gateway(mesh, name, spec)));
+    nodes.chain(gateways).collect()
 }

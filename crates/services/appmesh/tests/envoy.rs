@@ -93,7 +93,7 @@ fn mesh(name: &str) -> Mesh {
     let text = meshes::text(name).replace("/var/log/access", &log).replace("/dev/stdout", &log);
     let mut text = with_certificates(&text, &directory);
     // Names that need no name server.
-    for line in text.clone().lines().filter(|line| line.contains("\"hostname\"")) {
+    for line in text.clone().lines().filter(|line| line.contains("\"dns\": { \"hostname\"")) {
         let host = line.split("\"hostname\": \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
         text = text.replace(&format!("\"hostname\": \"{host}\""), "\"hostname\": \"localhost\"");
     }

@@ -3,38 +3,29 @@
 //! Each stream has a task, a session and a short queue of its own. A proxy that does not read fills its queue, and then its
 //! task waits: nobody else does, and what is published meanwhile collapses into the newest.
 
-mod dialects;
+mod codec;
+mod messages;
+mod stream;
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{future::ready, net::SocketAddr, sync::Arc};
 
-use axum::Router;
-use envoy_types::pb::envoy::service::discovery::v3::{
-    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
-    aggregated_discovery_service_server::{AggregatedDiscoveryService, AggregatedDiscoveryServiceServer},
+use axum::{
+    Router,
+    extract::{ConnectInfo, Path, Request, State},
 };
-use tokio::{
-    sync::mpsc,
-    time::{error::Elapsed, timeout},
+use tonic::{
+    Code, Status, Streaming,
+    body::Body,
+    server::{Grpc, StreamingService},
 };
-use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
-use tonic::{Code, Status, Streaming, body::Body};
-use tower::ServiceExt;
-use tracing::{Instrument, debug, info, info_span};
+use tracing::info;
 
-use crate::{
-    Cache,
-    cache::{Connection, Published, Refused},
-    session::{Dialect, Push, Session},
-};
+use crate::{Authorize, Cache, Identity, authorize::Anyone, cache::Refused, places::Place};
 
-use dialects::{Heard, Spoken};
+use codec::Codec;
+use messages::{DeltaRequest, Incoming, Outgoing, WorldRequest};
+use stream::Responses;
 
-/// Responses that may wait for a proxy to read them.
-const QUEUE_MAX: usize = 8;
-/// How long a proxy may take to say who it is.
-const FIRST_MESSAGE_WAIT: Duration = Duration::from_secs(10);
-/// How long a proxy may leave a full queue unread before it is given up.
-const READ_WAIT: Duration = Duration::from_mins(1);
 /// The largest request; a first one names every extension its proxy was built with.
 const REQUEST_BYTES_MAX: usize = 4 << 20;
 /// Where Envoys before 1.17 ask.
@@ -42,11 +33,16 @@ const VERSION_2: &str = "/envoy.service.discovery.v2.AggregatedDiscoveryService/
 /// Where all others ask.
 const VERSION_3: &str = "/envoy.service.discovery.v3.AggregatedDiscoveryService/{*method}";
 
-/// The routes to mount beside others on a port that speaks HTTP/2: gRPC without TLS. They bring no fallback of their own.
+/// The routes to mount beside others on a port that speaks HTTP/2, open to all who reach it. They bring no fallback of
+/// their own.
 pub fn routes(cache: Cache) -> Router {
-    let service = AggregatedDiscoveryServiceServer::new(Server(cache)).max_decoding_message_size(REQUEST_BYTES_MAX);
-    let service = service.map_request(|request: http::Request<axum::body::Body>| request.map(Body::new));
-    Router::new().route_service(VERSION_3, service).route(VERSION_2, axum::routing::any(refuse_version_2))
+    guarded_routes(cache, Arc::new(Anyone))
+}
+
+/// As [`routes`], open to those whom `authorize` knows.
+pub fn guarded_routes(cache: Cache, authorize: Arc<dyn Authorize>) -> Router {
+    let version_3 = axum::routing::any(serve).with_state(Server { cache, authorize });
+    Router::new().route(VERSION_3, version_3).route(VERSION_2, axum::routing::any(refuse_version_2))
 }
 
 async fn refuse_version_2() -> http::Response<Body> {
@@ -54,131 +50,73 @@ async fn refuse_version_2() -> http::Response<Body> {
     Status::unimplemented(text).into_http()
 }
 
-struct Server(Cache);
+#[derive(Clone)]
+struct Server {
+    cache: Cache,
+    authorize: Arc<dyn Authorize>,
+}
 
-type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
-#[tonic::async_trait]
-impl AggregatedDiscoveryService for Server {
-    type StreamAggregatedResourcesStream = Responses<DiscoveryResponse>;
-    type DeltaAggregatedResourcesStream = Responses<DeltaDiscoveryResponse>;
-
-    async fn stream_aggregated_resources(
-        &self,
-        request: tonic::Request<Streaming<DiscoveryRequest>>,
-    ) -> Result<tonic::Response<Self::StreamAggregatedResourcesStream>, Status> {
-        Ok(tonic::Response::new(serve(self.0.clone(), Dialect::World, request.into_inner())))
-    }
-
-    async fn delta_aggregated_resources(
-        &self,
-        request: tonic::Request<Streaming<DeltaDiscoveryRequest>>,
-    ) -> Result<tonic::Response<Self::DeltaAggregatedResourcesStream>, Status> {
-        Ok(tonic::Response::new(serve(self.0.clone(), Dialect::Delta, request.into_inner())))
+async fn serve(State(server): State<Server>, Path(method): Path<String>, request: Request) -> http::Response<Body> {
+    match method.as_str() {
+        "StreamAggregatedResources" => server.answer::<WorldRequest>(request).await,
+        "DeltaAggregatedResources" => server.answer::<DeltaRequest>(request).await,
+        _ => Status::unimplemented(format!("the aggregated discovery service has no `{method}`")).into_http(),
     }
 }
 
-/// Starts the task of a stream. Answers at once, because a proxy may wait for the headers before it says anything.
-fn serve<I: Heard, O: Spoken>(cache: Cache, dialect: Dialect, requests: Streaming<I>) -> Responses<O> {
-    let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-    tokio::spawn(async move {
-        if let Err(status) = run(&cache, dialect, requests, &sender).await {
-            debug!(code = ?status.code(), reason = status.message(), "A stream ended.");
-            // A proxy that is gone, or does not read, does not need to know why.
-            let _unread = sender.try_send(Err(status));
-        }
-    });
-    Box::pin(ReceiverStream::new(receiver))
-}
-
-type Outgoing<O> = mpsc::Sender<Result<O, Status>>;
-
-async fn run<I: Heard, O: Spoken>(
-    cache: &Cache,
-    dialect: Dialect,
-    mut requests: Streaming<I>,
-    responses: &Outgoing<O>,
-) -> Result<(), Status> {
-    let first = timeout(FIRST_MESSAGE_WAIT, requests.next()).await.map_err(|_: Elapsed| silent())?;
-    let Some(first) = first.transpose()? else { return Ok(()) };
-    let node = first.node().ok_or_else(|| Status::invalid_argument("the first request names no node"))?;
-    let connection = cache.connect(node).await?;
-    let span = info_span!("xds", stream = connection.state.stream, node = %connection.state.name, ?dialect);
-    converse(connection, dialect, first, requests, responses).instrument(span).await
-}
-
-/// Serves a proxy until it leaves, its node is gone, or the control plane stops.
-async fn converse<I: Heard, O: Spoken>(
-    mut connection: Connection,
-    dialect: Dialect,
-    first: I,
-    mut requests: Streaming<I>,
-    responses: &Outgoing<O>,
-) -> Result<(), Status> {
-    info!(id = connection.state.node.id, agent = connection.state.node.user_agent, "A proxy connected.");
-    let Some(published) = connection.published.borrow_and_update().clone() else { return Err(ended()) };
-    let mut session = Session::new(dialect, published);
-    let mut heard = Heeded::Request(first);
-    loop {
-        let pushes = match heard {
-            Heeded::Request(request) => match request.read() {
-                Ok(request) => session.receive(request),
-                Err(answer) => send(responses, answer.map(O::empty)).await.map(|()| Vec::new())?,
-            },
-            Heeded::Published(published) => session.publish(published),
-            Heeded::Left => return Ok(()),
+impl Server {
+    async fn answer<I: Incoming>(&self, request: Request) -> http::Response<Body> {
+        let (parts, body) = request.into_parts();
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+        let admitted = self.authorize.authenticate(&parts).map_err(|denied| Status::unauthenticated(denied.0));
+        let admitted = admitted.and_then(|identity| {
+            let place = self.cache.take_place(&identity, peer)?;
+            Ok(Admitted { identity, place })
+        });
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(status) => {
+                info!(?peer, code = ?status.code(), reason = status.message(), "A stream was refused.");
+                return status.into_http();
+            }
         };
-        send(responses, pushes.into_iter().map(spoken::<O>)).await?;
-        connection.record(connection.state.with(&session));
-        heard = heed(&mut connection, &mut requests).await?;
+        let mut grpc = Grpc::new(Codec::<I>::default()).max_decoding_message_size(REQUEST_BYTES_MAX);
+        let service = Service { cache: self.cache.clone(), admitted: Some(admitted) };
+        grpc.streaming(service, http::Request::from_parts(parts, body)).await
     }
 }
 
-/// What a stream acts on.
-enum Heeded<I> {
-    Request(I),
-    Published(Arc<Published>),
-    Left,
+/// A stream that may be opened.
+struct Admitted {
+    identity: Identity,
+    place: Place,
 }
 
-/// Waits for the next thing to act on.
-async fn heed<I: Heard>(connection: &mut Connection, requests: &mut Streaming<I>) -> Result<Heeded<I>, Status> {
-    tokio::select! {
-        request = requests.next() => Ok(request.transpose()?.map_or(Heeded::Left, Heeded::Request)),
-        _ = connection.published.changed() => {
-            let published = connection.published.borrow_and_update().clone();
-            published.map(Heeded::Published).ok_or_else(ended)
-        }
-        _ = connection.stopping.wait_for(|stopping| *stopping) => Err(Refused::Stopping.into()),
+/// Serves one call.
+struct Service {
+    cache: Cache,
+    admitted: Option<Admitted>,
+}
+
+impl<I: Incoming> StreamingService<I> for Service {
+    type Response = Outgoing;
+    type ResponseStream = Responses;
+    type Future = std::future::Ready<Result<tonic::Response<Responses>, Status>>;
+
+    fn call(&mut self, request: tonic::Request<Streaming<I>>) -> Self::Future {
+        let admitted = self.admitted.take().ok_or_else(|| Status::internal("a call is answered once"));
+        ready(admitted.map(|Admitted { identity, place }| {
+            tonic::Response::new(stream::open(self.cache.clone(), identity, place, request.into_inner()))
+        }))
     }
-}
-
-fn spoken<O: Spoken>(push: Push) -> O {
-    debug!(kind = ?push.kind, nonce = push.nonce, version = push.version, count = push.resources.len(), "Sent.");
-    O::of(push)
-}
-
-async fn send<O: Spoken>(responses: &Outgoing<O>, all: impl IntoIterator<Item = O>) -> Result<(), Status> {
-    for response in all {
-        let sent = timeout(READ_WAIT, responses.send(Ok(response))).await;
-        sent.map_err(|_: Elapsed| silent())?.map_err(|_| Status::cancelled("the proxy left"))?;
-    }
-    Ok(())
-}
-
-fn silent() -> Status {
-    Status::deadline_exceeded("the proxy neither speaks nor reads")
-}
-
-fn ended() -> Status {
-    Status::invalid_argument("the node is no more")
 }
 
 impl From<Refused> for Status {
-    /// The codes are App Mesh's own: 3 for who is not known, 8 for one too many.
+    /// The codes are App Mesh's own: 3 for who is not known, 7 for who may not, 8 for one too many.
     fn from(refused: Refused) -> Self {
         let code = match refused {
             Refused::Unknown(_) | Refused::Ambiguous { .. } => Code::InvalidArgument,
+            Refused::Forbidden { .. } => Code::PermissionDenied,
             Refused::TooMany { .. } => Code::ResourceExhausted,
             Refused::Stopping => Code::Unavailable,
         };

@@ -13,8 +13,11 @@ use envoy_types::pb::{
             weighted_cluster::ClusterWeight,
         },
     },
-    envoy::extensions::filters::network::tcp_proxy::v3::{TcpProxy, tcp_proxy},
-    google::protobuf::{Duration, UInt32Value},
+    envoy::extensions::filters::network::{
+        http_connection_manager::v3::{HttpConnectionManager, Rds, http_connection_manager},
+        tcp_proxy::v3::{TcpProxy, tcp_proxy},
+    },
+    google::protobuf::{Any, Duration, UInt32Value},
 };
 
 use crate::{Builder, extension};
@@ -51,12 +54,26 @@ pub(super) fn routes(builder: &mut Builder, name: &str, weights: &[(&str, u32)])
     });
 }
 
+/// A listener that asks for routes by name.
+pub(super) fn http_listener(builder: &mut Builder, name: &str, routes: &str) {
+    let rds = Rds { route_config_name: routes.to_owned(), ..Rds::default() };
+    let config = extension::http_connection_manager(&HttpConnectionManager {
+        route_specifier: Some(http_connection_manager::RouteSpecifier::Rds(rds)),
+        ..HttpConnectionManager::default()
+    });
+    listener_of(builder, name, config);
+}
+
 /// A listener that sends its bytes to a cluster.
 pub(super) fn listener(builder: &mut Builder, name: &str, cluster: &str) {
     let config = extension::tcp_proxy(&TcpProxy {
         cluster_specifier: Some(tcp_proxy::ClusterSpecifier::Cluster(cluster.to_owned())),
         ..TcpProxy::default()
     });
+    listener_of(builder, name, config);
+}
+
+fn listener_of(builder: &mut Builder, name: &str, config: Any) {
     let filter = Filter { config_type: Some(filter::ConfigType::TypedConfig(config)), ..Filter::default() };
     let chain = FilterChain { filters: vec![filter], ..FilterChain::default() };
     builder.listener(&Listener { name: name.to_owned(), filter_chains: vec![chain], ..Listener::default() });

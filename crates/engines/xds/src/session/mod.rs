@@ -10,6 +10,9 @@
 //!
 //! And from one trap of Envoy: a cluster that changed forgets its hosts until they are sent again, even if they are the
 //! same; so the endpoints of every cluster that is sent are sent behind it.
+//!
+//! A resource that a proxy refused is left out, or left as it was, until it changes; all others go on. A proxy that comes
+//! back on a new stream says what it has, kind by kind, and loses no cluster before it has said which routes it has.
 
 #[cfg(test)]
 mod fixtures;
@@ -24,7 +27,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Kind, Node, Resource, cache::Published, snapshot::View};
+use crate::{Kind, Node, Resource, published::Published, snapshot::View};
 
 pub use subscription::Refusal;
 use subscription::Subscription;
@@ -63,7 +66,7 @@ pub(crate) enum Interest {
 pub(crate) struct Push {
     pub(crate) kind: Kind,
     pub(crate) nonce: String,
-    pub(crate) version: String,
+    pub(crate) version: Arc<str>,
     pub(crate) resources: Vec<Arc<Resource>>,
     /// Names that are no more, or never were; the delta dialect alone says so.
     pub(crate) removed: Vec<String>,
@@ -73,7 +76,7 @@ pub(crate) struct Push {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KindState {
     /// The version it acknowledged last, on this stream or by its own word on an earlier one; empty if it has nothing.
-    pub version: String,
+    pub version: Arc<str>,
     /// The last published revision of which it has acknowledged every resource of this kind.
     pub revision: u64,
     /// What it refused, for as long as that is what it should have.
@@ -86,15 +89,17 @@ pub struct ProxyState {
     /// Which stream it is, unique in this process.
     pub stream: u64,
     /// The name of its node in the cache.
-    pub name: String,
+    pub name: Arc<str>,
     /// What it says of itself.
     pub node: Arc<Node>,
+    /// Who it has proved to be; empty where it did not have to.
+    pub identity: Arc<str>,
     kinds: [KindState; 5],
 }
 
 impl ProxyState {
-    pub(crate) fn new(stream: u64, name: String, node: Arc<Node>) -> Self {
-        Self { stream, name, node, kinds: Default::default() }
+    pub(crate) fn new(stream: u64, name: Arc<str>, node: Arc<Node>, identity: Arc<str>) -> Self {
+        Self { stream, name, node, identity, kinds: Default::default() }
     }
 
     pub(crate) fn with(&self, session: &Session) -> Self {
@@ -124,18 +129,24 @@ pub(crate) struct Session {
     subscriptions: [Subscription; 5],
     revisions: [u64; 5],
     nonces: u64,
+    /// Whether the proxy has clusters from an earlier stream, and has not yet said what refers to them.
+    returning: bool,
 }
+
+/// Names of one kind that a proxy may ask for.
+const NAMES_MAX: usize = 20_000;
 
 impl Session {
     pub(crate) fn new(dialect: Dialect, published: Arc<Published>) -> Self {
         let subscriptions = Default::default();
-        Self { dialect, published, subscriptions, revisions: [0; 5], nonces: 0 }
+        Self { dialect, published, subscriptions, revisions: [0; 5], nonces: 0, returning: false }
     }
 
     /// Takes what the proxy says; answers what to send now.
     pub(crate) fn receive(&mut self, request: Request) -> Vec<Push> {
-        let snapshot = &self.published.snapshot;
+        let published = &self.published;
         let subscription = &mut self.subscriptions[request.kind.index()];
+        let is_first = !subscription.is_active();
         if !request.nonce.is_empty() {
             let version = match &request.interest {
                 Interest::World { version, .. } => Some(version.as_str()),
@@ -144,15 +155,26 @@ impl Session {
             subscription.answered(&request.nonce, request.error, version);
         }
         match request.interest {
-            Interest::World { names, version } => subscription.ask_world(request.kind, names, &version, snapshot),
-            Interest::Delta { more, less, known } => subscription.ask_delta(request.kind, more, less, known, snapshot),
+            Interest::World { names, version } => subscription.ask_world(request.kind, names, &version, published),
+            Interest::Delta { more, less, known } => subscription.ask_delta(request.kind, more, less, known, published),
+        }
+        if is_first && request.kind == Kind::Cluster {
+            self.returning = !self.of(Kind::Cluster).acked_version.is_empty();
         }
         self.advance()
+    }
+
+    /// The kind of which the proxy asks for more names than it may.
+    pub(crate) fn asks_too_much(&self) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| self.of(*kind).asked().len().max(self.of(*kind).acked.len()) > NAMES_MAX)
     }
 
     /// Takes a new snapshot; answers what to send now.
     pub(crate) fn publish(&mut self, published: Arc<Published>) -> Vec<Push> {
         self.published = published;
+        for kind in Kind::ALL {
+            self.subscriptions[kind.index()].forgive(kind, &self.published.snapshot);
+        }
         self.advance()
     }
 
@@ -161,7 +183,7 @@ impl Session {
         Kind::ALL.map(|kind| {
             let subscription = self.of(kind);
             KindState {
-                version: subscription.acked_version.clone(),
+                version: Arc::clone(&subscription.acked_version),
                 revision: self.revisions[kind.index()],
                 refusal: subscription.refusal.clone(),
             }
@@ -173,6 +195,7 @@ impl Session {
     }
 
     fn advance(&mut self) -> Vec<Push> {
+        self.returning &= !self.references_are_known();
         let pushes = Kind::ALL.into_iter().filter_map(|kind| self.push(kind)).collect();
         for kind in Kind::ALL {
             if self.is_applied(kind) {
@@ -210,6 +233,7 @@ impl Session {
         }
         let subscription = &mut self.subscriptions[kind.index()];
         let removed = change.removed.clone();
+        self.published.remember(kind, &version, &view);
         subscription.sent(nonce.clone(), version.clone(), view, change, held);
         Some(Push { kind, nonce, version, resources, removed })
     }
@@ -219,14 +243,18 @@ impl Session {
         let (subscription, all) = (self.of(kind), self.published.snapshot.view(kind));
         let sent = subscription.sent_view();
         let stays = |name: &String| !all.contains_key(name) && self.stays(kind, name);
-        let plain = all.iter().all(|(name, resource)| subscription.wants(name) && self.may_have(resource));
+        let may_come = |resource: &Arc<Resource>| self.may_have(resource) && !subscription.has_refused(resource);
+        let plain = all.iter().all(|(name, resource)| subscription.wants(name) && may_come(resource));
         if plain && !sent.keys().any(stays) {
             return Desired { view: Arc::clone(all), held: false };
         }
         let mut held = false;
         let mut view: BTreeMap<_, _> = sent.iter().filter(|(name, _)| stays(name)).map(cloned).collect();
         for (name, resource) in all.iter().filter(|(name, _)| subscription.wants(name)) {
-            if self.may_have(resource) {
+            if subscription.has_refused(resource) {
+                // It keeps what it had, and does without what it had not.
+                view.extend(subscription.acked.get_key_value(name).map(cloned));
+            } else if self.may_have(resource) {
                 view.insert(name.clone(), Arc::clone(resource));
             } else if let Some(older) = sent.get(name) {
                 view.insert(name.clone(), Arc::clone(older));
@@ -261,6 +289,9 @@ impl Session {
 
     /// Whether a route or listener that the proxy holds, or may hold by now, refers to the cluster `name`.
     fn is_needed(&self, name: &str) -> bool {
+        if self.returning {
+            return true;
+        }
         let listeners = self.of(Kind::Listener);
         let settled = listeners.in_flight.is_empty() && self.is_applied(Kind::Listener);
         let routes = self.published.snapshot.resources(Kind::Route);
@@ -269,6 +300,13 @@ impl Session {
         let used = self.of(Kind::Route).views().flat_map(|view| view.values());
         let used = used.filter(|route| !settled || routes.contains_key(route.name()));
         held.chain(used).any(|resource| resource.clusters().contains(name))
+    }
+
+    /// Whether we know what the proxy holds that may refer to clusters: its listeners, and the routes that these ask for.
+    fn references_are_known(&self) -> bool {
+        let (listeners, routes) = (self.of(Kind::Listener), self.of(Kind::Route));
+        let mut asked = listeners.views().flat_map(|view| view.values()).flat_map(|listener| listener.routes());
+        listeners.is_active() && !listeners.unclear && !routes.unclear && asked.all(|name| routes.wants(name))
     }
 
     fn send_endpoints_again(&mut self, changed: &BTreeSet<String>, clusters: &View) {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::{
-    fixtures::{cluster, listener, routes},
+    fixtures::{cluster, http_listener, listener, routes},
     *,
 };
 use crate::Snapshot;
@@ -54,6 +54,9 @@ impl Mesh {
             let targets: Vec<_> = targets.iter().map(|(number, share)| (self.name(*number), weight(*share))).collect();
             routes(&mut builder, name, &targets);
         }
+        for routes in ROUTES {
+            http_listener(&mut builder, &format!("{routes}{}", if self.last { " last" } else { "" }), routes);
+        }
         listener(&mut builder, if self.last { "last" } else { "l" }, self.name(self.listener));
         builder.build()
     }
@@ -64,11 +67,13 @@ enum Event {
     Publish(Mesh),
     /// The proxy reads a response, and accepts it or not.
     Read(bool),
+    /// The stream breaks, and the proxy opens another.
+    Reconnect,
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
     let read = prop::bool::weighted(0.9).prop_map(Event::Read);
-    let event = prop_oneof![2 => meshes().prop_map(Event::Publish), 5 => read];
+    let event = prop_oneof![4 => meshes().prop_map(Event::Publish), 10 => read, 1 => Just(Event::Reconnect)];
     prop::collection::vec(event, 1..60)
 }
 
@@ -87,11 +92,13 @@ struct Envoy {
     answers: VecDeque<(Push, bool)>,
     listeners: Held,
     routes: Held,
+    /// The version of each kind that it took last.
+    versions: BTreeMap<Kind, String>,
 }
 
 impl Envoy {
     fn start(dialect: Dialect, mesh: &Mesh) -> Self {
-        let published = Arc::new(Published { snapshot: mesh.snapshot(), revision: 1 });
+        let published = Arc::new(Published::new(mesh.snapshot(), 1));
         let mut envoy = Self {
             session: Session::new(dialect, published),
             revision: 1,
@@ -102,17 +109,49 @@ impl Envoy {
             answers: VecDeque::new(),
             listeners: Held::new(),
             routes: Held::new(),
+            versions: BTreeMap::new(),
         };
         envoy.ask(Kind::Cluster, Vec::new(), Vec::new());
         envoy.ask(Kind::Listener, Vec::new(), Vec::new());
-        envoy.ask(Kind::Route, ROUTES.map(str::to_owned).to_vec(), Vec::new());
         envoy
     }
 
     fn publish(&mut self, mesh: &Mesh) {
         self.revision += 1;
-        let published = Arc::new(Published { snapshot: mesh.snapshot(), revision: self.revision });
+        let published = Arc::new(Published::after(&self.session.published, mesh.snapshot(), self.revision));
         self.inbox.extend(self.session.publish(published));
+    }
+
+    /// What was on its way is lost, and what it has it says on the new stream.
+    fn reconnect(&mut self) {
+        let published = Arc::clone(&self.session.published);
+        self.session = Session::new(self.session.dialect, published);
+        self.inbox.clear();
+        self.answers.clear();
+        let hosts = self.clusters.keys().cloned().collect();
+        self.introduce(Kind::Cluster, Vec::new(), self.clusters.clone());
+        self.introduce(Kind::Endpoint, hosts, Held::new());
+        self.introduce(Kind::Listener, Vec::new(), self.listeners.clone());
+        let routes = asked_by(&self.listeners);
+        if !routes.is_empty() {
+            self.introduce(Kind::Route, routes.into_iter().collect(), self.routes.clone());
+        }
+    }
+
+    /// Asks on a new stream for `names` of a kind of which it has `held`.
+    fn introduce(&mut self, kind: Kind, names: Vec<String>, held: Held) {
+        let interest = match self.session.dialect {
+            Dialect::World => Interest::World {
+                names: names.into_iter().collect(),
+                version: self.versions.get(&kind).cloned().unwrap_or_default(),
+            },
+            Dialect::Delta => Interest::Delta {
+                more: names,
+                less: Vec::new(),
+                known: held.values().map(|has| (has.name().to_owned(), has.version().to_owned())).collect(),
+            },
+        };
+        self.inbox.extend(self.session.receive(Request { kind, nonce: String::new(), error: None, interest }));
     }
 
     /// Asks for more names and less.
@@ -140,6 +179,9 @@ impl Envoy {
 
     fn read(&mut self, accept: bool) {
         let Some(push) = self.inbox.pop_front() else { return };
+        if accept {
+            self.versions.insert(push.kind, push.version.to_string());
+        }
         // Hosts that were refused would not come again, and that is no fault of the order.
         match push.kind {
             Kind::Cluster if accept => return self.take_clusters(push),
@@ -154,8 +196,21 @@ impl Envoy {
                     self.usable.insert(resource.name().to_owned());
                 }
             }
-            Kind::Listener => self.listeners = self.taken(&self.listeners, &push, true),
-            Kind::Route => self.routes = self.taken(&self.routes, &push, false),
+            Kind::Listener => {
+                let before = std::mem::take(&mut self.listeners);
+                self.listeners = self.taken(&before, &push, true);
+                let (old, new) = (asked_by(&before), asked_by(&self.listeners));
+                if old != new {
+                    self.routes.retain(|name, _| new.contains(name));
+                    let (more, less) = (new.difference(&old).cloned(), old.difference(&new).cloned());
+                    self.ask(Kind::Route, more.collect(), less.collect());
+                }
+            }
+            Kind::Route => {
+                self.routes = self.taken(&self.routes, &push, false);
+                let asked = asked_by(&self.listeners);
+                self.routes.retain(|name, _| asked.contains(name));
+            }
             Kind::Secret => {}
         }
         self.answer(&push, true);
@@ -227,12 +282,18 @@ impl Envoy {
     }
 }
 
+/// The routes that `listeners` ask for.
+fn asked_by(listeners: &Held) -> BTreeSet<String> {
+    listeners.values().flat_map(|listener| listener.routes().clone()).collect()
+}
+
 fn run(dialect: Dialect, first: &Mesh, events: &[Event], last: &Mesh) {
     let mut envoy = Envoy::start(dialect, first);
     for event in events {
         match event {
             Event::Publish(mesh) => envoy.publish(mesh),
             Event::Read(accept) => envoy.read(*accept),
+            Event::Reconnect => envoy.reconnect(),
         }
         envoy.check();
     }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Kind, Resource, Snapshot, snapshot::View};
+use crate::{Kind, Resource, Snapshot, published::Published, snapshot::View};
 
 /// Responses of one kind that may wait for their acknowledgement; then what is newer waits, and collapses.
 const IN_FLIGHT_MAX: usize = 8;
@@ -18,8 +18,8 @@ const ALL: &str = "*";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The version of the response.
-    pub version: String,
-    /// The resources that were new or changed in it: one of them is what it refused.
+    pub version: Arc<str>,
+    /// The resources that were new or changed in it and that the reason names; all of those if it names none.
     pub resources: Vec<String>,
     /// What it said.
     pub reason: String,
@@ -41,13 +41,14 @@ impl Change {
 /// A response without an answer yet.
 pub(super) struct InFlight {
     nonce: String,
-    version: String,
+    version: Arc<str>,
     view: View,
     change: Change,
 }
 
 /// The state of one kind.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Subscription {
     active: bool,
     /// Whether all of the kind is asked for.
@@ -55,9 +56,13 @@ pub(super) struct Subscription {
     names: BTreeSet<String>,
     /// What the proxy has.
     pub(super) acked: View,
-    pub(super) acked_version: String,
+    pub(super) acked_version: Arc<str>,
+    /// Whether the proxy has something from an earlier stream of which we know too little.
+    pub(super) unclear: bool,
     pub(super) in_flight: VecDeque<InFlight>,
     pub(super) refusal: Option<Refusal>,
+    /// The versions of resources that are not sent again, by name, because they were refused.
+    refused: BTreeMap<String, String>,
     /// Whether an answer is owed even if nothing changed.
     pub(super) due: bool,
     /// Names to send once more though they did not change.
@@ -69,9 +74,19 @@ impl Subscription {
         self.active && self.in_flight.len() < IN_FLIGHT_MAX
     }
 
-    #[cfg(test)]
+    /// The names that are asked for.
     pub(super) fn asked(&self) -> &BTreeSet<String> {
         &self.names
+    }
+
+    /// Whether the proxy has asked for this kind.
+    pub(super) fn is_active(&self) -> bool {
+        self.active
+    }
+
+    /// Whether the proxy would not take this very resource.
+    pub(super) fn has_refused(&self, resource: &Resource) -> bool {
+        self.refused.get(resource.name()).is_some_and(|version| version == resource.version())
     }
 
     pub(super) fn wants(&self, name: &str) -> bool {
@@ -100,7 +115,7 @@ impl Subscription {
         };
         match version {
             Some(version) => {
-                if let Some(before) = answered.into_iter().rev().find(|before| before.version == version) {
+                if let Some(before) = answered.into_iter().rev().find(|before| *before.version == *version) {
                     self.accepted(before.view, before.version);
                 }
             }
@@ -108,14 +123,34 @@ impl Subscription {
         }
         let end = (0..=REASON_MAX.min(reason.len())).rev().find(|end| reason.is_char_boundary(*end)).unwrap_or(0);
         reason.truncate(end);
-        let resources = sent.change.changed.into_iter().collect();
+        let changed = sent.change.changed.iter().filter_map(|name| sent.view.get(name));
+        let (named, others): (Vec<_>, Vec<_>) = changed.partition(|resource| mentions(&reason, resource.name()));
+        let blamed = if named.is_empty() { others } else { named };
+        let resources = blamed.iter().map(|resource| resource.name().to_owned()).collect();
+        self.refused.extend(blamed.iter().map(|resource| (resource.name().to_owned(), resource.version().to_owned())));
         self.refusal = Some(Refusal { version: sent.version, resources, reason });
     }
 
-    fn accepted(&mut self, view: View, version: String) {
+    fn accepted(&mut self, view: View, version: Arc<str>) {
+        self.unclear = false;
+        self.refused.retain(|name, version| view.get(name).is_none_or(|taken| taken.version() != version));
+        if self.refused.is_empty() {
+            self.refusal = None;
+        }
         self.acked = view;
         self.acked_version = version;
-        self.refusal = None;
+    }
+
+    /// Forgets refusals of what `snapshot` no longer has.
+    pub(super) fn forgive(&mut self, kind: Kind, snapshot: &Snapshot) {
+        if self.refused.is_empty() {
+            return;
+        }
+        let all = snapshot.resources(kind);
+        self.refused.retain(|name, version| all.get(name).is_some_and(|resource| resource.version() == version));
+        if self.refused.is_empty() {
+            self.refusal = None;
+        }
     }
 
     /// Makes what was sent behind a refused difference mean what it does without it: differences build on each other.
@@ -134,8 +169,10 @@ impl Subscription {
     }
 
     /// Asks for `names` and nothing else. On a new stream `version` is what the proxy has already.
-    pub(super) fn ask_world(&mut self, kind: Kind, names: BTreeSet<String>, version: &str, snapshot: &Snapshot) {
-        let whole = kind.is_whole() && (names.is_empty() || names.contains(ALL));
+    pub(super) fn ask_world(&mut self, kind: Kind, names: BTreeSet<String>, version: &str, published: &Published) {
+        // No names mean all of a kind, but only from a proxy that never gave one: from another they mean nothing.
+        let named = self.active && !self.whole;
+        let whole = kind.is_whole() && (names.contains(ALL) || (names.is_empty() && !named));
         let more = (whole && !self.whole) || names.iter().any(|name| !self.names.contains(name));
         self.due |= more || !self.active;
         self.whole = whole;
@@ -144,7 +181,7 @@ impl Subscription {
             self.forget_unasked();
         } else {
             self.active = true;
-            self.remember(kind, version, snapshot);
+            self.remember(kind, version, published);
         }
     }
 
@@ -155,24 +192,25 @@ impl Subscription {
         more: Vec<String>,
         less: Vec<String>,
         known: BTreeMap<String, String>,
-        snapshot: &Snapshot,
+        published: &Published,
     ) {
-        if !self.active {
+        let first = !self.active;
+        if first {
             self.active = true;
-            self.due = true;
+            // A proxy that comes back with something waits for news alone, another for an answer.
+            self.due = known.is_empty() || kind == Kind::Endpoint;
             self.whole = kind.is_whole() && more.is_empty();
-            let resources = snapshot.resources(kind);
-            if !known.is_empty() {
-                self.acked = Arc::new(known.into_iter().map(|known| remembered(known, resources)).collect());
-                self.acked_version = snapshot.version_of(kind, &self.acked);
-            }
+            self.remember_each(kind, known, published);
         }
         for name in more {
             if name == ALL {
-                self.due = true;
+                self.due |= !first;
                 self.whole = true;
             } else {
-                self.again.insert(name.clone());
+                // What is asked for is sent, even if the proxy has it; unless it says so itself.
+                if !(first && self.acked.contains_key(&name)) {
+                    self.again.insert(name.clone());
+                }
                 self.names.insert(name);
             }
         }
@@ -194,35 +232,47 @@ impl Subscription {
             sent.get(*name).is_none_or(|sent| sent.version() != resource.version()) || self.again.contains(*name)
         };
         let changed = view.iter().filter(differs).map(|(name, _)| name.clone()).collect();
-        let gone = sent.keys().filter(|name| self.whole && !view.contains_key(*name));
+        let gone = sent.keys().filter(|name| self.wants(name) && !view.contains_key(*name));
         let never = self.again.iter().filter(|name| !view.contains_key(*name) && !known(name));
         Change { changed, removed: gone.chain(never).cloned().collect() }
     }
 
     /// Notes that the proxy was sent `change`, which makes it have `view`.
-    pub(super) fn sent(&mut self, nonce: String, version: String, view: View, change: Change, held: bool) {
+    pub(super) fn sent(&mut self, nonce: String, version: Arc<str>, view: View, change: Change, held: bool) {
         self.due &= held;
         self.again.retain(|name| !change.changed.contains(name) && !change.removed.contains(name));
         self.in_flight.push_back(InFlight { nonce, version, view, change });
     }
 
-    /// Takes a proxy's word for what it has, if what it should have has that version.
-    fn remember(&mut self, kind: Kind, version: &str, snapshot: &Snapshot) {
-        version.clone_into(&mut self.acked_version);
-        if version.is_empty() {
+    /// Takes a proxy's word for what it has from an earlier stream, if it is something we remember. Hosts are sent anew:
+    /// its clusters may have been warming up when the stream broke, and would wait for them.
+    fn remember(&mut self, kind: Kind, version: &str, published: &Published) {
+        if version.is_empty() || kind == Kind::Endpoint {
             return;
         }
-        let all = snapshot.view(kind);
-        let view = if all.keys().all(|name| self.wants(name)) {
-            Arc::clone(all)
-        } else {
-            let wanted = all.iter().filter(|(name, _)| self.wants(name));
-            Arc::new(wanted.map(|(name, resource)| (name.clone(), Arc::clone(resource))).collect())
-        };
-        if snapshot.version_of(kind, &view) == version {
-            self.due = false;
-            self.acked = view;
+        self.acked_version = version.into();
+        match published.recall_view(kind, version, |name| self.wants(name)) {
+            Some(view) => {
+                self.due = false;
+                self.acked = view;
+            }
+            None => self.unclear = true,
         }
+    }
+
+    /// Takes a proxy's word for each resource it has from an earlier stream.
+    fn remember_each(&mut self, kind: Kind, known: BTreeMap<String, String>, published: &Published) {
+        if known.is_empty() || kind == Kind::Endpoint {
+            return;
+        }
+        let recalled = known.into_iter().map(|(name, version)| {
+            let resource = published.recall(kind, name.clone(), version);
+            (name, resource)
+        });
+        let view: BTreeMap<_, _> = recalled.collect();
+        self.unclear = view.values().any(|resource| resource.is_remembered());
+        self.acked = Arc::new(view);
+        self.acked_version = published.snapshot.version_of(kind, &self.acked);
     }
 
     /// Drops what is no longer asked for, so that it is sent again when it is asked for again.
@@ -241,11 +291,21 @@ impl Subscription {
     }
 }
 
-fn remembered(
-    (name, version): (String, String),
-    resources: &BTreeMap<String, Arc<Resource>>,
-) -> (String, Arc<Resource>) {
-    let same = resources.get(&name).filter(|resource| resource.version() == version).cloned();
-    let resource = same.unwrap_or_else(|| Arc::new(Resource::remembered(name.clone(), version)));
-    (name, resource)
+/// Whether `text` has `name` as a word of its own.
+fn mentions(text: &str, name: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    text.match_indices(name)
+        .any(|(start, found)| !text[..start].ends_with(part) && !text[start + found.len()..].starts_with(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_within_another_is_not_meant() {
+        let text = "Error adding/updating cluster(s) cds_egress_m_v2_http_80: no such host";
+        assert!(mentions(text, "cds_egress_m_v2_http_80"));
+        assert!(!mentions(text, "cds_egress_m_v2_http_8") && !mentions(text, "m_v2") && !mentions(text, "other"));
+    }
 }

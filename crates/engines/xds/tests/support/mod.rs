@@ -16,9 +16,14 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves `cache` on loopback.
 pub async fn serve(cache: &Cache) -> SocketAddr {
+    serve_routes(xds::routes(cache.clone())).await
+}
+
+/// Serves `routes` on loopback.
+pub async fn serve_routes(routes: axum::Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let routes = xds::routes(cache.clone());
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, routes).await });
     address
 }

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use api::appmesh::{
-    GrpcRoute, HeaderMatchMethod, HttpRoute, HttpRouteHeader, HttpRouteMatch, HttpTimeout, PortMapping, PortProtocol,
-    RouteSpec, WeightedTarget,
+    GrpcRoute, HeaderMatchMethod, HttpMethod, HttpQueryParameter, HttpRoute, HttpRouteHeader, HttpRouteMatch,
+    HttpScheme, HttpTimeout, PortMapping, PortProtocol, RouteSpec, WeightedTarget,
 };
 use xds::pb::envoy::{
     config::route::v3::{
@@ -55,7 +55,8 @@ pub(super) fn of_port(
         if let Some(part) = Part::of(spec, mapping.protocol).filter(|part| part.is_for(mapping.port)) {
             scene.routes.insert(name.clone());
             let route = part.route(scene, client, name, mapping);
-            found.push((Order::of(spec, name, &route), route));
+            let matched = route.r#match.clone().unwrap_or_default();
+            found.push((Order::new(spec.priority, &name.route, &matched), route));
         }
     }
     found.sort_by(|a, b| a.0.cmp(&b.0));
@@ -64,7 +65,7 @@ pub(super) fn of_port(
 
 /// The place of a route: its priority, then how much it says of the path, then its name. One without priority comes last.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Order {
+pub(super) struct Order {
     priority: u32,
     /// Exact before expressions before prefixes, and long before short.
     path: (u8, Reverse<usize>),
@@ -73,17 +74,16 @@ struct Order {
 }
 
 impl Order {
-    fn of(spec: &RouteSpec, name: &RouteName, route: &Route) -> Self {
-        let matched = route.r#match.as_ref();
-        let path = match matched.and_then(|matched| matched.path_specifier.as_ref()) {
+    /// The place of the route `name` that asks for `matched`.
+    pub(super) fn new(priority: Option<u32>, name: &str, matched: &RouteMatch) -> Self {
+        let path = match &matched.path_specifier {
             Some(PathSpecifier::Path(path)) => (0, Reverse(path.len())),
             Some(PathSpecifier::SafeRegex(regex)) => (1, Reverse(regex.regex.len())),
             Some(PathSpecifier::Prefix(prefix)) => (2, Reverse(prefix.len())),
             _ => (3, Reverse(0)),
         };
-        let conditions = matched.map_or(0, |matched| matched.headers.len() + matched.query_parameters.len());
-        let priority = spec.priority.unwrap_or(u32::MAX);
-        Self { priority, path, conditions: Reverse(conditions), name: name.route.clone() }
+        let conditions = Reverse(matched.headers.len() + matched.query_parameters.len());
+        Self { priority: priority.unwrap_or(u32::MAX), path, conditions, name: name.to_owned() }
     }
 }
 
@@ -207,22 +207,31 @@ fn http_match(asked: &HttpRouteMatch) -> RouteMatch {
     let exact = path.and_then(|path| path.exact.clone()).map(PathSpecifier::Path);
     let by_regex = path.and_then(|path| path.regex.as_deref()).map(|text| PathSpecifier::SafeRegex(regex(text)));
     let start = || PathSpecifier::Prefix(asked.prefix.clone().unwrap_or_else(|| "/".to_owned()));
-    let mut headers: Vec<HeaderMatcher> = asked.headers.iter().flatten().map(header).collect();
-    headers.extend(asked.method.map(|method| pseudo_header(":method", method.as_str())));
-    headers.extend(asked.scheme.map(|scheme| pseudo_header(":scheme", scheme.as_str())));
-    let parameters = asked.query_parameters.iter().flatten().map(|parameter| {
+    let parameters = asked.query_parameters.as_deref();
+    RouteMatch {
+        path_specifier: Some(exact.or(by_regex).unwrap_or_else(start)),
+        ..conditions(asked.headers.as_deref(), asked.method, asked.scheme, parameters)
+    }
+}
+
+/// What is asked of a request besides its path.
+pub(super) fn conditions(
+    headers: Option<&[HttpRouteHeader]>,
+    method: Option<HttpMethod>,
+    scheme: Option<HttpScheme>,
+    parameters: Option<&[HttpQueryParameter]>,
+) -> RouteMatch {
+    let mut headers: Vec<HeaderMatcher> = headers.unwrap_or_default().iter().map(header).collect();
+    headers.extend(method.map(|method| pseudo_header(":method", method.as_str())));
+    headers.extend(scheme.map(|scheme| pseudo_header(":scheme", scheme.as_str())));
+    let parameters = parameters.unwrap_or_default().iter().map(|parameter| {
         let exact = parameter.r#match.as_ref().and_then(|matched| matched.exact.clone());
         let specifier = exact.map_or(QueryParameterMatchSpecifier::PresentMatch(true), |exact| {
             QueryParameterMatchSpecifier::StringMatch(matcher(MatchPattern::Exact(exact)))
         });
         QueryParameterMatcher { name: parameter.name.clone(), query_parameter_match_specifier: Some(specifier) }
     });
-    RouteMatch {
-        path_specifier: Some(exact.or(by_regex).unwrap_or_else(start)),
-        headers,
-        query_parameters: parameters.collect(),
-        ..RouteMatch::default()
-    }
+    RouteMatch { headers, query_parameters: parameters.collect(), ..RouteMatch::default() }
 }
 
 fn grpc_match(route: &GrpcRoute) -> RouteMatch {

@@ -47,6 +47,8 @@ pub(super) enum Destination<'a> {
     Name(u32, &'a str),
     /// All others.
     Any,
+    /// Those that come to a socket of one's own, which nothing redirects to.
+    Here,
 }
 
 /// A chain that ends in one filter.
@@ -69,6 +71,7 @@ fn chain(scene: &Scene<'_>, destination: Destination<'_>, name: &str, config: An
                 matches.prefix_ranges.push(everywhere("::"));
             }
         }
+        Destination::Here => {}
     }
     let filter = Filter { name: name.to_owned(), config_type: Some(filter::ConfigType::TypedConfig(config)) };
     FilterChain { filter_chain_match: Some(matches), filters: vec![filter], ..FilterChain::default() }

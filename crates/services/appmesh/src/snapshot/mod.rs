@@ -1,11 +1,13 @@
-//! From a mesh to the resources of the proxies of one virtual node.
+//! From a mesh to the resources of the proxies of one of its endpoints, a virtual node or a virtual gateway.
 //!
-//! A proxy takes what its task receives on port 15000 and what its task sends on port 15001, both by redirection, so that
+//! A virtual node's proxy takes what its task receives on port 15000 and what its task sends on port 15001, both by redirection, so that
 //! the connection's original port decides what it is. Incoming, the port is a listener of the node and leads to the
 //! application beside the proxy. Outgoing, the port is that of a virtual service, and the host of a request tells which.
 
 mod cluster;
+mod compose;
 mod egress;
+mod gateway;
 mod http_route;
 mod ingress;
 mod listener;
@@ -19,7 +21,8 @@ mod tls;
 use std::collections::BTreeSet;
 
 use api::appmesh::{
-    BackendDefaults, ClientPolicy, ClientPolicyTls, IpPreference, Logging, VirtualNodeConnectionPool, VirtualNodeSpec,
+    BackendDefaults, ClientPolicy, ClientPolicyTls, IpPreference, Logging, VirtualGatewaySpec,
+    VirtualNodeConnectionPool, VirtualNodeSpec,
 };
 use xds::{Builder, Snapshot};
 
@@ -105,5 +108,14 @@ pub(crate) fn of_node(mesh: &Mesh, node: &str, spec: &VirtualNodeSpec) -> Endpoi
     scene.preference = own.or(scene.preference);
     ingress::build(&mut scene, spec);
     egress::build(&mut scene, spec);
+    scene.finish()
+}
+
+/// The plan of the virtual gateway `gateway` of `mesh`.
+pub(crate) fn of_gateway(mesh: &Mesh, gateway: &str, spec: &VirtualGatewaySpec) -> EndpointPlan {
+    let mut scene = Scene::new(mesh, gateway);
+    scene.listeners = spec.listeners.len();
+    scene.logging = spec.logging.as_ref();
+    gateway::build(&mut scene, spec);
     scene.finish()
 }

@@ -8,7 +8,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use appmesh::plan::{Certificate, Mesh, RouteName};
+use appmesh::plan::{Certificate, GatewayRouteName, Mesh, RouteName};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -39,6 +39,11 @@ pub fn read(text: &str) -> Mesh {
         let (router, route) = path.split_once('/').unwrap();
         RouteName { router: router.to_owned(), route: route.to_owned() }
     };
+    let gateway_routes: BTreeMap<String, _> = part(&mut mesh, "gatewayRoutes");
+    let gateway_route_of = |path: String| {
+        let (gateway, route) = path.split_once('/').unwrap();
+        GatewayRouteName { gateway: gateway.to_owned(), route: route.to_owned() }
+    };
     let certificates: BTreeMap<String, [String; 3]> = part(&mut mesh, "certificates");
     Mesh {
         name: part(&mut mesh, "name"),
@@ -47,6 +52,8 @@ pub fn read(text: &str) -> Mesh {
         routers: part(&mut mesh, "routers"),
         routes: routes.into_iter().map(|(path, spec)| (name_of(path), spec)).collect(),
         services: part(&mut mesh, "services"),
+        gateways: part(&mut mesh, "gateways"),
+        gateway_routes: gateway_routes.into_iter().map(|(path, spec)| (gateway_route_of(path), spec)).collect(),
         instances: part(&mut mesh, "instances"),
         certificates: certificates.into_iter().map(|(name, text)| (name, certificate(&text))).collect(),
         authorities: part(&mut mesh, "authorities"),

@@ -29,8 +29,11 @@ use xds::{
                 listener::v3::{FilterChain, Listener, filter, listener_filter},
                 route::v3::{
                     HeaderMatcher, RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch,
-                    header_matcher::HeaderMatchSpecifier, query_parameter_matcher::QueryParameterMatchSpecifier, route,
-                    route_action::ClusterSpecifier, route_match::PathSpecifier,
+                    header_matcher::HeaderMatchSpecifier,
+                    query_parameter_matcher::QueryParameterMatchSpecifier,
+                    route,
+                    route_action::{ClusterSpecifier, HostRewriteSpecifier},
+                    route_match::PathSpecifier,
                 },
             },
             extensions::{
@@ -262,7 +265,8 @@ fn access_log_of(text: &mut String, log: &AccessLog) {
 }
 
 fn routes(text: &mut String, routes: &RouteConfiguration) {
-    line(text, 0, &format!("routes {}", routes.name));
+    let ports = if routes.ignore_port_in_host_matching { " on any port" } else { "" };
+    line(text, 0, &format!("routes {}{ports}", routes.name));
     for host in &routes.virtual_hosts {
         line(text, 1, &format!("host {} {:?}", host.name, host.domains));
         host.routes.iter().for_each(|route| self::route(text, route));
@@ -328,6 +332,18 @@ fn action(text: &mut String, action: &RouteAction) {
         _ => "?".to_owned(),
     };
     line(text, 3, &format!("-> {clusters}"));
+    if !action.prefix_rewrite.is_empty() {
+        line(text, 3, &format!("what matched of the path becomes {}", action.prefix_rewrite));
+    }
+    if let Some(found) = &action.regex_rewrite {
+        let pattern = &found.pattern.as_ref().unwrap().regex;
+        line(text, 3, &format!("path {pattern} becomes {}", found.substitution));
+    }
+    match &action.host_rewrite_specifier {
+        None => {}
+        Some(HostRewriteSpecifier::HostRewriteLiteral(host)) => line(text, 3, &format!("host becomes {host}")),
+        Some(_) => line(text, 3, "host becomes ?"),
+    }
     let (timeout, idle) = (time(action.timeout.as_ref()), time(action.idle_timeout.as_ref()));
     line(text, 3, &format!("timeout={timeout} idle={idle}"));
     if let Some(policy) = &action.retry_policy {

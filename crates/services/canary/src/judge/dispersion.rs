@@ -1,0 +1,134 @@
+//! How far failures come in clusters, measured on the old version.
+//!
+//! The bets take requests for independent. Retries and users who stick to a version break that: one cause makes several
+//! failures, all on one side. The old version's users are split at random into two halves, and how unevenly the bad requests
+//! fall to the halves shows the size of clusters, whatever the common rate does in the meantime: with clusters of size k, the
+//! variance of one half's part is E[k²]/E[k] times that of independent requests. Counts divided by that quotient bet no more
+//! than independent causes would: a cluster's factor, raised to a power of at most 1, has expectation at most 1 (Jensen).
+
+use std::collections::BTreeMap;
+
+use super::counts::Sample;
+
+/// Bad requests within so many milliseconds may belong together.
+const WINDOW_MILLIS: u64 = 5000;
+/// Bad requests, seen as independent, that the estimate begins with.
+const PRIOR: f64 = 1.0;
+/// Routes that are kept apart; what is beyond them is one.
+const STRATA_MAX: usize = 256;
+
+/// The two halves within one window.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    first: f64,
+    second: f64,
+    first_bad: f64,
+    second_bad: f64,
+}
+
+/// The quotient of measured and expected variance.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dispersion {
+    windows: BTreeMap<String, Window>,
+    millis: u64,
+    measured: f64,
+    expected: f64,
+}
+
+impl Dispersion {
+    /// Takes in the first half of the old version against its second.
+    pub(super) fn add(&mut self, stratum: &str, halves: &Sample) {
+        if halves.canary + halves.baseline <= 0.0 {
+            return;
+        }
+        if !self.windows.contains_key(stratum) {
+            let name = if self.windows.len() < STRATA_MAX { stratum } else { "" };
+            self.windows.entry(name.to_owned()).or_default();
+        }
+        let known = if self.windows.contains_key(stratum) { stratum } else { "" };
+        if let Some(window) = self.windows.get_mut(known) {
+            window.first += halves.canary;
+            window.second += halves.baseline;
+            window.first_bad += halves.canary_bad;
+            window.second_bad += halves.baseline_bad;
+        }
+    }
+
+    /// Lets `millis` pass.
+    pub(super) fn pass(&mut self, millis: u32) {
+        self.millis = self.millis.saturating_add(u64::from(millis));
+        if self.millis < WINDOW_MILLIS {
+            return;
+        }
+        self.millis = 0;
+        for window in self.windows.values_mut() {
+            let (measured, expected) = window.variance();
+            self.measured += measured;
+            self.expected += expected;
+            *window = Window::default();
+        }
+    }
+
+    /// How many bad requests come from one cause; 1 where none are known to belong together.
+    pub(super) fn factor(&self) -> f64 {
+        ((self.measured + PRIOR) / (self.expected + PRIOR)).max(1.0)
+    }
+}
+
+impl Window {
+    /// The measured and the expected variance of the first half's part, of which neither says anything without the other.
+    fn variance(&self) -> (f64, f64) {
+        let bad = self.first_bad + self.second_bad;
+        if bad <= 0.0 || self.first <= 0.0 || self.second <= 0.0 {
+            return (0.0, 0.0);
+        }
+        let all = self.first + self.second;
+        let share = self.first / all;
+        let unevenness = self.first_bad - share * bad;
+        // Of a finite number of requests, drawn without replacement.
+        let passed = (all - bad) / (all - 1.0).max(1.0);
+        (unevenness * unevenness, share * (1.0 - share) * bad * passed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn factor(windows: &[(u64, u64)]) -> f64 {
+        let mut dispersion = Dispersion::default();
+        for (first, second) in windows {
+            dispersion.add("route", &Sample::from(((1000, *first), (1000, *second))));
+            dispersion.pass(5000);
+        }
+        dispersion.factor()
+    }
+
+    #[test]
+    fn single_failures_are_independent() {
+        assert!((factor(&[(1, 0), (0, 1), (1, 0), (1, 0)]) - 1.0).abs() < 1e-9);
+        assert!((factor(&[]) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn clusters_show_their_size() {
+        let clusters: Vec<_> = (0..200).map(|window| if window % 3 == 0 { (6, 0) } else { (0, 6) }).collect();
+        let measured = factor(&clusters);
+        assert!((5.5..6.5).contains(&measured), "{measured}");
+    }
+
+    #[test]
+    fn a_common_surge_is_no_cluster() {
+        let surge: Vec<_> = (0..100).map(|window| (50 * (window % 7), 50 * (window % 7))).collect();
+        assert!(factor(&surge) <= 1.0);
+    }
+
+    #[test]
+    fn routes_beyond_the_limit_are_one() {
+        let mut dispersion = Dispersion::default();
+        for route in 0..2 * STRATA_MAX {
+            dispersion.add(&format!("route {route}"), &Sample::from(((10, 1), (10, 0))));
+        }
+        assert_eq!(dispersion.windows.len(), STRATA_MAX + 1);
+    }
+}
