@@ -27,6 +27,7 @@ mod dns;
 mod format;
 mod grpc;
 mod http;
+mod intake;
 mod probe;
 mod rotation;
 pub mod sidecar;

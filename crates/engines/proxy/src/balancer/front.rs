@@ -2,10 +2,7 @@
 
 use std::{cell::Cell, io, net::SocketAddr, rc::Rc, time::Duration};
 
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::sleep,
-};
+use tokio::{net::TcpStream, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -17,6 +14,7 @@ use super::{
 use crate::{
     core::{self, Core},
     http::{self, Answer, Application, Malformed, Patience, Peer, Request},
+    intake::Intake,
 };
 
 /// The most connections of a listener; more are closed at once.
@@ -44,15 +42,11 @@ impl Front {
 
     /// Takes connections until `closed`.
     pub(crate) async fn accept(self: Rc<Self>, listener: std::net::TcpListener, closed: CancellationToken) {
-        let listener = match TcpListener::from_std(listener) {
-            Ok(listener) => listener,
+        let mut intake = match Intake::new(listener, closed) {
+            Ok(intake) => intake,
             Err(error) => return tracing::error!(%error, "a listener cannot be polled"),
         };
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = closed.cancelled() => break,
-            };
+        while let Some(accepted) = intake.next().await {
             match accepted {
                 Ok((stream, client)) if self.open.get() < CONNECTIONS_MAX => {
                     self.open.set(self.open.get() + 1);

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, Weak, atomic::Ordering::Relaxed},
+    sync::{Arc, Weak, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -125,10 +125,14 @@ impl Plane {
                     ListenerPlan { settings: Arc::new(settings), acceptors, sockets: Arc::clone(&wanted.sockets) }
                 }
                 _ => {
-                    let bind = bind(settings.address, self.0.concurrency);
-                    let sockets =
-                        bind.map_err(|source| Error::Bind { name: name.clone(), address: settings.address, source })?;
-                    ListenerPlan { settings: Arc::new(settings), acceptors, sockets: Arc::new(sockets) }
+                    let failed = |source| Error::Bind { name: name.clone(), address: settings.address, source };
+                    // A listener of another name may have the address now: its sockets are taken over with all who are
+                    // in line at them.
+                    let sockets = match state.sockets_at(settings.address) {
+                        Some(sockets) => sockets,
+                        None => Arc::new(bind(settings.address, self.0.concurrency).map_err(failed)?),
+                    };
+                    ListenerPlan { settings: Arc::new(settings), acceptors, sockets }
                 }
             };
             let running = present.and_then(|listener| listener.running.clone());
@@ -221,13 +225,12 @@ fn bind(address: SocketAddr, cores: usize) -> io::Result<Sockets> {
     for _ in 0..cores {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
-        if cores > 1 {
-            socket.set_reuseport(true)?;
-        }
+        // For the other cores; and the address can be had again while whoever had it before closes.
+        socket.set_reuseport(true)?;
         socket.bind(bound)?;
         let listener = socket.listen(BACKLOG)?;
         bound = listener.local_addr()?;
-        for_cores.push(Some(listener.into_std()?));
+        for_cores.push(listener.into_std()?);
     }
-    Ok(Sockets { address: bound, for_cores: Mutex::new(for_cores) })
+    Ok(Sockets::new(bound, for_cores))
 }

@@ -11,10 +11,7 @@ use std::{
 
 use names::Timestamp;
 use nix::sys::socket::{getsockopt, sockopt::OriginalDst};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::sleep,
-};
+use tokio::{net::TcpStream, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{Redirected, choice, cluster::Cluster, manager::Manager, slot::Slot};
@@ -23,6 +20,7 @@ use crate::{
     core::{Core, spawn},
     format::Facts,
     http::{self, Failure, Peer},
+    intake::{Closed, Intake},
     model::{FilterChain, Listener as Settings, TcpProxy},
     rotation::Rotation,
     sni,
@@ -79,18 +77,13 @@ pub(crate) struct Listener {
     pub(crate) counters: Arc<ListenerCounters>,
     pub(crate) redirected: Redirected,
     /// No more connections are taken in.
-    pub(crate) closed: CancellationToken,
+    pub(crate) closed: Closed,
 }
 
 impl Listener {
     /// Takes in connections until the listener is closed. Those that have come by then are still served.
-    pub(crate) async fn accept(self: Rc<Self>, socket: TcpListener) {
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                accepted = socket.accept() => accepted,
-                () = self.closed.cancelled() => return,
-            };
+    pub(crate) async fn accept(self: Rc<Self>, mut intake: Intake) {
+        while let Some(accepted) = intake.next().await {
             match accepted {
                 Ok((stream, client)) => self.take(stream, client),
                 Err(error) => {

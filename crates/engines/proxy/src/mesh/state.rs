@@ -13,7 +13,7 @@ use super::{
     endpoint::EndpointSet,
     gates::Gates,
     health::{Checking, Warmth},
-    worker::{ListenerPlan, Plan},
+    worker::{ListenerPlan, Plan, Sockets},
 };
 use crate::{
     model::{self, CommonTls, Config, Discovery, Endpoint, Filter, RouteTable, SecretName},
@@ -204,13 +204,13 @@ impl State {
             clusters: self.clusters.iter_mut().map(cluster).collect(),
             routes: self.routes.clone(),
             listeners: self.listeners.iter().filter_map(listener).collect(),
+            bound: self.plans().map(|plan| Arc::clone(&plan.sockets)).collect(),
         }
     }
 
     /// The secrets that are needed.
     pub(super) fn secrets(&self) -> BTreeSet<SecretName> {
-        let listeners = self.listeners.values().flat_map(|listener| listener.running.iter().chain([&listener.wanted]));
-        let chains = listeners.flat_map(|plan| &plan.settings.chains);
+        let chains = self.plans().flat_map(|plan| &plan.settings.chains);
         let servers = chains.filter_map(|chain| chain.tls.as_ref().map(|tls| &tls.common));
         let clusters = self.clusters.values();
         let clients = clusters.filter_map(|cluster| cluster.settings.tls.as_ref().map(|tls| &tls.common));
@@ -225,6 +225,18 @@ impl State {
         self.listeners.values().all(|listener| {
             listener.running.as_ref().is_some_and(|running| Arc::ptr_eq(&running.settings, &listener.wanted.settings))
         })
+    }
+
+    /// What listeners are, and shall be.
+    fn plans(&self) -> impl Iterator<Item = &ListenerPlan> {
+        self.listeners.values().flat_map(|listener| listener.running.iter().chain([&listener.wanted]))
+    }
+
+    /// The sockets that are bound to `address`, which is none of the kernel's choice.
+    pub(super) fn sockets_at(&self, address: SocketAddr) -> Option<Arc<Sockets>> {
+        let bound =
+            self.plans().map(|plan| &plan.sockets).find(|sockets| sockets.address == address && !sockets.is_released());
+        bound.filter(|_| address.port() != 0).map(Arc::clone)
     }
 
     pub(super) fn address_of(&self, listener: &str) -> Option<SocketAddr> {

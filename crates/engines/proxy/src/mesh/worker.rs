@@ -12,7 +12,6 @@ use std::{
 
 use names::Clock;
 use tokio::{
-    net::TcpListener,
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval},
 };
@@ -31,6 +30,7 @@ use crate::{
     connect::Connect,
     core::{Core, spawn},
     http,
+    intake::{Closed, Intake},
     model::{self, Direction, FilterChain, RouteTable},
     rotation::Rotation,
     stats::{ClusterCounters, ListenerCounters, Registry},
@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) clusters: BTreeMap<String, ClusterPlan>,
     pub(crate) routes: BTreeMap<String, Arc<RouteTable>>,
     pub(crate) listeners: BTreeMap<String, ListenerPlan>,
+    /// The sockets that stay bound: those above, and those of listeners that wait for something.
+    pub(crate) bound: Vec<Arc<Sockets>>,
 }
 
 /// What cores are told of a listener.
@@ -55,7 +57,7 @@ pub(crate) struct ListenerPlan {
     pub(crate) settings: Arc<model::Listener>,
     /// What secures the connections of each chain.
     pub(crate) acceptors: Vec<Option<Arc<Acceptor>>>,
-    /// A socket for each core, taken by it.
+    /// A socket for each core, of which it takes a copy.
     pub(crate) sockets: Arc<Sockets>,
 }
 
@@ -63,7 +65,29 @@ pub(crate) struct ListenerPlan {
 #[derive(Debug)]
 pub(crate) struct Sockets {
     pub(crate) address: SocketAddr,
-    pub(crate) for_cores: Mutex<Vec<Option<std::net::TcpListener>>>,
+    for_cores: Mutex<Vec<std::net::TcpListener>>,
+}
+
+impl Sockets {
+    pub(crate) fn new(address: SocketAddr, for_cores: Vec<std::net::TcpListener>) -> Self {
+        Self { address, for_cores: Mutex::new(for_cores) }
+    }
+
+    /// A core's own copy of its socket.
+    fn copy(&self, core: usize) -> io::Result<std::net::TcpListener> {
+        let for_cores = self.for_cores.lock().unwrap_or_else(PoisonError::into_inner);
+        for_cores.get(core).ok_or_else(|| io::Error::other("the listener was drained"))?.try_clone()
+    }
+
+    /// Lets go of them: they close when the cores have closed their copies.
+    fn release(&self) {
+        self.for_cores.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Whether nobody can take a copy any more.
+    pub(crate) fn is_released(&self) -> bool {
+        self.for_cores.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
 }
 
 /// What a core is told.
@@ -148,13 +172,13 @@ impl Worker {
             self.apply_routes(name, table);
         }
         for (name, listener) in &plan.listeners {
-            self.apply_listener(name, listener)?;
+            self.apply_listener(name, listener, &plan.bound)?;
         }
         let gone: Vec<String> =
             self.listeners.keys().filter(|name| !plan.listeners.contains_key(*name)).cloned().collect();
         for name in gone {
             if let Some(running) = self.listeners.remove(&name) {
-                self.close(&running.listener);
+                self.replace(&running, &plan.bound);
             }
         }
         self.routes.retain(|name| plan.routes.contains_key(name));
@@ -195,7 +219,7 @@ impl Worker {
         slot.set(Some(Rc::new(routes)));
     }
 
-    fn apply_listener(&mut self, name: &str, plan: &ListenerPlan) -> io::Result<()> {
+    fn apply_listener(&mut self, name: &str, plan: &ListenerPlan, bound: &[Arc<Sockets>]) -> io::Result<()> {
         match self.listeners.get(name) {
             Some(running) if Arc::ptr_eq(&running.sockets, &plan.sockets) => {
                 let listener = Rc::clone(&running.listener);
@@ -204,27 +228,21 @@ impl Worker {
                 }
                 return Ok(());
             }
-            Some(running) => {
-                let listener = Rc::clone(&running.listener);
-                self.close(&listener);
-            }
+            Some(running) => self.replace(running, bound),
             None => {}
         }
-        let socket = {
-            let mut sockets = plan.sockets.for_cores.lock().unwrap_or_else(PoisonError::into_inner);
-            sockets.get_mut(self.core.index).and_then(Option::take)
-        };
-        let socket = socket.ok_or_else(|| io::Error::other("the socket for this core was taken before"))?;
+        let socket = plan.sockets.copy(self.core.index)?;
         let listener = Rc::new(Listener {
             core: Rc::clone(&self.core),
             settings: RefCell::new(Arc::clone(&plan.settings)),
             chains: RefCell::default(),
             counters: self.listener_counters(plan.sockets.address),
             redirected: self.shared.redirected.clone(),
-            closed: CancellationToken::new(),
+            closed: Closed::default(),
         });
         self.exchange_chains(&listener, plan)?;
-        spawn(Rc::clone(&listener).accept(TcpListener::from_std(socket)?));
+        let intake = Intake::new(socket, listener.closed.clone())?;
+        spawn(Rc::clone(&listener).accept(intake));
         self.listeners.insert(name.to_owned(), Running { listener, sockets: Arc::clone(&plan.sockets) });
         Ok(())
     }
@@ -294,8 +312,16 @@ impl Worker {
         logs.iter().map(open).collect()
     }
 
+    /// Closes a listener, but leaves its socket alone if that is for another one from now on.
+    fn replace(&self, running: &Running, bound: &[Arc<Sockets>]) {
+        if bound.iter().any(|sockets| Arc::ptr_eq(sockets, &running.sockets)) {
+            running.listener.closed.handed_over.cancel();
+        }
+        self.close(&running.listener);
+    }
+
     fn close(&self, listener: &Listener) {
-        listener.closed.cancel();
+        listener.closed.closing.cancel();
         for chain in listener.chains.borrow().iter() {
             Listener::drain(chain, self.shared.drain_time);
         }
@@ -305,6 +331,7 @@ impl Worker {
         for running in self.listeners.values() {
             let inbound = running.listener.settings.borrow().direction != Direction::Outbound;
             if inbound {
+                running.sockets.release();
                 self.close(&running.listener);
             } else if !inbound_only {
                 running.listener.chains.borrow().iter().for_each(|chain| chain.closing.set(true));

@@ -27,6 +27,8 @@ pub use settings::{Settings, SettingsError};
 
 /// The exit code of settings that make no sense.
 const EXIT_USAGE: u8 = 64;
+/// How long nothing must have been under way for it to be over.
+const DRAIN_QUIET: Duration = Duration::from_millis(600);
 /// How often it is looked whether what is under way has ended.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
 /// What other crates say is worth less than what the proxy does.
@@ -111,10 +113,15 @@ async fn run(settings: Settings, set_level: impl Fn(&str) -> bool + Send + Sync 
     tokio::task::spawn_blocking(move || plane.stop()).await.map_err(std::io::Error::other)
 }
 
-/// Waits until nothing is under way, but no longer than `limit`.
+/// Waits until nothing has been under way for a moment, but no longer than `limit`: whoever was in line when listeners
+/// closed is taken in first.
 async fn drained(plane: &Plane, limit: Duration) {
     let end = Instant::now() + limit;
-    while plane.in_flight() > 0 && Instant::now() < end {
+    let (mut quiet_since, mut seen) = (Instant::now(), plane.seen());
+    while quiet_since.elapsed() < DRAIN_QUIET && Instant::now() < end {
         sleep(DRAIN_POLL).await;
+        if plane.in_flight() > 0 || plane.seen() != seen {
+            (quiet_since, seen) = (Instant::now(), plane.seen());
+        }
     }
 }

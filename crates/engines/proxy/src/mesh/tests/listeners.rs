@@ -1,12 +1,13 @@
 //! Listeners that come, change and go.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     mesh::{Error, Plane, Settings},
-    model::{AccessLog, Action, Direction, Filter, Forward, HttpManager},
+    model::{AccessLog, Action, Direction, Filter, Forward, HttpManager, Listener},
     testing::{Client, Mesh, Server, cluster_at, listener, prefix_route, soon, table, until},
 };
 
@@ -56,7 +57,7 @@ async fn a_listener_that_goes_takes_no_more_and_ends_what_is_left_in_time() {
     let clusters = [("api".to_owned(), cluster_at(&[server.address]))].into();
     let routes = table(vec![prefix_route("/", Action::Forward(Forward::to("api")))]);
     let manager = HttpManager { routes: "routes".to_owned(), ..HttpManager::default() };
-    let settings = Settings { drain_time: Duration::from_millis(300), ..Settings::default() };
+    let settings = Settings { drain_time: Duration::from_secs(3), ..Settings::default() };
     let mesh = Mesh::managed(clusters, routes, manager, settings).await;
     let (mut busy, mut idle) = (Client::connect(mesh.address).await, Client::connect(mesh.address).await);
     busy.get("a", "/").await;
@@ -127,5 +128,72 @@ async fn every_core_has_exact_turns_of_its_own() {
             first += usize::from(soon("an answer", client.get("a", "/")).await.text() == "v1");
         }
         assert_eq!(first, 6, "one connection is on one core");
+    }
+}
+
+/// Goes on connecting to whichever of `addresses` is open, and demands an answer wherever it is let in.
+fn demanding(addresses: Arc<Vec<SocketAddr>>, done: CancellationToken) -> tokio::task::JoinHandle<(usize, usize)> {
+    tokio::spawn(async move {
+        let (mut answered, mut refused) = (0, 0);
+        while !done.is_cancelled() {
+            for address in addresses.iter() {
+                let Ok(stream) = TcpStream::connect(address).await else {
+                    refused += 1;
+                    continue;
+                };
+                let mut client = Client { stream: stream.into(), bytes: Vec::new() };
+                client.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+                assert_eq!(client.answer("GET").await.text(), "v1");
+                answered += 1;
+            }
+        }
+        (answered, refused)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_was_let_in_is_answered_however_listeners_move() {
+    const MOVES: usize = 12;
+    let server = Server::named("v1").await;
+    let manager = HttpManager { routes: "routes".to_owned(), ..HttpManager::default() };
+    let clusters = [("api".to_owned(), cluster_at(&[server.address]))].into();
+    let routes = table(vec![prefix_route("/", Action::Forward(Forward::to("api")))]);
+    let settings = Settings { cores: 2, drain_time: Duration::from_secs(1), ..Settings::default() };
+    let mesh = Mesh::managed(clusters, routes, manager, settings).await;
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (first, second) = (free(), free());
+    let at = |address| [("moving".to_owned(), Listener { address, ..http("routes", "moving") })].into();
+    mesh.plane.set_listeners(at(first)).await.unwrap();
+    let (done, addresses) = (CancellationToken::new(), Arc::new(vec![first, second]));
+    let clients: Vec<_> = (0..6).map(|_| demanding(Arc::clone(&addresses), done.clone())).collect();
+    for turn in 0..MOVES {
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        mesh.plane.set_listeners(at(if turn % 2 == 0 { second } else { first })).await.unwrap();
+    }
+    done.cancel();
+    for client in clients {
+        let (answered, _) = soon("a client", client).await.unwrap();
+        assert!(answered > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_of_another_name_at_the_same_address_takes_over_who_is_in_line() {
+    const TURNS: usize = 20;
+    let server = Server::named("v1").await;
+    let mesh = Mesh::spreading(&[("api", server.address, 1)]).await;
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let called = |name: &str| [(name.to_owned(), Listener { address, ..http("routes", "taking_turns") })].into();
+    mesh.plane.set_listeners(called("0")).await.unwrap();
+    let done = CancellationToken::new();
+    let clients: Vec<_> = (0..4).map(|_| demanding(Arc::new(vec![address]), done.clone())).collect();
+    for turn in 1..TURNS {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        mesh.plane.set_listeners(called(&turn.to_string())).await.unwrap();
+    }
+    done.cancel();
+    for client in clients {
+        let (answered, refused) = soon("a client", client).await.unwrap();
+        assert!(answered > 0 && refused == 0, "{answered} answered, {refused} refused");
     }
 }
