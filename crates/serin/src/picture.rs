@@ -17,6 +17,9 @@ pub(crate) struct Picture {
     pub(crate) services: Vec<Service>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) routes: Vec<Route>,
+    pub(crate) proxies: Vec<Proxy>,
+    /// What the meshes ask for that no proxy could be given.
+    pub(crate) faults: Vec<Fault>,
     pub(crate) load_balancers: Vec<LoadBalancer>,
 }
 
@@ -80,6 +83,24 @@ pub(crate) struct Route {
     pub(crate) proxies: u32,
     pub(crate) acknowledged: u32,
     pub(crate) refusals: Vec<String>,
+}
+
+/// A connected proxy.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Proxy {
+    pub(crate) mesh: String,
+    /// The virtual node or virtual gateway.
+    pub(crate) stands_for: String,
+    pub(crate) task: Option<String>,
+    pub(crate) up_to_date: bool,
+    pub(crate) refusal: Option<String>,
+}
+
+/// Something a mesh asks for that cannot be done.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Fault {
+    pub(crate) mesh: String,
+    pub(crate) text: String,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -86,20 +86,27 @@ pub struct ListProxiesRequest {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListProxiesResponse {
-    /// The proxies of the mesh, by virtual node.
+    /// The proxies of the mesh, by what they stand for.
     pub proxies: Vec<Proxy>,
+    /// What the mesh asks for that no proxy could be given, and why; empty if all is well.
+    #[serde(default)]
+    pub faults: Vec<String>,
 }
 
 /// A connected proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Proxy {
-    /// The virtual node it stands for.
-    pub virtual_node_name: String,
+    /// The virtual node it stands for, if it does not stand for a virtual gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_node_name: Option<String>,
+    /// The virtual gateway it stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_gateway_name: Option<String>,
     /// The task it runs in, if it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_arn: Option<String>,
-    /// Whether it has acknowledged all that its virtual node asks for.
+    /// Whether it has acknowledged all that is asked of it.
     pub up_to_date: bool,
     /// What it refused last, and why, if it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]

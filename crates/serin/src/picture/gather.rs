@@ -4,7 +4,7 @@ use api::{appmesh, cloudformation, ecs, elbv2};
 use names::Scope;
 use wire::{Client, ClientError};
 
-use super::{Container, LoadBalancer, Picture, Route, Service, Stack, Target, Task};
+use super::{Container, Fault, LoadBalancer, Picture, Proxy, Route, Service, Stack, Target, Task};
 
 /// Services or tasks that ECS describes in one call.
 const DESCRIBED_AT_ONCE: usize = 10;
@@ -16,10 +16,10 @@ pub(crate) async fn gather(client: &Client, scope: &Scope) -> Result<Picture, Cl
         account: scope.account.to_string(),
         region: scope.region.to_string(),
         stacks: stacks(&client).await?,
-        routes: routes(&client).await?,
         load_balancers: load_balancers(&client).await?,
         ..Picture::default()
     };
+    meshes(&client, &mut picture).await?;
     let clusters = client.call::<ecs::ListClusters>(ecs::ListClustersRequest::default()).await?.cluster_arns;
     for cluster in clusters {
         picture.services.extend(services(&client, &cluster).await?);
@@ -118,28 +118,45 @@ fn task(task: ecs::Task) -> Task {
     }
 }
 
-async fn routes(client: &Client) -> Result<Vec<Route>, ClientError> {
-    let mut found = Vec::new();
+/// Every mesh: its routes, its proxies, and what is wrong with it.
+async fn meshes(client: &Client, picture: &mut Picture) -> Result<(), ClientError> {
     let meshes = client.call::<appmesh::ListMeshes>(appmesh::ListMeshesRequest::default()).await?.meshes;
     for mesh in meshes.into_iter().map(|mesh| mesh.mesh_name) {
-        let request = appmesh::ListVirtualRoutersRequest {
-            mesh_name: mesh.clone(),
+        picture.routes.extend(routes(client, &mesh).await?);
+        let request = appmesh::status::ListProxiesRequest { mesh_name: mesh.clone(), mesh_owner: None };
+        let answer = client.call::<appmesh::ListProxies>(request).await?;
+        let gateway = |proxy: &appmesh::status::Proxy| proxy.virtual_gateway_name.clone();
+        picture.proxies.extend(answer.proxies.into_iter().map(|proxy| Proxy {
+            mesh: mesh.clone(),
+            stands_for: gateway(&proxy).or(proxy.virtual_node_name).unwrap_or_default(),
+            task: proxy.task_arn.as_deref().map(tail),
+            up_to_date: proxy.up_to_date,
+            refusal: proxy.refusal,
+        }));
+        picture.faults.extend(answer.faults.into_iter().map(|text| Fault { mesh: mesh.clone(), text }));
+    }
+    Ok(())
+}
+
+async fn routes(client: &Client, mesh: &str) -> Result<Vec<Route>, ClientError> {
+    let mut found = Vec::new();
+    let request = appmesh::ListVirtualRoutersRequest {
+        mesh_name: mesh.to_owned(),
+        limit: None,
+        mesh_owner: None,
+        next_token: None,
+    };
+    let routers = client.call::<appmesh::ListVirtualRouters>(request).await?.virtual_routers;
+    for router in routers.into_iter().map(|router| router.virtual_router_name) {
+        let request = appmesh::ListRoutesRequest {
+            mesh_name: mesh.to_owned(),
+            virtual_router_name: router.clone(),
             limit: None,
             mesh_owner: None,
             next_token: None,
         };
-        let routers = client.call::<appmesh::ListVirtualRouters>(request).await?.virtual_routers;
-        for router in routers.into_iter().map(|router| router.virtual_router_name) {
-            let request = appmesh::ListRoutesRequest {
-                mesh_name: mesh.clone(),
-                virtual_router_name: router.clone(),
-                limit: None,
-                mesh_owner: None,
-                next_token: None,
-            };
-            for route in client.call::<appmesh::ListRoutes>(request).await?.routes {
-                found.push(status_of(client, &mesh, &router, route.route_name).await?);
-            }
+        for route in client.call::<appmesh::ListRoutes>(request).await?.routes {
+            found.push(status_of(client, mesh, &router, route.route_name).await?);
         }
     }
     Ok(found)

@@ -53,6 +53,14 @@ pub(crate) fn render(picture: &Picture) -> String {
             ]
         },
     );
+    part(&mut out, "Proxies", &["MESH", "STANDS FOR", "TASK", "UP TO DATE"], &picture.proxies, |proxy| {
+        let refused = proxy.refusal.as_ref().map(|reason| format!("no, it refuses {reason}"));
+        let state = refused.unwrap_or_else(|| if proxy.up_to_date { "yes" } else { "not yet" }.to_owned());
+        vec![proxy.mesh.clone(), proxy.stands_for.clone(), proxy.task.clone().unwrap_or_default(), state]
+    });
+    part(&mut out, "Not done", &["MESH", "WHAT AND WHY"], &picture.faults, |fault| {
+        vec![fault.mesh.clone(), fault.text.clone()]
+    });
     for balancer in &picture.load_balancers {
         let _ = writeln!(out, "\nLoad balancer {} ({})", balancer.name, balancer.state);
         if let Some(reason) = &balancer.reason {

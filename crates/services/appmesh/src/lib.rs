@@ -33,7 +33,7 @@ pub use controller::Mesher;
 pub use error::Error;
 pub use identity::{identify, node_name, task_arn};
 pub use observer::Observer;
-pub use rows::{Resource, RouteObserved, Spec};
+pub use rows::{MeshObserved, Resource, RouteObserved, Spec};
 
 /// What App Mesh needs of the house.
 pub struct State {

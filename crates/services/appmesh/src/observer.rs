@@ -4,19 +4,19 @@ use std::{sync::Arc, time::Duration};
 
 use api::appmesh::{MeshSpec, status::Refusal};
 use reconcile::{Controller, Next};
-use store::Key;
+use store::{Key, Transaction};
 use tokio::{sync::Mutex, time::Instant};
-use tracing::info;
+use tracing::{info, warn};
 use xds::{Kind, ProxyState};
 
 use crate::{
     State,
-    board::{Board, Handed, HandedRoute},
+    board::{Board, Handed, HandedEndpoint, HandedRoute},
     controller::route_name,
     error::Error,
     identity,
     plan::{Fault, MeshEndpoint, RouteName},
-    rows::{Resource, RouteObserved, mesh_of},
+    rows::{MeshObserved, Resource, RouteObserved, mesh_of},
 };
 
 /// How long after a start the proxies that were there before are waited for, where none is there now: that nobody objects
@@ -90,6 +90,7 @@ impl Controller for Observer {
                     tx.delete::<RouteObserved>(&observed)?;
                 }
             }
+            note_faults(tx, key, &handed)?;
             for (name, route) in &handed.routes {
                 let at = Key::new(&key.scope, format!("{}/{}/{}", key.name, name.router, name.route));
                 let before = tx.get::<RouteObserved>(&at)?;
@@ -104,6 +105,21 @@ impl Controller for Observer {
         let wait = RETURN_WAIT.saturating_sub(self.started.elapsed());
         Ok(if returning && proxies.is_empty() { Next::After(wait) } else { Next::Settled })
     }
+}
+
+/// Writes down what the mesh asks for that no proxy could be given.
+fn note_faults(tx: &mut Transaction<'_>, key: &Key, handed: &Handed) -> Result<(), Error> {
+    let of = |(endpoint, handed): (&MeshEndpoint, &HandedEndpoint)| -> Vec<String> {
+        handed.faults.iter().map(|fault| format!("{endpoint}: {}", fault.text)).collect()
+    };
+    let faults: Vec<String> = handed.endpoints.iter().flat_map(of).collect();
+    if faults.is_empty() {
+        tx.delete::<MeshObserved>(key)?;
+    } else if tx.get::<MeshObserved>(key)?.is_none_or(|before| before.faults != faults) {
+        warn!(mesh = %key, ?faults, "What a mesh asks for cannot be done.");
+        tx.put(key, &MeshObserved { faults })?;
+    }
+    Ok(())
 }
 
 /// What is to be said of a route.
@@ -153,11 +169,17 @@ fn carrier(endpoint: &MeshEndpoint, name: &RouteName, handed: &Handed) -> Option
 }
 
 fn refusals(proxy: &ProxyState) -> impl Iterator<Item = Refusal> {
-    proxy.refusals().map(|(kind, refusal)| Refusal {
+    reasons(proxy).map(|reason| Refusal {
         node: proxy.node.id.clone(),
         task_arn: identity::task_arn(&proxy.node),
-        reason: format!("{kind:?} {}: {}", refusal.resources.join(", "), refusal.reason),
+        reason,
     })
+}
+
+/// What a proxy refuses, and why.
+pub(crate) fn reasons(proxy: &ProxyState) -> impl Iterator<Item = String> {
+    let refusals = proxy.refusals();
+    refusals.map(|(kind, refusal)| format!("{kind:?} {}: {}", refusal.resources.join(", "), refusal.reason))
 }
 
 /// What kept a route from any proxy, without what is said twice.

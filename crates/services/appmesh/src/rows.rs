@@ -151,6 +151,17 @@ pub struct RouteObserved {
     pub faults: Vec<String>,
 }
 
+/// What the mesh asks for that cannot be done; it stands at the mesh's own key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeshObserved {
+    /// Each with the virtual node or virtual gateway whose proxies do without it.
+    pub faults: Vec<String>,
+}
+
+impl Row for MeshObserved {
+    const KIND: &'static str = "appmesh/mesh.observed";
+}
+
 impl Row for RouteObserved {
     const KIND: &'static str = "appmesh/route.observed";
 }

@@ -253,6 +253,56 @@ async fn the_streams_of_a_virtual_node_that_is_deleted_end() {
     assert!(house.cache.get(name).is_none());
 }
 
+#[tokio::test]
+async fn the_proxies_of_a_gateway_carry_the_routes_behind_it() {
+    let mut house = House::new();
+    house.run();
+    house.article().await;
+    let gateway = json!({ "meshName": "flask-mesh", "virtualGatewayName": "entry", "spec": {
+        "listeners": [{ "portMapping": { "port": 3000, "protocol": "http" } }] } });
+    house.ok("CreateVirtualGateway", gateway).await;
+    let target = json!({ "virtualService": { "virtualServiceName": "api.flask.sample" } });
+    let route_in = json!({ "meshName": "flask-mesh", "virtualGatewayName": "entry", "gatewayRouteName": "all",
+        "spec": { "httpRoute": { "match": { "prefix": "/" }, "action": { "target": target } } } });
+    house.ok("CreateGatewayRoute", route_in).await;
+    let address = support::serve(&house.cache).await;
+    let name = "mesh/flask-mesh/virtualGateway/entry";
+    let _one = Proxy::start(address, name);
+    until(&house, acknowledged(1, 1)).await;
+    house.ok("UpdateRoute", route(&[("api-vn", 2), ("api-v2-vn", 1)])).await;
+    let applied = until(&house, |status| status["appliedVersion"] == 2).await;
+    assert_eq!(applied["acknowledged"], 1);
+    let proxies = house.ok("ListProxies", json!({ "meshName": "flask-mesh" })).await["proxies"].clone();
+    assert_eq!(proxies[0]["virtualGatewayName"], "entry");
+    assert_eq!(proxies[0]["virtualNodeName"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_said_with_who_does_without_it_and_no_more_when_it_can() {
+    let mut house = House::new();
+    house.run();
+    house.article().await;
+    house.ok("UpdateVirtualNode", node("api-vn", "api.local", &["later.local"])).await;
+    let faults = async |wanted: usize| {
+        let watch = house.store.watch(&["appmesh/mesh.observed"]);
+        let found = tokio::time::timeout(support::PATIENCE, async {
+            loop {
+                let answer = house.ok("ListProxies", json!({ "meshName": "flask-mesh" })).await;
+                if answer["faults"].as_array().unwrap().len() == wanted {
+                    return answer["faults"].clone();
+                }
+                watch.next().await;
+            }
+        });
+        found.await.unwrap()
+    };
+    let said = faults(1).await;
+    assert_eq!(said[0], "virtualNode/api-vn: backend later.local is no virtual service of the mesh (yet)");
+    let service = json!({ "meshName": "flask-mesh", "virtualServiceName": "later.local", "spec": {} });
+    house.ok("CreateVirtualService", service).await;
+    faults(0).await;
+}
+
 /// A Cloud Map of one service with two instances, and a third that has not the attribute asked for.
 async fn discover(
     _: wire::Context<()>,

@@ -15,8 +15,9 @@ use crate::{
     State,
     check::Checks,
     error::Error,
-    identity,
-    rows::{RouteObserved, Spec, targets},
+    identity, observer,
+    plan::MeshEndpoint,
+    rows::{MeshObserved, RouteObserved, Spec, targets},
 };
 
 /// The longest an answer is held, in seconds.
@@ -76,14 +77,20 @@ pub(super) async fn list_proxies(
             continue;
         }
         let asked = cx.cache.get(&state.name).map(|(_, revision)| revision);
-        let refusal = state.refusals().next();
+        let (node, gateway) = match endpoint {
+            MeshEndpoint::VirtualNode(name) => (Some(name), None),
+            MeshEndpoint::VirtualGateway(name) => (None, Some(name)),
+        };
         proxies.push(Proxy {
-            virtual_node_name: endpoint.name().to_owned(),
+            virtual_node_name: node,
+            virtual_gateway_name: gateway,
             task_arn: identity::task_arn(&state.node),
             up_to_date: asked == Some(state.revision()),
-            refusal: refusal.map(|(kind, refusal)| format!("{kind:?}: {}", refusal.reason)),
+            refusal: observer::reasons(&state).next(),
         });
     }
-    proxies.sort_by(|a, b| a.virtual_node_name.cmp(&b.virtual_node_name));
-    Ok(ListProxiesResponse { proxies })
+    let by_name = |proxy: &Proxy| (proxy.virtual_gateway_name.clone(), proxy.virtual_node_name.clone());
+    proxies.sort_by_cached_key(by_name);
+    let faults = cx.store.get::<MeshObserved>(&mesh)?.unwrap_or_default().faults;
+    Ok(ListProxiesResponse { proxies, faults })
 }
