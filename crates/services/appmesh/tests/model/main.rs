@@ -50,7 +50,8 @@ impl Front {
         let house = House::new();
         house.caller.fill([house.service.clone()]);
         let account = AccountId::default();
-        let gateway = Gateway::new(house.caller.clone(), Clock::System, Ids::counting(), account, wire::Secrets::default());
+        let gateway =
+            Gateway::new(house.caller.clone(), Clock::System, Ids::counting(), account, wire::Secrets::default());
         Self { gateway, _house: house }
     }
 
