@@ -16,7 +16,7 @@ use std::{
 use names::{Clock, Timestamp};
 use tokio::{
     runtime::{Builder, LocalOptions},
-    sync::mpsc,
+    sync::{Notify, mpsc},
 };
 
 use crate::http::Head;
@@ -103,6 +103,34 @@ impl Core {
         let mut date = self.date.borrow_mut();
         date.update(self.clock.now());
         look(date.text.as_bytes())
+    }
+}
+
+/// Whether connections shall end, for all who have one.
+#[derive(Default)]
+pub(crate) struct Closing {
+    said: Cell<bool>,
+    changed: Notify,
+}
+
+impl Closing {
+    /// Says that they shall.
+    pub(crate) fn set(&self) {
+        self.said.set(true);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn get(&self) -> bool {
+        self.said.get()
+    }
+
+    /// Waits until they shall.
+    pub(crate) async fn wait(&self) {
+        let mut changed = std::pin::pin!(self.changed.notified());
+        changed.as_mut().enable();
+        if !self.get() {
+            changed.await;
+        }
     }
 }
 

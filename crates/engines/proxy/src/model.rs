@@ -8,6 +8,7 @@ mod cluster;
 mod fields;
 mod log;
 mod matching;
+mod protocol;
 mod route;
 mod tls;
 
@@ -22,6 +23,7 @@ pub use log::{AccessLog, LogFormat};
 pub use matching::{
     HeaderMatch, HeaderTest, Part, PathMatch, Pattern, QueryMatch, QueryTest, RouteMatch, StringMatch, StringTest,
 };
+pub use protocol::{Codec, Http2, Keepalive, Protocol, ServerVersion};
 pub use route::{
     Action, Forward, HostRewrite, PathRedirect, PathRewrite, Piece, Redirect, Respond, RetryPolicy, Route, RouteTable,
     Substitution, VirtualHost, WeightedCluster,
@@ -138,6 +140,10 @@ pub struct HttpManager {
     pub stat_prefix: String,
     /// The name of its route configuration.
     pub routes: String,
+    /// What clients speak.
+    pub codec: Codec,
+    /// How HTTP/2 is spoken with them.
+    pub http2: Http2,
     /// Dot segments of the path are resolved before routing (RFC 3986, 5.2.4).
     pub normalize_path: bool,
     /// Adjacent slashes of the path become one before routing.
@@ -161,6 +167,8 @@ impl Default for HttpManager {
         Self {
             stat_prefix: "ingress".to_owned(),
             routes: String::new(),
+            codec: Codec::default(),
+            http2: Http2::default(),
             normalize_path: false,
             merge_slashes: false,
             upgrades: Vec::new(),

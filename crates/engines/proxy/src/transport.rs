@@ -93,7 +93,6 @@ impl Transport {
     }
 
     /// The protocol that was agreed on by ALPN, if any was.
-    #[allow(dead_code, reason = "there is one codec yet, and nobody chooses")]
     pub(crate) fn protocol(&self) -> Option<Protocol> {
         self.session().and_then(|session| session.protocol)
     }

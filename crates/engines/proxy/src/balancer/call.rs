@@ -69,6 +69,10 @@ fn trace_id(core: &Core) -> String {
 }
 
 impl Call for Forwarding {
+    fn may_change_version(&mut self) -> bool {
+        false
+    }
+
     async fn admit(&mut self) -> Result<Rc<Upstream>, Failure> {
         let Verdict::Forward(group) = &self.verdict else { return Err(Failure::Own) };
         let member = group.pick(&self.tried).ok_or(Failure::NoUpstream)?;
@@ -88,7 +92,8 @@ impl Call for Forwarding {
     }
 
     fn retry(&mut self, failure: &Failure) -> Option<Duration> {
-        let unseen = matches!(failure, Failure::Connect(_) | Failure::ConnectTimeout | Failure::Reset);
+        let unseen =
+            matches!(failure, Failure::Connect(_) | Failure::ConnectTimeout | Failure::Reset | Failure::Refused);
         (unseen && self.tried.len() < ATTEMPTS_MAX).then_some(Duration::ZERO)
     }
 
@@ -133,7 +138,9 @@ impl Call for Forwarding {
             | Failure::Idle => page(504),
             Failure::ClientIdle => page(408),
             Failure::BadBody(_) | Failure::ClientGone => page(400),
-            Failure::Connect(_) | Failure::Reset | Failure::Protocol(_) | Failure::Status(..) => page(502),
+            Failure::Connect(_) | Failure::Reset | Failure::Refused | Failure::Protocol(_) | Failure::Status(..) => {
+                page(502)
+            }
         }
     }
 

@@ -12,9 +12,10 @@ use super::{
     table::{Deed, Stand, Table},
 };
 use crate::{
-    core::{self, Core},
+    core::{self, Closing, Core},
     http::{self, Answer, Application, Malformed, Patience, Peer, Request},
     intake::Intake,
+    model::{Codec, Http2},
 };
 
 /// The most connections of a listener; more are closed at once.
@@ -31,13 +32,14 @@ pub(crate) struct Front {
     core: Rc<Core>,
     table: Rc<Table>,
     entry: Entry,
+    http2: Http2,
     open: Cell<u32>,
-    closing: Cell<bool>,
+    closing: Closing,
 }
 
 impl Front {
     pub(crate) fn new(core: Rc<Core>, table: Rc<Table>, entry: Entry) -> Self {
-        Self { core, table, entry, open: Cell::new(0), closing: Cell::new(false) }
+        Self { core, table, entry, http2: Http2::default(), open: Cell::new(0), closing: Closing::default() }
     }
 
     /// Takes connections until `closed`.
@@ -66,7 +68,7 @@ impl Front {
                 }
             }
         }
-        self.closing.set(true);
+        self.closing.set();
     }
 
     async fn connection(self: Rc<Self>, stream: TcpStream, client: SocketAddr) -> io::Result<()> {
@@ -140,6 +142,19 @@ impl Application for Front {
 
     fn closing(&self) -> bool {
         self.closing.get()
+    }
+
+    async fn drained(&self) {
+        self.closing.wait().await;
+    }
+
+    fn codec(&self) -> Codec {
+        // An application load balancer speaks HTTP/2 to whom it agreed on it with, which needs TLS.
+        Codec::Http1
+    }
+
+    fn http2(&self) -> &Http2 {
+        &self.http2
     }
 
     fn server(&self) -> &'static str {

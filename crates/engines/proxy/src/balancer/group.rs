@@ -102,8 +102,8 @@ impl Group {
 
     fn member(&self, address: Ipv4Addr, port: u16, check: &Check, table: &Weak<Table>) -> Member {
         let route = self.route(address, port);
-        let upstream =
-            Upstream::new(route, Arc::clone(&self.connect), CONNECT_TIMEOUT, None, Arc::clone(&self.counters));
+        let (connect, counters) = (Arc::clone(&self.connect), Arc::clone(&self.counters));
+        let upstream = Upstream::new(route, connect, CONNECT_TIMEOUT, None, Arc::default(), counters);
         Member {
             address,
             port,

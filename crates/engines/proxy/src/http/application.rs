@@ -8,8 +8,12 @@ use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Answer, Fields, Malformed, NameSet, Request, Upstream};
-use crate::{core::Core, tls::Session};
+use super::{Answer, Fields, Malformed, NameSet, Request, Upstream, Version};
+use crate::{
+    core::Core,
+    model::{Codec, Http2},
+    tls::Session,
+};
 
 /// Both ends of a client's connection.
 #[derive(Clone, Debug)]
@@ -68,6 +72,18 @@ pub(crate) trait Application: 'static {
     /// The word that answers of its own have as `Server`.
     fn server(&self) -> &'static str;
 
+    /// Ready when connections shall end.
+    async fn drained(&self);
+
+    /// What clients speak.
+    fn codec(&self) -> Codec;
+
+    /// How HTTP/2 is spoken with clients.
+    fn http2(&self) -> &Http2;
+
+    /// A connection carries its first request.
+    fn see_version(&self, _version: Version) {}
+
     /// Routes a request. Never waits.
     fn call(self: &Rc<Self>, request: &mut Request, peer: &Peer) -> Self::Call;
 
@@ -77,6 +93,9 @@ pub(crate) trait Application: 'static {
 
 /// One request on its way through.
 pub(crate) trait Call {
+    /// Whether its servers may speak HTTP/2 with a client that does not; asked before anything else.
+    fn may_change_version(&mut self) -> bool;
+
     /// The server of the next attempt, waiting for room if need be.
     async fn admit(&mut self) -> Result<Rc<Upstream>, Failure>;
 
@@ -131,6 +150,8 @@ pub(crate) enum Failure {
     ConnectTimeout,
     /// The server closed the connection before its response.
     Reset,
+    /// The server has not looked at the request, and says so.
+    Refused,
     /// The server's response can't be understood.
     Protocol(Malformed),
     /// The server answered with a status that the application would rather not have, and wants to wait so long.
@@ -172,6 +193,10 @@ pub(crate) struct Record {
     pub(crate) received_at: Option<Instant>,
     /// When the head of the response had come.
     pub(crate) responded_at: Option<Instant>,
+    /// The server of the last attempt spoke HTTP/2.
+    pub(crate) upstream_http2: bool,
+    /// The status of a call by gRPC, where the response had one.
+    pub(crate) grpc_status: Option<u16>,
     /// What went wrong in the end.
     pub(crate) failure: Option<Failure>,
     /// The response is a server's, not the proxy's own.
@@ -190,6 +215,8 @@ impl Record {
             service_time: None,
             received_at: None,
             responded_at: None,
+            upstream_http2: false,
+            grpc_status: None,
             failure: None,
             from_server: false,
         }

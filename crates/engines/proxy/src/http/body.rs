@@ -91,7 +91,17 @@ impl Decoder {
     }
 
     /// As [`Decoder::feed`], and shows `content` what is not framing.
-    pub(crate) fn decode(&mut self, bytes: &[u8], mut content: impl FnMut(&[u8])) -> Result<usize, Malformed> {
+    pub(crate) fn decode(&mut self, bytes: &[u8], content: impl FnMut(&[u8])) -> Result<usize, Malformed> {
+        self.decode_all(bytes, content, |_| {})
+    }
+
+    /// As [`Decoder::decode`], and shows `trailers` the lines of the trailer section.
+    pub(crate) fn decode_all(
+        &mut self,
+        bytes: &[u8],
+        mut content: impl FnMut(&[u8]),
+        mut trailers: impl FnMut(u8),
+    ) -> Result<usize, Malformed> {
         let mut place = 0;
         while place < bytes.len() {
             place += match self.state {
@@ -101,6 +111,10 @@ impl Decoder {
                 State::Data(left) => self.take(&bytes[place..], left, State::DataReturn, &mut content),
                 state => {
                     self.state = self.step(state, bytes[place])?;
+                    let between = matches!(state, State::TrailerName | State::TrailerValue | State::TrailerFeed);
+                    if between || (state == State::TrailerStart && self.state == State::TrailerName) {
+                        trailers(bytes[place]);
+                    }
                     1
                 }
             };

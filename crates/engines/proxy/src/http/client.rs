@@ -14,10 +14,11 @@ use tokio::{
 };
 
 use super::{
-    Answer, Application, Malformed, Patience, Peer, Request,
+    Answer, Application, Call, Malformed, Patience, Peer, Request, Version,
     exchange::{Next, exchange},
+    http2, relay,
 };
-use crate::{alarm::Alarm, core::Core, transport::Transport};
+use crate::{alarm::Alarm, core::Core, model::Codec, tls, transport::Transport};
 
 /// How long a client whose body was not read may go on sending before the connection is closed: closing at once would
 /// reset the connection, and the client might lose the answer.
@@ -45,17 +46,45 @@ enum Arrived {
     Refused(Malformed),
 }
 
+/// What a client's first bytes say.
+enum Greeting {
+    Http1,
+    Http2,
+    /// The client closed, or waited too long before the first byte.
+    Nothing,
+}
+
 /// Serves a connection to its end.
 pub(crate) async fn serve<A: Application>(application: Rc<A>, stream: Transport, peer: Peer) {
     let core = Rc::clone(application.core());
     let mut client = Client { stream, peer, inbound: Vec::new(), alarm: Alarm::default() };
+    let agreed = client.stream.protocol();
+    match (application.codec(), agreed) {
+        (Codec::Http2, _) | (Codec::Auto, Some(tls::Protocol::Http2)) => {
+            return Box::pin(http2::serve(application, client.stream, client.peer, client.inbound)).await;
+        }
+        (Codec::Auto, None) => match client.greets(&core, application.patience()).await {
+            Greeting::Http2 => {
+                return Box::pin(http2::serve(application, client.stream, client.peer, client.inbound)).await;
+            }
+            Greeting::Http1 => {}
+            Greeting::Nothing => return,
+        },
+        (Codec::Auto, Some(_)) | (Codec::Http1, _) => {}
+    }
+    application.see_version(Version::Http11);
     let mut request = Request::default();
     loop {
         let patience = application.patience();
         let refusal = match client.read_request(&core, &mut request, patience).await {
             Arrived::Request => {
                 let mut call = application.call(&mut request, &client.peer);
-                match exchange(&*application, &mut client, &request, &mut call).await {
+                let next = if call.may_change_version() {
+                    Box::pin(relay::exchange(&*application, &mut client, &request, &mut call)).await
+                } else {
+                    exchange(&*application, &mut client, &request, &mut call).await
+                };
+                match next {
                     Next::Another => {}
                     Next::Close => return client.stream.finish().await,
                     Next::Reset => return,
@@ -74,6 +103,35 @@ pub(crate) async fn serve<A: Application>(application: Rc<A>, stream: Transport,
 }
 
 impl Client {
+    /// Waits for as many bytes as tell HTTP/2 from HTTP/1: one, as a rule.
+    async fn greets(&mut self, core: &Core, patience: Patience) -> Greeting {
+        let mut due = patience.idle.map(|idle| Instant::now() + idle);
+        poll_fn(|cx| {
+            loop {
+                let length = self.inbound.len().min(http2::PREFACE.len());
+                if self.inbound[..length] != http2::PREFACE[..length] {
+                    return Poll::Ready(Greeting::Http1);
+                }
+                if length == http2::PREFACE.len() {
+                    return Poll::Ready(Greeting::Http2);
+                }
+                let mut scratch = core.scratch.borrow_mut();
+                let mut buffer = ReadBuf::new(&mut scratch);
+                match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                    Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                        if length == 0 {
+                            due = Some(Instant::now() + patience.head);
+                        }
+                        self.inbound.extend_from_slice(buffer.filled());
+                    }
+                    Poll::Ready(_) => return Poll::Ready(Greeting::Nothing),
+                    Poll::Pending => return self.alarm.poll(cx, due).map(|()| Greeting::Nothing),
+                }
+            }
+        })
+        .await
+    }
+
     async fn read_request(&mut self, core: &Core, request: &mut Request, patience: Patience) -> Arrived {
         let mut begun = !self.inbound.is_empty();
         let mut due = if begun { Some(Instant::now() + patience.head) } else { None };

@@ -22,21 +22,21 @@ use super::{
 use crate::{alarm::Alarm, core::Core, transport::Transport};
 
 /// The most interim responses before a final one.
-const INTERIMS_MAX: u8 = 16;
+pub(super) const INTERIMS_MAX: u8 = 16;
 
 /// The most that is read ahead of a client's next requests.
-const AHEAD_MAX: usize = 64 * 1024;
+pub(super) const AHEAD_MAX: usize = 64 * 1024;
 
 /// When a request has taken too long.
 #[derive(Debug)]
 pub(crate) struct Deadlines {
-    timeouts: Timeouts,
+    pub(super) timeouts: Timeouts,
     /// When all of the request had come.
-    received: Option<Instant>,
+    pub(super) received: Option<Instant>,
     /// When all of the request had been sent to the server of this attempt, whose head has not come yet.
-    sent: Option<Instant>,
+    pub(super) sent: Option<Instant>,
     /// When something last moved.
-    moved: Instant,
+    pub(super) moved: Instant,
     /// When the head of the request had come.
     started: Instant,
 }
@@ -59,7 +59,7 @@ impl Deadlines {
         [request, attempt, idle, whole].into_iter().flatten().min()
     }
 
-    fn poll(&self, cx: &mut Context<'_>, alarm: &mut Alarm) -> Poll<Failure> {
+    pub(super) fn poll(&self, cx: &mut Context<'_>, alarm: &mut Alarm) -> Poll<Failure> {
         ready!(alarm.poll(cx, self.due()));
         let now = Instant::now();
         let up = |from: Option<Instant>, limit: Option<Duration>| from.zip(limit).is_some_and(|(f, l)| now >= f + l);
@@ -87,7 +87,7 @@ impl Deadlines {
     }
 
     /// What is left of the request's time.
-    fn left(&self) -> Option<Duration> {
+    pub(super) fn left(&self) -> Option<Duration> {
         let whole = self.timeouts.request.map(|limit| match self.received {
             Some(from) => limit.saturating_sub(from.elapsed()),
             None => limit,
@@ -193,7 +193,7 @@ impl<'a, C: Call> Conversation<'a, C> {
     }
 
     fn poll_upload(&mut self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        if self.deaf || (self.upload.is_done() && self.deadlines.sent.is_some()) {
+        if self.deaf || (self.upload.is_done() && (self.deadlines.sent.is_some() || self.record.from_server)) {
             return Ok(());
         }
         let progress = self.upload.poll(cx, self.core, self.client, self.server, self.inbound);
@@ -207,7 +207,7 @@ impl<'a, C: Call> Conversation<'a, C> {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => {
                 self.begun = self.deadlines.moved;
-                self.deadlines.sent = Some(self.deadlines.moved);
+                self.deadlines.sent = (!self.record.from_server).then_some(self.deadlines.moved);
             }
             Poll::Ready(Err(Broken::Malformed(malformed))) => return Err(Failure::BadBody(malformed)),
             Poll::Ready(Err(Broken::Source(_) | Broken::Ended)) => return Err(Failure::ClientGone),
@@ -309,7 +309,7 @@ impl<'a, C: Call> Conversation<'a, C> {
     fn coding(&self, response: &Response) -> Coding {
         match (response.framing, self.request.version) {
             (Framing::Chunked, Version::Http10) => Coding::Unchunked,
-            (Framing::Close, Version::Http11) if !self.closing => Coding::Chunked,
+            (Framing::Close, Version::Http11 | Version::Http2) if !self.closing => Coding::Chunked,
             _ => Coding::Same,
         }
     }

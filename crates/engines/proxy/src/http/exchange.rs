@@ -16,7 +16,7 @@ use super::{
 use crate::core::Core;
 
 /// How long it may take to tell a client to go on.
-const CONTINUE_MAX: Duration = Duration::from_secs(5);
+pub(super) const CONTINUE_MAX: Duration = Duration::from_secs(5);
 
 /// What becomes of the client's connection.
 pub(crate) enum Next {
@@ -55,18 +55,28 @@ pub(crate) async fn exchange<A: Application>(
     let Exchange { client, call, upload, deadlines, mut record, .. } = exchange;
     record.received_at = deadlines.received();
     record.received = upload.content();
+    conclude(application, client, request, call, relayed, record, upload.is_read()).await
+}
+
+/// The request is over, and `read` is whether the client has said all of it.
+pub(super) async fn conclude<A: Application>(
+    application: &A,
+    client: &mut Client,
+    request: &Request,
+    call: &mut A::Call,
+    relayed: Result<Relayed, Failure>,
+    mut record: Record,
+    read: bool,
+) -> Next {
     match relayed {
         Ok(relayed) => {
             record.ended = Instant::now();
             call.finish(request, &record);
-            match upload.is_read() {
-                true if relayed.reusable => Next::Another,
-                read => close(client, &relayed, read),
-            }
+            if read && relayed.reusable { Next::Another } else { close(client, &relayed, read) }
         }
         Err(failure) => {
             record.failure = Some(failure);
-            refuse(application, client, request, call, record, !upload.is_read()).await
+            refuse(application, client, request, call, record, !read).await
         }
     }
 }

@@ -50,7 +50,7 @@ pub(crate) enum Name {
 
 impl Name {
     /// What `name` is; the length is looked at first, so that an ordinary field costs one comparison.
-    fn of(name: &[u8]) -> Self {
+    pub(super) fn of(name: &[u8]) -> Self {
         let candidate: (&[u8], Self) = match name.len() {
             2 => (b"te", Self::Te),
             4 if name[0] | 0x20 == b'd' => (b"date", Self::Date),

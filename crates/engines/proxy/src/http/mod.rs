@@ -9,6 +9,7 @@
 //! - [`Framing`] and [`Decoder`] know where a body ends; [`Pump`] moves it.
 //! - [`Application`] decides about requests: the mesh's routes and the load balancer's rules are the two.
 //! - [`serve`] runs a client's connection, [`exchange`](exchange::exchange) one request through it.
+//! - [`http2`] is HTTP/2 on either side, [`relay`] one request where it is spoken.
 
 mod answer;
 mod application;
@@ -18,8 +19,10 @@ mod client;
 mod conversation;
 mod exchange;
 mod head;
+mod http2;
 mod malformed;
 mod pump;
+mod relay;
 mod request;
 mod response;
 mod upload;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{
     Framing, Head, Malformed, Name, NameSet, append_field,
     characters::{HOST, TARGET, TOKEN, all_of},
-    head::Span,
+    head::{Span, list},
 };
 use crate::grpc;
 
@@ -17,6 +17,19 @@ pub(crate) enum Version {
     /// HTTP/1.1.
     #[default]
     Http11,
+    /// HTTP/2.
+    Http2,
+}
+
+impl Version {
+    /// Its name, as access logs have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+        }
+    }
 }
 
 /// A request's head. One is reused for all requests of a connection.
@@ -66,6 +79,15 @@ impl Request {
         Ok(true)
     }
 
+    /// Takes a complete head that came over HTTP/2 and was written down as one of HTTP/1.1.
+    pub(super) fn read_translated(&mut self, mut head: Vec<u8>) -> Result<(), Malformed> {
+        if !self.read(&mut head)? || !head.is_empty() {
+            return Err(Malformed::StartLine);
+        }
+        self.version = Version::Http2;
+        Ok(())
+    }
+
     /// Forgets the request, to read the next.
     pub(crate) fn clear(&mut self) {
         /// A larger place than this is given back to the allocator.
@@ -90,7 +112,7 @@ impl Request {
             Some(length) => Framing::Length(length),
         };
         self.keep_alive = match self.version {
-            Version::Http11 => !options.close,
+            Version::Http11 | Version::Http2 => !options.close,
             Version::Http10 => options.keep_alive && !options.close,
         };
         self.read_host()?;
@@ -290,8 +312,23 @@ impl Request {
         }
     }
 
+    /// Whether the client says that it takes trailers.
+    pub(super) fn takes_trailers(&self) -> bool {
+        let trailers = |member: &[u8]| member.eq_ignore_ascii_case(b"trailers");
+        self.head.all(Name::Te).any(|field| list(field.value(&self.bytes)).any(trailers))
+    }
+
     /// Writes the request line and the fields that go on; fields may be appended, and an empty line must be.
     pub(crate) fn write_head(&self, dropped: NameSet, out: &mut Vec<u8>) {
+        self.write_lines(dropped, out);
+        if let Some(protocol) = self.upgrade() {
+            append_field(out, "connection", b"upgrade");
+            append_field(out, "upgrade", protocol);
+        }
+    }
+
+    /// As [`Request::write_head`], for a server that is not asked to switch protocols.
+    pub(super) fn write_lines(&self, dropped: NameSet, out: &mut Vec<u8>) {
         out.extend_from_slice(self.method());
         out.push(b' ');
         out.extend_from_slice(self.target());
@@ -305,10 +342,6 @@ impl Request {
         }
         for (name, value) in &self.added {
             append_field(out, name, value);
-        }
-        if let Some(protocol) = self.upgrade() {
-            append_field(out, "connection", b"upgrade");
-            append_field(out, "upgrade", protocol);
         }
     }
 }

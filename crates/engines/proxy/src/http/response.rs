@@ -36,7 +36,7 @@ impl Response {
             None => Framing::Close,
         };
         let persistent = match version {
-            Version::Http11 => !options.close,
+            Version::Http11 | Version::Http2 => !options.close,
             Version::Http10 => options.keep_alive && !options.close,
         };
         let switches = status == 101 && options.upgrade;

@@ -8,7 +8,7 @@ use super::{Broken, Framing, Malformed, Pump, pump::Coding};
 use crate::core::Core;
 
 /// The most that is kept of a body for another attempt; one that is longer is sent once. Envoy keeps as much.
-const REPLAY_MAX: usize = 1024 * 1024;
+pub(super) const REPLAY_MAX: usize = 1024 * 1024;
 
 /// A request's body on its way to a server.
 #[derive(Debug)]

@@ -12,11 +12,15 @@ use std::{
 
 use tokio::time::{Instant, timeout};
 
-use super::Failure;
+use super::{
+    Failure,
+    http2::{Found, Sessions},
+};
 use crate::{
     connect::{Connect, Route},
+    model::{Protocol, ServerVersion},
     stats::{ClusterCounters, Held, TlsCounters},
-    tls::Connector,
+    tls::{self, Connector},
     transport::Transport,
 };
 
@@ -40,8 +44,10 @@ pub(crate) struct Upstream {
     security: Option<Security>,
     /// Latest last.
     idle: RefCell<Vec<(Connection, Instant)>>,
+    sessions: Sessions,
     retired: Cell<bool>,
-    counters: Arc<ClusterCounters>,
+    pub(super) protocol: Arc<Protocol>,
+    pub(super) counters: Arc<ClusterCounters>,
 }
 
 /// How connections to a server are secured.
@@ -56,7 +62,9 @@ pub(crate) struct Connection {
     pub(crate) stream: Transport,
     /// It has carried a request before.
     pub(crate) reused: bool,
-    _active: Held<ClusterCounters>,
+    /// Requests it has carried.
+    carried: u32,
+    active: Held<ClusterCounters>,
 }
 
 impl Upstream {
@@ -65,17 +73,18 @@ impl Upstream {
         connect: Arc<dyn Connect>,
         connect_timeout: Duration,
         security: Option<Security>,
+        protocol: Arc<Protocol>,
         counters: Arc<ClusterCounters>,
     ) -> Self {
-        let (idle, retired) = (RefCell::default(), Cell::new(false));
-        Self { route, connect, connect_timeout, security, idle, retired, counters }
+        let (idle, sessions, retired) = (RefCell::default(), Sessions::default(), Cell::new(false));
+        Self { route, connect, connect_timeout, security, idle, sessions, retired, protocol, counters }
     }
 
     /// A waiting connection, if there is one that is open. `repeatable` is whether what will be sent could be sent
     /// again if it turns out not to be.
     pub(crate) fn take(&self, repeatable: bool) -> Option<Connection> {
         let now = Instant::now();
-        let limit = if repeatable { IDLE_MAX } else { SURELY_OPEN };
+        let limit = if repeatable { self.idle_max() } else { SURELY_OPEN };
         let mut idle = self.idle.borrow_mut();
         while let Some((mut connection, since)) = idle.pop() {
             if now - since > limit {
@@ -100,7 +109,7 @@ impl Upstream {
         match timeout(self.connect_timeout, self.open()).await {
             Ok(Ok(stream)) => {
                 let active = Held::new(Arc::clone(counters), |counters| &counters.cx_active);
-                Ok(Connection { stream, reused: false, _active: active })
+                Ok(Connection { stream, reused: false, carried: 0, active })
             }
             Ok(Err(error)) => {
                 counters.cx_connect_fail.increment();
@@ -122,10 +131,47 @@ impl Upstream {
         }
     }
 
+    /// Whether HTTP/2 is spoken on a new connection, now that it is known what the server agrees to.
+    pub(super) fn speaks_http2(&self, connection: &Connection) -> bool {
+        self.protocol.version != ServerVersion::Agreed || connection.stream.protocol() == Some(tls::Protocol::Http2)
+    }
+
+    /// Whether no request goes here any more.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.get()
+    }
+
+    /// A place for a request of a client that speaks HTTP/2, or does not; `repeatable` is as for [`Upstream::take`].
+    pub(super) async fn find(&self, client_http2: bool, repeatable: bool) -> Result<Found, Failure> {
+        let one_by_one = match self.protocol.version {
+            ServerVersion::Http1 => true,
+            ServerVersion::Http2 => false,
+            ServerVersion::Client => !client_http2,
+            // A server that did not want HTTP/2 the last time has left a connection behind.
+            ServerVersion::Agreed => return self.find_agreed(repeatable).await,
+        };
+        if !one_by_one {
+            return self.sessions.lease(self).await;
+        }
+        match self.take(repeatable) {
+            Some(connection) => Ok(Found::Connection(connection)),
+            None => self.connect().await.map(Found::Connection),
+        }
+    }
+
+    async fn find_agreed(&self, repeatable: bool) -> Result<Found, Failure> {
+        match self.take(repeatable) {
+            Some(connection) => Ok(Found::Connection(connection)),
+            None => self.sessions.lease(self).await,
+        }
+    }
+
     /// Lets a connection wait for its next request.
     pub(crate) fn put(&self, mut connection: Connection, now: Instant) {
         let mut idle = self.idle.borrow_mut();
-        if !self.retired.get() && idle.len() < POOL_MAX {
+        connection.carried = connection.carried.saturating_add(1);
+        let spent = self.protocol.requests_per_connection.is_some_and(|limit| connection.carried >= limit);
+        if !self.retired.get() && !spent && idle.len() < POOL_MAX {
             connection.reused = true;
             idle.push((connection, now));
         }
@@ -133,17 +179,29 @@ impl Upstream {
 
     /// Closes what has waited too long or was closed by the server.
     pub(crate) fn sweep(&self, now: Instant) {
-        self.idle.borrow_mut().retain_mut(|(connection, since)| now - *since <= IDLE_MAX && connection.is_open());
+        let limit = self.idle_max();
+        self.idle.borrow_mut().retain_mut(|(connection, since)| now - *since <= limit && connection.is_open());
+        self.sessions.sweep(now, limit);
+    }
+
+    fn idle_max(&self) -> Duration {
+        self.protocol.idle_timeout.map_or(IDLE_MAX, |limit| limit.min(IDLE_MAX))
     }
 
     /// No request goes here any more: closes what waits, and what would come to wait.
     pub(crate) fn retire(&self) {
         self.retired.set(true);
         self.idle.borrow_mut().clear();
+        self.sessions.clear();
     }
 }
 
 impl Connection {
+    /// Its bytes, and what counts it while it is there.
+    pub(super) fn into_parts(self) -> (Transport, Held<ClusterCounters>) {
+        (self.stream, self.active)
+    }
+
     /// Whether the server has neither closed it nor sent something nobody asked for.
     fn is_open(&mut self) -> bool {
         self.stream.is_quiet()

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     format::{self, Lookup},
-    http::{Failure, Name, Record, Request, Version},
+    http::{Failure, Name, Record, Request},
     tls,
     xray::{Facts, Segment},
 };
@@ -65,6 +65,7 @@ impl Passage {
             Some(Failure::Overflow) => Some("UO"),
             Some(Failure::Connect(_) | Failure::ConnectTimeout) => Some("UF"),
             Some(Failure::Reset) => Some("UC"),
+            Some(Failure::Refused) => Some("UR"),
             Some(Failure::Protocol(_)) => Some("UPE"),
             Some(Failure::Timeout | Failure::AttemptTimeout) => Some("UT"),
             Some(Failure::WholeTimeout) => Some("DT"),
@@ -97,6 +98,7 @@ impl Passage {
             }
             Some(Failure::ConnectTimeout) => broken("connection_timeout"),
             Some(Failure::Reset) => broken("connection_termination"),
+            Some(Failure::Refused) => broken("remote_refused_stream_reset"),
             Some(Failure::Protocol(_)) => broken("protocol_error"),
             Some(Failure::Status(..)) => "via_upstream".into(),
             Some(Failure::Timeout) => "response_timeout".into(),
@@ -124,7 +126,7 @@ impl Passage {
         };
         let facts = format::Facts {
             response: Some(&response),
-            upstream_protocol: record.from_server.then_some("HTTP/1.1"),
+            upstream_protocol: record.from_server.then_some(if record.upstream_http2 { "HTTP/2" } else { "HTTP/1.1" }),
             status: record.status,
             details: Some(&details),
             flags,
@@ -161,7 +163,7 @@ impl Passage {
             forwarded_for: forwarded_for.as_deref(),
             peer: self.peer.address,
             request_id: request_id.as_deref(),
-            protocol: protocol(request),
+            protocol: request.version.name(),
             status: record.status,
             flags: &flags.join(","),
             received: record.received,
@@ -191,9 +193,4 @@ impl Lookup for Captured<'_> {
     fn each(&self, name: &str, look: &mut dyn FnMut(&[u8])) {
         self.0.iter().filter(|(found, _)| found == name).for_each(|(_, value)| look(value));
     }
-}
-
-/// What the client speaks.
-pub(super) fn protocol(request: &Request) -> &'static str {
-    if request.version == Version::Http10 { "HTTP/1.0" } else { "HTTP/1.1" }
 }

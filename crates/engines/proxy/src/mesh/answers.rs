@@ -43,6 +43,7 @@ impl Passage {
             }
             Failure::ConnectTimeout => Answer::text(503, self.reset("connection timeout")),
             Failure::Reset => Answer::text(503, self.reset("connection termination")),
+            Failure::Refused => Answer::text(503, self.reset("remote refused stream reset")),
             Failure::Protocol(malformed) => {
                 tracing::warn!(error = %malformed, "a server's response is refused");
                 Answer::text(502, self.reset("protocol error"))

@@ -12,12 +12,12 @@ use tokio::time::Instant;
 
 use super::{
     endpoint::{Endpoint, EndpointCounters, EndpointSet},
-    gates::Gates,
+    gates::{Admission, Gates},
 };
 use crate::{
     connect::{Connect, Route},
-    http::{Security, Upstream},
-    model,
+    http::{Failure, Security, Upstream},
+    model::{self, ServerVersion},
     rotation::Rotation,
     stats::ClusterCounters,
     tls::Connector,
@@ -99,7 +99,9 @@ impl Cluster {
             (Some(own), Some(other)) => Arc::ptr_eq(own, other),
             (own, other) => own.is_none() && other.is_none(),
         };
-        same_security && self.plan.settings.connect_timeout == plan.settings.connect_timeout
+        same_security
+            && self.plan.settings.connect_timeout == plan.settings.connect_timeout
+            && self.plan.settings.protocol == plan.settings.protocol
     }
 
     /// Closes the connections that `after` has no use for.
@@ -110,6 +112,17 @@ impl Cluster {
                 member.upstream.retire();
             }
         }
+    }
+
+    /// Whether its servers may speak HTTP/2 with a client that does not.
+    pub(crate) fn may_speak_http2(&self) -> bool {
+        matches!(self.plan.settings.protocol.version, ServerVersion::Http2 | ServerVersion::Agreed)
+    }
+
+    /// Lets a request in, at once or when another has ended.
+    pub(crate) async fn enter(&self) -> Result<Admission, Failure> {
+        let shared = self.plan.settings.protocol.version == ServerVersion::Http2;
+        self.plan.gates.enter(&self.counters, shared).await
     }
 
     pub(crate) fn gates(&self) -> &Arc<Gates> {
@@ -183,5 +196,6 @@ fn upstream(
     target: SocketAddr,
 ) -> Upstream {
     let route = Route { network: String::new(), source: None, target };
-    Upstream::new(route, Arc::clone(connect), plan.settings.connect_timeout, security.cloned(), Arc::clone(counters))
+    let (protocol, counters) = (Arc::new(plan.settings.protocol.clone()), Arc::clone(counters));
+    Upstream::new(route, Arc::clone(connect), plan.settings.connect_timeout, security.cloned(), protocol, counters)
 }

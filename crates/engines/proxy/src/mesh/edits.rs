@@ -7,7 +7,6 @@
 use std::{rc::Rc, time::Duration};
 
 use super::{
-    afterwards::protocol,
     passage::Passage,
     view::{RequestView, ResponseView},
 };
@@ -112,7 +111,7 @@ impl Passage {
             request: Some(request),
             response,
             start: self.started,
-            protocol: Some(protocol(request.request)),
+            protocol: Some(request.request.version.name()),
             cluster: self.cluster_name(),
             route_name: self.route().map(|(route, _)| route.name.as_str()),
             downstream: Some(self.peer.address),

@@ -71,10 +71,15 @@ impl Gates {
         }
     }
 
-    /// Lets a request in, at once or when another has ended.
-    pub(crate) async fn enter(self: &Arc<Self>, counters: &Arc<ClusterCounters>) -> Result<Admission, Failure> {
+    /// Lets a request in, at once or when another has ended. `shared` is whether connections carry many at once, and
+    /// their limit is not one of requests.
+    pub(crate) async fn enter(
+        self: &Arc<Self>,
+        counters: &Arc<ClusterCounters>,
+        shared: bool,
+    ) -> Result<Admission, Failure> {
         let request = self.place(|gates| &gates.requests, self.limits.requests)?;
-        let Some(connections) = &self.connections else {
+        let Some(connections) = self.connections.as_ref().filter(|_| !shared) else {
             return Ok(Admission { _request: request, _connection: None });
         };
         if let Ok(permit) = Arc::clone(connections).try_acquire_owned() {
@@ -105,25 +110,25 @@ mod tests {
     async fn one_request_waits_and_the_next_is_refused() {
         let limits = Limits { connections: Some(1), pending: Some(1), ..Limits::default() };
         let (gates, counters) = (Gates::new(limits), counters());
-        let first = gates.enter(&counters).await.unwrap();
-        let mut second = Box::pin(gates.enter(&counters));
+        let first = gates.enter(&counters, false).await.unwrap();
+        let mut second = Box::pin(gates.enter(&counters, false));
         assert!(!poll_once(&mut second).await);
-        assert!(matches!(gates.enter(&counters).await, Err(Failure::Overflow)));
+        assert!(matches!(gates.enter(&counters, false).await, Err(Failure::Overflow)));
         assert_eq!(counters.rq_pending_active.get(), 1);
         drop(first);
         second.await.unwrap();
         assert_eq!(counters.rq_pending_active.get(), 0);
-        gates.enter(&counters).await.unwrap();
+        gates.enter(&counters, false).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_place_is_given_back() {
         let limits = Limits { requests: Some(1), retries: Some(0), ..Limits::default() };
         let (gates, counters) = (Gates::new(limits), counters());
-        let first = gates.enter(&counters).await.unwrap();
-        assert!(matches!(gates.enter(&counters).await, Err(Failure::Overflow)));
+        let first = gates.enter(&counters, false).await.unwrap();
+        assert!(matches!(gates.enter(&counters, false).await, Err(Failure::Overflow)));
         drop(first);
-        gates.enter(&counters).await.unwrap();
+        gates.enter(&counters, false).await.unwrap();
         assert!(gates.retry().is_err());
     }
 

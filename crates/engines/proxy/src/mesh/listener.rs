@@ -1,7 +1,7 @@
 //! A listener on a core: takes connections in and hands each to the chain it belongs to.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     io,
     net::{Ipv4Addr, SocketAddr},
     rc::Rc,
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Redirected, choice, cluster::Cluster, manager::Manager, slot::Slot};
 use crate::{
     access_log::Log,
-    core::{Core, spawn},
+    core::{Closing, Core, spawn},
     format::Facts,
     http::{self, Failure, Peer},
     intake::{Closed, Intake},
@@ -43,7 +43,7 @@ pub(crate) struct Chain {
     /// Secures its connections, if they are to be.
     pub(crate) security: Option<Security>,
     /// Its connections shall end after the request they are at.
-    pub(crate) closing: Rc<Cell<bool>>,
+    pub(crate) closing: Rc<Closing>,
     /// Its connections end now.
     pub(crate) end: CancellationToken,
 }
@@ -150,7 +150,7 @@ impl Listener {
 
     /// Ends connections after the request they are at, and, after `wait`, whatever they are at.
     pub(crate) fn drain(chain: &Rc<Chain>, wait: Duration) {
-        chain.closing.set(true);
+        chain.closing.set();
         let end = chain.end.clone();
         spawn(async move {
             sleep(wait).await;

@@ -1,6 +1,6 @@
 //! The mesh's side of an HTTP connection: what is behind a filter chain with a connection manager.
 
-use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use super::{
     edge,
@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     access_log::Log,
-    core::Core,
-    http::{Answer, Application, Malformed, Patience, Peer, Request},
-    model::{Direction, HttpManager},
+    core::{Closing, Core},
+    http::{Answer, Application, Malformed, Patience, Peer, Request, Version},
+    model::{Codec, Direction, Http2, HttpManager},
     stats::HttpCounters,
     xray::Tracer,
 };
@@ -33,7 +33,7 @@ pub(crate) struct Manager {
     pub(crate) captured: Vec<String>,
     pub(crate) tracer: Option<Arc<Tracer>>,
     /// Its connections shall end.
-    pub(crate) closing: Rc<Cell<bool>>,
+    pub(crate) closing: Rc<Closing>,
 }
 
 impl Manager {
@@ -65,6 +65,25 @@ impl Application for Manager {
 
     fn closing(&self) -> bool {
         self.closing.get()
+    }
+
+    async fn drained(&self) {
+        self.closing.wait().await;
+    }
+
+    fn codec(&self) -> Codec {
+        self.settings.codec
+    }
+
+    fn http2(&self) -> &Http2 {
+        &self.settings.http2
+    }
+
+    fn see_version(&self, version: Version) {
+        match version {
+            Version::Http2 => self.counters.cx_http2_total.increment(),
+            Version::Http10 | Version::Http11 => self.counters.cx_http1_total.increment(),
+        }
     }
 
     fn server(&self) -> &'static str {

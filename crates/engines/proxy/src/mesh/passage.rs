@@ -228,6 +228,9 @@ impl Passage {
             return Ok(Rc::clone(cluster));
         }
         let Some((forward, _)) = self.forward() else { return Err(Failure::Own) };
+        if self.no_cluster {
+            return Err(Failure::Own);
+        }
         self.cluster = forward.share(self.turn).and_then(|share| share.cluster.get());
         self.cluster.clone().ok_or_else(|| {
             self.no_cluster = true;
@@ -255,7 +258,7 @@ impl Passage {
                 }
             }
             Failure::AttemptTimeout => counters.rq_per_try_timeout.increment(),
-            Failure::Reset => counters.rq_rx_reset.increment(),
+            Failure::Reset | Failure::Refused => counters.rq_rx_reset.increment(),
             Failure::ClientGone => counters.rq_cancelled.increment(),
             Failure::Overflow => counters.rq_pending_overflow.increment(),
             _ => {}
@@ -300,9 +303,13 @@ impl Passage {
 }
 
 impl Call for Passage {
+    fn may_change_version(&mut self) -> bool {
+        self.forward().is_some() && self.choose().is_ok_and(|cluster| cluster.may_speak_http2())
+    }
+
     async fn admit(&mut self) -> Result<Rc<Upstream>, Failure> {
         let cluster = self.choose()?;
-        let admission = cluster.gates().enter(&cluster.counters).await?;
+        let admission = cluster.enter().await?;
         let (upstream, endpoint) = if cluster.is_original_destination() {
             (cluster.upstream_at(self.peer.destination), None)
         } else {

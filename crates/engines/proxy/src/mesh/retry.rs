@@ -8,6 +8,7 @@ use crate::{http::Failure, model::RetryPolicy};
 pub(crate) fn applies(policy: &RetryPolicy, failure: &Failure) -> bool {
     match failure {
         Failure::Connect(_) | Failure::ConnectTimeout => policy.connect_failure || policy.reset || policy.server_error,
+        Failure::Refused => policy.refused || policy.reset || policy.server_error,
         Failure::Reset | Failure::AttemptTimeout => policy.reset || policy.server_error,
         Failure::Status(status, _) => {
             policy.statuses.contains(status)

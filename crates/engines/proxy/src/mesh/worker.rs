@@ -1,7 +1,7 @@
 //! What a core does with the configuration it is given.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet, HashMap},
     io,
     net::SocketAddr,
@@ -28,7 +28,7 @@ use super::{
 use crate::{
     access_log::{AccessLogs, Log},
     connect::Connect,
-    core::{Core, spawn},
+    core::{Closing, Core, spawn},
     http,
     intake::{Closed, Intake},
     model::{self, Direction, FilterChain, RouteTable},
@@ -277,7 +277,7 @@ impl Worker {
     }
 
     fn chain(&mut self, settings: &FilterChain, security: Option<Security>, direction: Direction) -> io::Result<Chain> {
-        let closing = Rc::new(Cell::new(false));
+        let closing = Rc::new(Closing::default());
         let filter = match &settings.filter {
             model::Filter::Http(manager) => Filter::Http(Rc::new(Manager {
                 core: Rc::clone(&self.core),
@@ -334,7 +334,7 @@ impl Worker {
                 running.sockets.release();
                 self.close(&running.listener);
             } else if !inbound_only {
-                running.listener.chains.borrow().iter().for_each(|chain| chain.closing.set(true));
+                running.listener.chains.borrow().iter().for_each(|chain| chain.closing.set());
             }
         }
     }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde::Serialize;
 
-use super::{CONNECT_TIMEOUT, ClientTls, PANIC_THRESHOLD};
+use super::{CONNECT_TIMEOUT, ClientTls, PANIC_THRESHOLD, Protocol};
 
 /// A group of endpoints that do the same.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -15,6 +15,8 @@ pub struct Cluster {
     pub connect_timeout: Duration,
     /// How connections to it are secured, if they are.
     pub tls: Option<ClientTls>,
+    /// What its endpoints speak.
+    pub protocol: Protocol,
     /// How its endpoints are asked whether they are well. Empty: they are.
     pub health_checks: Vec<HealthCheck>,
     /// How much may be going on at once.
@@ -30,6 +32,7 @@ impl Cluster {
             discovery,
             connect_timeout: CONNECT_TIMEOUT,
             tls: None,
+            protocol: Protocol::default(),
             health_checks: Vec::new(),
             limits: Limits::default(),
             panic_threshold: PANIC_THRESHOLD,

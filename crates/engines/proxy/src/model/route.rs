@@ -200,6 +200,8 @@ pub struct RetryPolicy {
     pub connect_failure: bool,
     /// The endpoint closed the connection, or did not answer in time, before its response began.
     pub reset: bool,
+    /// The endpoint has not looked at the request, and says so (HTTP/2's `REFUSED_STREAM`).
+    pub refused: bool,
     /// The endpoint answered with any 5xx, or [`RetryPolicy::reset`].
     pub server_error: bool,
     /// The endpoint answered 409.
@@ -223,6 +225,7 @@ impl Default for RetryPolicy {
         Self {
             connect_failure: false,
             reset: false,
+            refused: false,
             server_error: false,
             conflict: false,
             statuses: Vec::new(),

@@ -91,6 +91,7 @@ counters! {
         counters {
             cx_connect_fail: "upstream_cx_connect_fail",
             cx_connect_timeout: "upstream_cx_connect_timeout",
+            cx_http2_total: "upstream_cx_http2_total",
             cx_none_healthy: "upstream_cx_none_healthy",
             cx_total: "upstream_cx_total",
             lb_healthy_panic: "lb_healthy_panic",
@@ -121,6 +122,8 @@ counters! {
     HttpCounters {
         counters {
             cx_drain_close: "downstream_cx_drain_close",
+            cx_http1_total: "downstream_cx_http1_total",
+            cx_http2_total: "downstream_cx_http2_total",
             cx_protocol_error: "downstream_cx_protocol_error",
             cx_total: "downstream_cx_total",
             no_cluster: "no_cluster",

@@ -3,10 +3,12 @@
 
 mod client;
 mod config;
+mod http2;
 mod server;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use config::{Mesh, cluster_at, listener, prefix_route, table};
+pub(crate) use http2::{Client2, Server2, read, say, whole};
 pub(crate) use server::{Asked, Server};
 
 use std::time::Duration;

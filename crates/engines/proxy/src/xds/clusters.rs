@@ -19,9 +19,10 @@ use envoy_types::pb::envoy::config::{
 };
 use envoy_types::pb::google::protobuf::Any;
 
-use super::{Refusal, decode, refuse, strict::nothing_else, time, tls, translated};
+use super::{Refusal, decode, protocol, refuse, strict::nothing_else, time, tls, translated};
 use crate::model::{
     CONNECT_TIMEOUT, Cluster, DNS_REFRESH, Discovery, Dns, Endpoint, HealthCheck, Limits, PANIC_THRESHOLD, Probe,
+    ServerVersion,
 };
 
 /// Where HTTP options of a cluster are.
@@ -76,12 +77,22 @@ fn only_known(proto: &Proto) -> Result<(), String> {
 }
 
 fn cluster(proto: &Proto) -> Result<Cluster, String> {
-    refuse(!proto.typed_extension_protocol_options.contains_key(HTTP_OPTIONS), "HTTP/2 to servers")?;
     refuse(proto.outlier_detection.is_none(), "outlier detection")?;
     let by_turns =
         proto.lb_policy == LbPolicy::RoundRobin as i32 || proto.lb_policy == LbPolicy::ClusterProvided as i32;
     refuse(by_turns, "a load balancing policy other than ROUND_ROBIN")?;
-    only_known(&Proto { transport_socket: None, outlier_detection: None, ..proto.clone() })?;
+    let mut other_options = proto.typed_extension_protocol_options.clone();
+    let options = other_options.remove(HTTP_OPTIONS);
+    only_known(&Proto {
+        transport_socket: None,
+        outlier_detection: None,
+        typed_extension_protocol_options: other_options,
+        ..proto.clone()
+    })?;
+    let protocol = options.as_ref().map(protocol::of_cluster).transpose()?.unwrap_or_default();
+    let limits = limits(proto)?;
+    let shared = protocol.version != ServerVersion::Http1 && limits.connections.is_some();
+    refuse(!shared, "a limit of connections that speak HTTP/2")?;
     let panic = proto.common_lb_config.as_ref().and_then(|config| config.healthy_panic_threshold);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
     let panic_threshold = panic.map_or(PANIC_THRESHOLD, |percent| percent.value.clamp(0.0, 100.0) as u32);
@@ -89,8 +100,9 @@ fn cluster(proto: &Proto) -> Result<Cluster, String> {
         discovery: discovery(proto)?,
         connect_timeout: proto.connect_timeout.map_or(CONNECT_TIMEOUT, time),
         tls: tls::client(proto.transport_socket.as_ref())?,
+        protocol,
         health_checks: proto.health_checks.iter().map(health_check).collect::<Result<_, _>>()?,
-        limits: limits(proto)?,
+        limits,
         panic_threshold,
     })
 }

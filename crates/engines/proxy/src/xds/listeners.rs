@@ -27,10 +27,12 @@ use envoy_types::pb::{
 };
 use prost::Message;
 
-use super::{Refusal, access_logs::access_logs, decode, limit, refuse, routes, strict::nothing_else, tls, translated};
+use super::{
+    Refusal, access_logs::access_logs, decode, limit, protocol, refuse, routes, strict::nothing_else, tls, translated,
+};
 use crate::model::{
     CONNECTION_IDLE_TIMEOUT, ChainMatch, ClientCertificate, Direction, Filter, FilterChain, ForwardClientCertificate,
-    HttpManager, Listener, RouteTable, STREAM_IDLE_TIMEOUT, TcpProxy, WeightedCluster,
+    Http2, HttpManager, Listener, RouteTable, STREAM_IDLE_TIMEOUT, TcpProxy, WeightedCluster,
 };
 
 /// The listeners of a response, with the route configurations that are written in them instead of named.
@@ -203,8 +205,6 @@ fn http_manager(proto: &HttpConnectionManager, inline: &mut Inline) -> Result<Ht
             nothing_else(&Router { dynamic_stats: None, ..router })?;
         }
     }
-    // AUTO (0) and HTTP/1 (1) are what is spoken.
-    refuse(matches!(proto.codec_type, 0 | 1), "HTTP/2 from clients")?;
     let routes = match &proto.route_specifier {
         Some(RouteSpecifier::Rds(rds)) => rds.route_config_name.clone(),
         Some(RouteSpecifier::RouteConfig(config)) => {
@@ -220,6 +220,8 @@ fn http_manager(proto: &HttpConnectionManager, inline: &mut Inline) -> Result<Ht
     Ok(HttpManager {
         stat_prefix: proto.stat_prefix.clone(),
         routes,
+        codec: protocol::codec(proto.codec_type)?,
+        http2: proto.http2_protocol_options.as_ref().map_or_else(|| Ok(Http2::default()), protocol::http2)?,
         normalize_path: on(proto.normalize_path),
         merge_slashes: proto.merge_slashes,
         upgrades: enabled.map(|upgrade| upgrade.upgrade_type.to_ascii_lowercase()).collect(),
@@ -267,6 +269,7 @@ fn only_known_of_manager(proto: &HttpConnectionManager) -> Result<(), String> {
     }
     nothing_else(&HttpConnectionManager {
         codec_type: 0,
+        http2_protocol_options: None,
         stat_prefix: String::new(),
         route_specifier: None,
         http_filters: Vec::new(),

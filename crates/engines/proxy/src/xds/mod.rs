@@ -13,6 +13,7 @@ mod clusters;
 mod header_edits;
 mod listeners;
 mod matching;
+mod protocol;
 mod routes;
 mod strict;
 #[cfg(test)]

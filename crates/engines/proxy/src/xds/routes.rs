@@ -315,9 +315,9 @@ fn retry(proto: &RetryProto) -> Result<RetryPolicy, String> {
             "connect-failure" => policy.connect_failure = true,
             "retriable-4xx" => policy.conflict = true,
             "retriable-status-codes" => policy.statuses.extend(statuses()),
-            // Refused streams and gRPC statuses are things of HTTP/2: over HTTP/1.1 they never happen.
-            "refused-stream" | "unavailable" | "cancelled" | "deadline-exceeded" | "internal"
-            | "resource-exhausted" => {}
+            "refused-stream" => policy.refused = true,
+            // Statuses of gRPC are things of HTTP/2: over HTTP/1.1 they never happen.
+            "unavailable" | "cancelled" | "deadline-exceeded" | "internal" | "resource-exhausted" => {}
             other => return Err(format!("the retry condition {other} is not supported by this proxy")),
         }
     }

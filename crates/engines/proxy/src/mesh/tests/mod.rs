@@ -6,6 +6,7 @@ mod choice;
 mod connections;
 mod exchanges;
 mod failures;
+mod http2;
 mod listeners;
 mod reports;
 mod routes;

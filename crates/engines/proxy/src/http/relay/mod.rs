@@ -1,0 +1,247 @@
+//! One request through the proxy where either side speaks HTTP/2.
+//!
+//! From HTTP/1.1 to HTTP/1.1 bytes go on as they are framed (see `conversation`). Everything else comes here: the body is
+//! taken apart into pieces and put together as the other side frames it, each piece once the one before has been taken,
+//! so that a slow receiver holds up its sender. Trailers go on where there is a place for them, and a side that breaks off
+//! makes the other break off.
+//!
+//! - [`side`] is one side: [`one`] is a connection of HTTP/1.1, [`many`] a stream of HTTP/2.
+//! - [`upload`] is a request's body, which may have to be sent more than once.
+//! - [`attempt`] is the request at one server.
+
+mod attempt;
+mod frame;
+mod many;
+mod one;
+mod side;
+mod upload;
+
+use std::{future::poll_fn, rc::Rc, time::Duration};
+
+use ::http::StatusCode;
+use bytes::Bytes;
+use h2::{Reason, RecvStream, server::SendResponse};
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Instant, sleep, timeout},
+};
+
+use self::{attempt::Attempt, many::Many, one::One, side::Side, upload::Upload};
+use super::{
+    Answer, Application, Call, Failure, Framing, Peer, Record, Request, Upstream, Version,
+    client::Client,
+    conversation::{Deadlines, Relayed},
+    exchange::{CONTINUE_MAX, Next, conclude},
+    http2::{Found, heads},
+};
+use crate::{alarm::Alarm, core::Core};
+
+/// Passes on a request of a client that speaks HTTP/1.1.
+pub(super) async fn exchange<A: Application>(
+    application: &A,
+    client: &mut Client,
+    request: &Request,
+    call: &mut A::Call,
+) -> Next {
+    let Client { stream, inbound, alarm, .. } = client;
+    let side = Side::One(One::new(stream, inbound, request.framing));
+    let mut relay = Relay::new(application, request, call, side, None, alarm);
+    let relayed = relay.run().await;
+    let Relay { upload, mut record, deadlines, .. } = relay;
+    record.received_at = deadlines.received();
+    record.received = upload.content();
+    conclude(application, client, request, call, relayed, record, upload.is_read()).await
+}
+
+/// Passes on a request that came as a stream, and answers it.
+pub(super) async fn serve_stream<A: Application>(
+    application: Rc<A>,
+    stream: ::http::Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    peer: Rc<Peer>,
+) {
+    let (parts, body) = stream.into_parts();
+    let ended = body.is_end_stream();
+    let mut request = Request::default();
+    let read = heads::write_request(&parts, ended).and_then(|head| request.read_translated(head));
+    if let Err(malformed) = read {
+        let answer = application.refuse(Some(malformed), &peer);
+        return say(&*application, &mut respond, &answer, false, &mut Alarm::default(), None).await;
+    }
+    drop(parts);
+    if ended {
+        request.framing = Framing::None;
+    }
+    let mut call = application.call(&mut request, &peer);
+    let mut alarm = Alarm::default();
+    let side = Side::Many(Many::new(Some(body), None));
+    let mut relay = Relay::new(&*application, &request, &mut call, side, Some(&mut respond), &mut alarm);
+    let relayed = relay.run().await;
+    let Relay { upload, mut record, deadlines, .. } = relay;
+    record.received_at = deadlines.received();
+    record.received = upload.content();
+    if let Err(failure) = relayed {
+        if !matches!(failure, Failure::ClientGone) {
+            let answer = call.answer(&request, &failure);
+            record.status = answer.status;
+            record.sent = if request.is_head() { 0 } else { answer.body.len() as u64 };
+            let idle = call.timeouts().idle;
+            say(&*application, &mut respond, &answer, request.is_head(), &mut alarm, idle).await;
+        }
+        record.failure = Some(failure);
+    }
+    record.ended = Instant::now();
+    call.finish(&request, &record);
+}
+
+/// Answers a stream by ourselves; gives up when nothing moves for `idle`.
+async fn say<A: Application>(
+    application: &A,
+    respond: &mut SendResponse<Bytes>,
+    answer: &Answer,
+    is_head: bool,
+    alarm: &mut Alarm,
+    idle: Option<Duration>,
+) {
+    let mut head = Vec::new();
+    let server = application.server();
+    application.core().date(|date| answer.write(server, date, false, true, &mut head));
+    let Ok(head) = heads::read_response(&head) else { return respond.send_reset(Reason::INTERNAL_ERROR) };
+    let bodiless = is_head || answer.body.is_empty() || matches!(answer.status, 204 | 304);
+    let Ok(stream) = respond.send_response(head, bodiless) else { return };
+    if !bodiless {
+        let mut side = Many::new(None, Some(stream));
+        side.put(frame::Frame::Data { bytes: Bytes::from(answer.body.to_vec()), last: true });
+        let due = idle.map(|idle| Instant::now() + idle);
+        // A client that does not take it has had its chance.
+        let _ = alarm.within(due, poll_fn(|cx| side.poll_taken(cx))).await;
+    }
+}
+
+/// One request, and what it has.
+struct Relay<'a, A: Application> {
+    application: &'a A,
+    core: &'a Core,
+    request: &'a Request,
+    call: &'a mut A::Call,
+    client: Side<'a>,
+    /// Where a client's stream is answered.
+    respond: Option<&'a mut SendResponse<Bytes>>,
+    alarm: &'a mut Alarm,
+    upload: Upload,
+    deadlines: Deadlines,
+    record: Record,
+    /// The client was told to go on.
+    continued: bool,
+}
+
+impl<'a, A: Application> Relay<'a, A> {
+    fn new(
+        application: &'a A,
+        request: &'a Request,
+        call: &'a mut A::Call,
+        client: Side<'a>,
+        respond: Option<&'a mut SendResponse<Bytes>>,
+        alarm: &'a mut Alarm,
+    ) -> Self {
+        let started = Instant::now();
+        let keep = call.may_retry() || request.is_idempotent();
+        let upload = Upload::new(request.framing == Framing::None, keep);
+        let deadlines = Deadlines::new(call.timeouts(), started, upload.is_read());
+        let core = application.core();
+        let record = Record::new(started);
+        Self { application, core, request, call, client, respond, alarm, upload, deadlines, record, continued: false }
+    }
+
+    async fn run(&mut self) -> Result<Relayed, Failure> {
+        loop {
+            let failure = match self.attempt().await {
+                Ok(relayed) => return Ok(relayed),
+                Err(failure) => failure,
+            };
+            let wait = self.wait_before_another(&failure).ok_or(failure)?;
+            self.deadlines.within(self.alarm, sleep(wait)).await?;
+            self.upload.restart();
+        }
+    }
+
+    /// How long to wait before another attempt; none if there is none.
+    fn wait_before_another(&mut self, failure: &Failure) -> Option<Duration> {
+        match failure {
+            Failure::Status(_, wait) => Some(*wait),
+            Failure::Connect(_)
+            | Failure::ConnectTimeout
+            | Failure::Reset
+            | Failure::Refused
+            | Failure::AttemptTimeout
+                if self.upload.is_repeatable() =>
+            {
+                self.call.retry(failure)
+            }
+            _ => None,
+        }
+    }
+
+    async fn attempt(&mut self) -> Result<Relayed, Failure> {
+        let upstream = self.deadlines.within(self.alarm, self.call.admit()).await??;
+        self.record.upstream = Some(upstream.route.target);
+        // A connection that has waited may be about to end, which is no failure: then another is tried.
+        let (outcome, stale) = self.at(&upstream).await;
+        if !stale || !self.upload.is_repeatable() {
+            return outcome;
+        }
+        self.upload.restart();
+        self.at(&upstream).await.0
+    }
+
+    /// Sends the request to a server; the answer is also whether it failed because its connection had been waiting.
+    async fn at(&mut self, upstream: &Rc<Upstream>) -> (Result<Relayed, Failure>, bool) {
+        let repeatable = self.request.is_idempotent() && self.upload.is_repeatable();
+        let find = upstream.find(self.request.version == Version::Http2, repeatable);
+        let found = match self.deadlines.within(self.alarm, find).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(failure)) | Err(failure) => return (Err(failure), false),
+        };
+        if let Err(failure) = self.go_on().await {
+            return (Err(failure), false);
+        }
+        self.deadlines.begin_attempt(self.upload.is_done());
+        match found {
+            Found::Session(lease) => {
+                let relayed = Attempt::over_many(self, &lease).await;
+                let stale = lease.reused && matches!(relayed, Err(Failure::Refused));
+                (relayed, stale)
+            }
+            Found::Connection(mut connection) => {
+                let (reused, mut inbound) = (connection.reused, Vec::new());
+                let relayed = Attempt::over_one(self, &mut connection.stream, &mut inbound).await;
+                if let Ok(Relayed { server_reusable: true, .. }) = relayed {
+                    upstream.put(connection, Instant::now());
+                }
+                let stale = reused && repeatable && matches!(relayed, Err(Failure::Reset));
+                (relayed, stale)
+            }
+        }
+    }
+
+    /// Tells a client that waits for it to send its body.
+    async fn go_on(&mut self) -> Result<(), Failure> {
+        if !self.request.expects_continue || self.continued || self.upload.is_read() {
+            return Ok(());
+        }
+        self.continued = true;
+        match (&mut self.client, &mut self.respond) {
+            (Side::One(one), _) => {
+                let write = one.transport.write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
+                let written = timeout(CONTINUE_MAX, write).await;
+                written.map_err(|_| Failure::ClientGone)?.map_err(|_| Failure::ClientGone)
+            }
+            (Side::Many(_), Some(respond)) => {
+                let mut interim = ::http::Response::new(());
+                *interim.status_mut() = StatusCode::CONTINUE;
+                respond.send_informational(interim).map_err(|_| Failure::ClientGone)
+            }
+            (Side::Many(_), None) => Ok(()),
+        }
+    }
+}
