@@ -3,6 +3,7 @@
 
 mod page;
 mod start;
+mod xds;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -12,12 +13,15 @@ use clap::ValueEnum;
 pub(crate) enum Bench {
     /// Start of the house and of the sample
     Start,
+    /// A fleet of proxies that acknowledge a change of weights
+    Xds,
 }
 
 impl Bench {
     fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
+            Self::Xds => "xds",
         }
     }
 }
@@ -54,6 +58,7 @@ pub(crate) struct Findings {
 pub(crate) fn run(bench: Bench, json: bool, short: bool) -> Result<()> {
     let findings = match bench {
         Bench::Start => start::run(short)?,
+        Bench::Xds => xds::run(short)?,
     };
     if json {
         findings.figures.iter().for_each(|figure| println!("{}", page::line(bench.name(), figure)));

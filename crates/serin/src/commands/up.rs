@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -47,6 +48,7 @@ impl Running {
     /// Opens the data directory, takes the port, finds or starts the edge, and serves.
     pub(crate) async fn start(options: &cli::Up) -> Result<Self> {
         needs_root()?;
+        raise_descriptor_limit()?;
         let listener = listen(options.listen).await?;
         let address = listener.local_addr()?;
         let data = DataDir::open(&options.data_dir)?;
@@ -86,6 +88,13 @@ fn needs_root() -> Result<()> {
     }
     let message = "this makes network namespaces and containers, which only root may do so far; try `sudo serin up`";
     Err(Refusal::new(exit::PERMISSION, message).into())
+}
+
+/// Takes as many descriptors as the system allows: each proxy of a fleet holds a connection, and what one is given to
+/// begin with is often 1,024.
+fn raise_descriptor_limit() -> Result<()> {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).context("cannot read the limit of open files")?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).context("cannot raise the limit of open files")
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener> {
