@@ -89,7 +89,8 @@ impl Spec for VirtualGatewaySpec {
 impl Spec for GatewayRouteSpec {
     const KIND: &'static str = "appmesh/gateway-route";
     const NOUN: &'static str = "GatewayRoute";
-    const QUOTA: (usize, &'static str) = (10, "GatewayRoutes per VirtualGateway");
+    // AWS's 10 is one of the quotas it raised for who asked.
+    const QUOTA: (usize, &'static str) = (50, "GatewayRoutes per VirtualGateway");
     const ARN: &'static [&'static str] = &["mesh", "virtualGateway", "gatewayRoute"];
 }
 
