@@ -13,6 +13,8 @@
 //!   target type;
 //! - times are [`names::Timestamp`], bytes are [`Blob`].
 
+pub mod acm;
+pub mod acmpca;
 pub mod appmesh;
 pub mod cloudformation;
 pub mod ec2;

@@ -10,6 +10,16 @@ use crate::Operation;
 macro_rules! for_each_operation {
     ($each:ident) => {
         $each! {
+            acm:
+                AddTagsToCertificate DeleteCertificate DescribeCertificate DescribeTrust ExportCertificate GetCertificate
+                GetKeyPair ImportCertificate IssueIdentity ListCertificates ListTagsForCertificate
+                RemoveTagsFromCertificate RenewCertificate RequestCertificate UpdateCertificateOptions;
+            acmpca:
+                CreateCertificateAuthority CreatePermission DeleteCertificateAuthority DeletePermission
+                DescribeCertificateAuthority GetCertificate GetCertificateAuthorityCertificate
+                GetCertificateAuthorityCsr ImportCertificateAuthorityCertificate IssueCertificate
+                ListCertificateAuthorities ListPermissions ListTags RestoreCertificateAuthority
+                TagCertificateAuthority UntagCertificateAuthority UpdateCertificateAuthority;
             appmesh:
                 CreateGatewayRoute CreateMesh CreateRoute CreateVirtualGateway CreateVirtualNode CreateVirtualRouter
                 CreateVirtualService DeleteGatewayRoute DeleteMesh DeleteRoute DeleteVirtualGateway DeleteVirtualNode

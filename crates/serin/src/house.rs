@@ -140,6 +140,7 @@ impl Parts {
         let runtime = Arc::new(ecs::MachineRuntime::new(images.clone(), data.path(), executable));
         let mesh =
             appmesh::State { store: store(), clock: clock(), ids: ids(), caller: caller(), cache: cache.clone() };
+        let certificates = acm::State { store: store(), clock: clock(), ids: ids(), caller: caller() };
         let keys = iam::Keys { secrets: self.secrets.configured.clone(), default_account: options.account.clone() };
         let tasks = Arc::new(ecs::Ecs {
             store: store(),
@@ -161,6 +162,7 @@ impl Parts {
             xray::service(telemetry.traces(), clock()),
             cloudformation::service(store(), clock(), ids(), caller()),
         ];
+        systems.extend(acm::services(certificates));
         systems.extend(iam::services(store(), clock(), ids(), keys));
         Ok((systems, ecs::Suspender::new(tasks)))
     }

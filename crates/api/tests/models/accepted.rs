@@ -5,6 +5,9 @@ pub(crate) const UNPUBLISHED: &[&str] = &["serin"];
 
 /// Operations of our own among those of a published service: module, name, what they are for.
 pub(crate) const OWN: &[(&str, &str, &str)] = &[
+    ("acm", "DescribeTrust", "the certificates of authorities, for neighbours in process"),
+    ("acm", "GetKeyPair", "a certificate with its private key, for neighbours in process"),
+    ("acm", "IssueIdentity", "the certificate of a task, for neighbours in process"),
     ("appmesh", "DescribeRouteStatus", "which proxies have taken a route's present weights"),
     ("appmesh", "ListProxies", "the proxies that are connected"),
     ("ec2", "DescribeVpcNamespaces", "the network namespaces that stand for VPCs, for neighbours in process"),

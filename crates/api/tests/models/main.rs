@@ -28,8 +28,13 @@ static CONTRACTS: LazyLock<Vec<Contract>> = LazyLock::new(contract::all);
 static MODELS: LazyLock<BTreeMap<&'static str, Model>> = LazyLock::new(|| {
     let modules: BTreeSet<_> = CONTRACTS.iter().map(|contract| contract.module).collect();
     let published = modules.into_iter().filter(|module| !accepted::UNPUBLISHED.contains(module));
-    published.map(|module| (module, Model::read(module))).collect()
+    published.map(|module| (module, Model::read(folder(module)))).collect()
 });
+
+/// The folder in which botocore keeps the model of `module`.
+fn folder(module: &str) -> &str {
+    if module == "acmpca" { "acm-pca" } else { module }
+}
 
 /// The operations of `module`.
 fn contracts(module: &str) -> impl Iterator<Item = &'static Contract> {

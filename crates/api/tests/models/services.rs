@@ -22,6 +22,7 @@ pub(crate) fn home(module: &str) -> PathBuf {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate is in a folder of crates");
     match module {
         "serin" => crates.join("serin"),
+        "acmpca" => crates.join("services/acm"),
         "sts" => crates.join("services/iam"),
         _ => crates.join("services").join(module),
     }
