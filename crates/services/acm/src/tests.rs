@@ -16,7 +16,7 @@ use wire::{Call, Caller, Context, Definition, Protocol, Service, bind};
 use crate::{State, services};
 
 /// 2026-01-01.
-const BEGIN: Duration = Duration::from_secs(1_767_225_600);
+const BEGIN: Duration = Duration::from_hours(490_896);
 
 struct House {
     acm: Service,
