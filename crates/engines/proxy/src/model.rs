@@ -5,6 +5,7 @@
 //! part can change without the others. What Envoy can say and this can't, we can't do, and `xds` refuses it.
 
 mod cluster;
+mod edge;
 mod fields;
 mod log;
 mod matching;
@@ -18,6 +19,7 @@ use serde::Serialize;
 
 pub use crate::format::{Json, Template};
 pub use cluster::{Cluster, Discovery, Dns, Endpoint, HealthCheck, Limits, Probe};
+pub use edge::Edge;
 pub use fields::{Append, Edits, HeaderAdd, HeaderEdits};
 pub use log::{AccessLog, LogFormat};
 pub use matching::{
@@ -25,7 +27,8 @@ pub use matching::{
 };
 pub use protocol::{Codec, Http2, Keepalive, Protocol, ServerVersion};
 pub use route::{
-    Action, Forward, HostRewrite, PathRedirect, PathRewrite, Piece, Redirect, Respond, RetryPolicy, Route, RouteTable,
+    Action, Forward, GRPC_CANCELLED, GRPC_DEADLINE_EXCEEDED, GRPC_INTERNAL, GRPC_RESOURCE_EXHAUSTED, GRPC_UNAVAILABLE,
+    GrpcTimeout, HostRewrite, PathRedirect, PathRewrite, Piece, Redirect, Respond, RetryPolicy, Route, RouteTable,
     Substitution, VirtualHost, WeightedCluster,
 };
 pub use tls::{
@@ -158,6 +161,8 @@ pub struct HttpManager {
     pub idle_timeout: Option<Duration>,
     /// How long a request may stand still. None: for ever.
     pub stream_idle_timeout: Option<Duration>,
+    /// What is believed of what requests say of where they come from.
+    pub edge: Edge,
     /// What servers are told of a client's certificate.
     pub client_certificate: ClientCertificate,
 }
@@ -174,6 +179,7 @@ impl Default for HttpManager {
             upgrades: Vec::new(),
             tracing: false,
             access_logs: Vec::new(),
+            edge: Edge::default(),
             idle_timeout: Some(CONNECTION_IDLE_TIMEOUT),
             stream_idle_timeout: Some(STREAM_IDLE_TIMEOUT),
             client_certificate: ClientCertificate::default(),

@@ -39,14 +39,16 @@ pub(crate) struct Deadlines {
     pub(super) moved: Instant,
     /// When the head of the request had come.
     started: Instant,
+    attempts: u32,
 }
 
 impl Deadlines {
     pub(crate) fn new(timeouts: Timeouts, started: Instant, received: bool) -> Self {
-        Self { timeouts, received: received.then_some(started), sent: None, moved: started, started }
+        Self { timeouts, received: received.then_some(started), sent: None, moved: started, started, attempts: 0 }
     }
 
     pub(crate) fn begin_attempt(&mut self, sent: bool) {
+        self.attempts += 1;
         self.moved = Instant::now();
         self.sent = sent.then_some(self.moved);
     }
@@ -89,8 +91,9 @@ impl Deadlines {
     /// What is left of the request's time.
     pub(super) fn left(&self) -> Option<Duration> {
         let whole = self.timeouts.request.map(|limit| match self.received {
-            Some(from) => limit.saturating_sub(from.elapsed()),
-            None => limit,
+            Some(from) if self.attempts > 1 => limit.saturating_sub(from.elapsed()),
+            // What has passed before the first attempt is not worth a mention.
+            _ => limit,
         });
         [whole, self.timeouts.attempt].into_iter().flatten().min()
     }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::{
-    afterwards::refusal,
     passage::{Decision, Passage},
     rewrite,
     routes::Target,
@@ -13,6 +12,9 @@ use crate::{
     http::{Answer, Failure, Request},
 };
 
+/// gRPC's status of a request whose time is up.
+const DEADLINE_EXCEEDED: u16 = 4;
+
 impl Passage {
     /// The answer to `request`, of which `failure` came.
     pub(super) fn answer_for(&mut self, request: &Request, failure: &Failure) -> Answer {
@@ -21,10 +23,14 @@ impl Passage {
             self.edit_answer(request, &mut answer);
         }
         self.capture_answer(&mut answer);
+        if let Some(id) = &self.returned_id {
+            answer.fields.push(("x-request-id".into(), String::from_utf8_lossy(id).into_owned()));
+        }
         if self.attempts > 0 && self.route().is_some_and(|(_, host)| host.tells_client_attempts) {
             answer.fields.push(("x-envoy-attempt-count".into(), self.attempts.to_string()));
         }
-        if self.is_grpc { as_grpc(answer) } else { answer }
+        let status = if matches!(failure, Failure::WholeTimeout) { Some(DEADLINE_EXCEEDED) } else { None };
+        if self.is_grpc { as_grpc(answer, status) } else { answer }
     }
 
     fn plain_answer(&self, request: &Request, failure: &Failure) -> Answer {
@@ -36,11 +42,8 @@ impl Passage {
                 answer.fields.push(("x-envoy-overloaded".into(), "true".to_owned()));
                 answer
             }
-            Failure::Connect(error) => {
-                let refusal = refusal(error);
-                let why = format!("remote connection failure, transport failure reason: {refusal}");
-                Answer::text(503, self.reset(&why))
-            }
+            // Why it was is for the logs: it says more of the server than clients need to know.
+            Failure::Connect(_) => Answer::text(503, self.reset("remote connection failure")),
             Failure::ConnectTimeout => Answer::text(503, self.reset("connection timeout")),
             Failure::Reset => Answer::text(503, self.reset("connection termination")),
             Failure::Refused => Answer::text(503, self.reset("remote refused stream reset")),
@@ -85,10 +88,10 @@ impl Passage {
 }
 
 /// The same answer in gRPC's terms: the status is in a field, and so is what there is to say.
-fn as_grpc(answer: Answer) -> Answer {
+fn as_grpc(answer: Answer, own: Option<u16>) -> Answer {
     let Answer { status, body, mut fields, .. } = answer;
     fields.push(("content-type".into(), "application/grpc".to_owned()));
-    fields.push(("grpc-status".into(), grpc::status_of(status).to_string()));
+    fields.push(("grpc-status".into(), own.unwrap_or_else(|| grpc::status_of(status)).to_string()));
     if !body.is_empty() {
         fields.push(("grpc-message".into(), grpc::message(&body)));
     }

@@ -114,7 +114,7 @@ impl Passage {
             protocol: Some(request.request.version.name()),
             cluster: self.cluster_name(),
             route_name: self.route().map(|(route, _)| route.name.as_str()),
-            downstream: Some(self.peer.address),
+            downstream: Some(self.standing.client),
             downstream_direct: Some(self.peer.address),
             downstream_local: Some(self.peer.destination),
             attempts: self.attempts,
@@ -153,7 +153,8 @@ impl Passage {
                 ResponseView { status, fields: &*edited.fields, service_time: edited.service_time, added: &added };
             let request = self.view(request);
             let mut facts = self.facts(&request, Some(&view));
-            facts.status = status;
+            // An answer of the proxy's own has no status yet when its fields are edited.
+            facts.status = if service_time.is_some() { status } else { 0 };
             facts.upstream = self.upstream();
             facts.upstream_local = facts.upstream;
             let values = values(level, &facts);

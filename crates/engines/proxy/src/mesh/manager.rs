@@ -91,10 +91,10 @@ impl Application for Manager {
     }
 
     fn call(self: &Rc<Self>, request: &mut Request, peer: &Peer) -> Passage {
-        edge::clean(request);
+        let standing = edge::admit(&self.settings.edge, request, peer);
         request.normalize(self.settings.normalize_path, self.settings.merge_slashes);
         let decision = self.decide(request, peer);
-        Passage::new(self, request, peer, decision)
+        Passage::new(self, request, peer, standing, decision)
     }
 
     fn refuse(&self, malformed: Option<Malformed>, peer: &Peer) -> Answer {

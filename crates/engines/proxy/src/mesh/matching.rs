@@ -4,7 +4,7 @@ use memchr::memmem;
 
 use super::view::RequestView;
 use crate::{
-    format::Lookup as _,
+    format::Lookup,
     model::{HeaderMatch, HeaderTest, Part, PathMatch, QueryMatch, QueryTest, RouteMatch, StringMatch, StringTest},
 };
 
@@ -40,19 +40,20 @@ pub(super) fn path_holds(matches: &RouteMatch, path: &[u8]) -> bool {
     }
 }
 
-fn header_holds(header: &HeaderMatch, view: &RequestView<'_>) -> bool {
+/// Whether a condition on a field holds.
+pub(super) fn header_holds(header: &HeaderMatch, fields: &dyn Lookup) -> bool {
     let (mut present, mut fulfilled) = (false, false);
-    let mut look = |value: &[u8]| {
+    let name = match &header.part {
+        Part::Method => ":method",
+        Part::Scheme => ":scheme",
+        Part::Path => ":path",
+        Part::Authority => ":authority",
+        Part::Field(name) => name,
+    };
+    fields.each(name, &mut |value| {
         present = true;
         fulfilled = fulfilled || value_holds(&header.test, value);
-    };
-    match &header.part {
-        Part::Method => look(view.request.method()),
-        Part::Scheme => look(view.scheme()),
-        Part::Path => look(view.request.target()),
-        Part::Authority => view.each(":authority", &mut look),
-        Part::Field(name) => view.each(name, &mut look),
-    }
+    });
     if !present && header.missing_is_empty {
         (present, fulfilled) = (true, value_holds(&header.test, b""));
     }

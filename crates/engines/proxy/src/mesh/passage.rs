@@ -7,20 +7,24 @@ use names::Timestamp;
 use super::{
     client_certificate,
     cluster::{Cluster, Member},
+    edge::Standing,
     edits::Levels,
     endpoint::EndpointCounters,
     gates::{Admission, Place},
     manager::Manager,
+    matching,
+    overrides::Overrides,
     retry, rewrite,
     routes::{Forward, Host, Route, Target},
     view::RequestView,
 };
 use crate::{
+    format::Lookup as _,
     http::{
         Answer, Call, Failure, Fields, Name, NameSet, Peer, Record, Request, Timeouts, Upstream, append_field,
         append_number,
     },
-    model::{HostRewrite, RetryPolicy},
+    model::{GrpcTimeout, HostRewrite, RetryPolicy},
     stats::{ClusterCounters, Held, HttpCounters},
     xray::Segment,
 };
@@ -53,6 +57,13 @@ pub(crate) struct Passage {
     retrying: Option<Place>,
     /// An id for a request that came without.
     pub(super) request_id: Option<[u8; 36]>,
+    /// What is known of the client.
+    pub(super) standing: Standing,
+    /// What the request asks for instead of what its route says.
+    overrides: Option<Box<Overrides>>,
+    timeouts: Timeouts,
+    /// The policy is for this request.
+    may_retry: bool,
     /// The request is one of gRPC.
     pub(super) is_grpc: bool,
     pub(super) segment: Option<Segment>,
@@ -61,6 +72,8 @@ pub(crate) struct Passage {
     pub(super) edits: Levels,
     /// Fields that were added to the response.
     pub(super) added: Vec<(String, Vec<u8>)>,
+    /// The id, if the client is told.
+    pub(super) returned_id: Option<Vec<u8>>,
     /// Fields of the response that logs speak of.
     pub(super) seen: Vec<(String, Vec<u8>)>,
     /// The client is not told how long the server took.
@@ -77,7 +90,13 @@ struct Attempt {
 }
 
 impl Passage {
-    pub(crate) fn new(manager: &Rc<Manager>, request: &mut Request, peer: &Peer, decision: Decision) -> Self {
+    pub(super) fn new(
+        manager: &Rc<Manager>,
+        request: &mut Request,
+        peer: &Peer,
+        standing: Standing,
+        decision: Decision,
+    ) -> Self {
         let counters = &manager.counters;
         counters.rq_total.increment();
         let core = &manager.core;
@@ -96,16 +115,25 @@ impl Passage {
             attempt: None,
             member: None,
             retrying: None,
-            request_id: request.value(Name::XRequestId).is_none().then(|| core.uuid()),
+            request_id: (manager.settings.edge.generates_ids && request.value(Name::XRequestId).is_none())
+                .then(|| core.uuid()),
+            standing,
+            overrides: None,
+            timeouts: Timeouts { idle: manager.settings.stream_idle_timeout, ..Timeouts::default() },
+            may_retry: false,
             is_grpc: request.is_grpc(),
             segment,
             started,
             edits: None,
             added: Vec::new(),
+            returned_id: None,
             seen: Vec::new(),
             hides_service_time: false,
             _active: Held::new(Arc::clone(counters), |counters| &counters.rq_active),
         };
+        if manager.settings.edge.returns_ids {
+            passage.returned_id = passage.view(request).first("x-request-id");
+        }
         passage.take_route(request);
         passage
     }
@@ -128,6 +156,10 @@ impl Passage {
         };
         host.counters.rq_total.increment();
         self.turn = forward.turn().unwrap_or(0);
+        if self.standing.inside && request.has_seen(Name::XEnvoy) {
+            self.overrides = Overrides::take(request, forward.retry.as_ref());
+        }
+        self.timeouts = self.times(forward, request);
         self.edits = route.edits(forward.share(self.turn));
         if self.edits.is_some() {
             self.edit_request(request);
@@ -138,6 +170,12 @@ impl Passage {
         if host.tells_server_attempts {
             request.remove("x-envoy-attempt-count");
         }
+        self.may_retry = self.policy().is_some_and(|policy| {
+            let view = self.view(request);
+            let wanted = &policy.request_headers;
+            policy.retries > 0
+                && (wanted.is_empty() || wanted.iter().any(|header| matching::header_holds(header, &view)))
+        });
     }
 
     /// Rewrites host and path, and leaves word of what they were.
@@ -219,7 +257,29 @@ impl Passage {
     }
 
     fn policy(&self) -> Option<&RetryPolicy> {
-        self.forward()?.0.retry.as_ref()
+        match &self.overrides {
+            Some(overrides) => overrides.retry.as_ref(),
+            None => self.forward()?.0.retry.as_ref(),
+        }
+    }
+
+    /// How long a request may take on this route.
+    fn times(&self, forward: &Forward, request: &Request) -> Timeouts {
+        let settings = &forward.settings;
+        let overrides = self.overrides.as_deref();
+        let limit =
+            |asked: Option<Duration>, own| asked.map_or(own, |asked| Some(asked).filter(|asked| !asked.is_zero()));
+        let whole = limit(overrides.and_then(|overrides| overrides.timeout), settings.timeout);
+        let own = forward.retry.as_ref().and_then(|policy| policy.per_try_timeout);
+        let attempt = limit(overrides.and_then(|overrides| overrides.attempt), own);
+        let asked = settings.grpc_timeout.filter(|_| self.is_grpc).and_then(|limit| grpc_timeout(request, limit));
+        Timeouts {
+            request: whole,
+            // An attempt can't take longer than all of them.
+            attempt: attempt.filter(|attempt| whole.is_none_or(|whole| *attempt < whole)),
+            idle: settings.idle_timeout.or(self.manager.settings.stream_idle_timeout),
+            whole: asked.or(settings.duration),
+        }
     }
 
     /// The cluster, chosen once: all attempts of a request go to the same.
@@ -258,6 +318,7 @@ impl Passage {
                 }
             }
             Failure::AttemptTimeout => counters.rq_per_try_timeout.increment(),
+            Failure::WholeTimeout => self.manager.counters.rq_max_duration_reached.increment(),
             Failure::Reset | Failure::Refused => counters.rq_rx_reset.increment(),
             Failure::ClientGone => counters.rq_cancelled.increment(),
             Failure::Overflow => counters.rq_pending_overflow.increment(),
@@ -280,8 +341,8 @@ impl Passage {
 
     /// Tries again after a failure, if the limits let it; how long to wait before.
     fn try_again(&mut self, failure: &Failure) -> Option<Duration> {
-        let (forward, host) = self.forward()?;
-        let policy = forward.retry.as_ref()?;
+        let host = Rc::clone(self.forward()?.1);
+        let policy = self.policy()?;
         let cluster = Rc::clone(self.cluster.as_ref()?);
         if self.attempts > policy.retries {
             cluster.counters.rq_retry_limit_exceeded.increment();
@@ -294,12 +355,33 @@ impl Passage {
         };
         cluster.counters.rq_retry.increment();
         host.counters.rq_retry.increment();
+        cluster.counters.rq_retry_backoff_exponential.increment();
         let wait = retry::backoff(policy, self.attempts + 1, self.manager.core.random());
         self.count_failure(failure);
         self.end_attempt(if let Failure::Status(status, _) = failure { Some(*status) } else { None });
         self.retrying = place;
         Some(wait)
     }
+}
+
+/// How long a request of gRPC says it may take (the gRPC document *PROTOCOL-HTTP2*).
+fn grpc_timeout(request: &Request, limit: GrpcTimeout) -> Option<Duration> {
+    const DIGITS_MAX: usize = 8;
+    let text = std::str::from_utf8(request.values("grpc-timeout").next()?).ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u32 = digits.parse().ok().filter(|_| digits.len() <= DIGITS_MAX)?;
+    let unit = match unit {
+        "H" => Duration::from_hours(1),
+        "M" => Duration::from_mins(1),
+        "S" => Duration::from_secs(1),
+        "m" => Duration::from_millis(1),
+        "u" => Duration::from_micros(1),
+        "n" => Duration::from_nanos(1),
+        _ => return None,
+    };
+    let asked = unit.checked_mul(number)?;
+    let early = asked.checked_sub(limit.offset).filter(|early| !early.is_zero()).unwrap_or(asked);
+    Some(limit.max.map_or(early, |max| early.min(max)))
 }
 
 impl Call for Passage {
@@ -336,29 +418,25 @@ impl Call for Passage {
     }
 
     fn timeouts(&self) -> Timeouts {
-        let idle = self.manager.settings.stream_idle_timeout;
-        match self.forward() {
-            Some((forward, _)) => Timeouts {
-                request: forward.settings.timeout,
-                attempt: forward.retry.as_ref().and_then(|policy| policy.per_try_timeout),
-                idle: forward.settings.idle_timeout.or(idle),
-                whole: None,
-            },
-            None => Timeouts { idle, ..Timeouts::default() },
-        }
+        self.timeouts
     }
 
     fn may_retry(&self) -> bool {
-        self.policy().is_some_and(|policy| policy.retries > 0)
+        self.may_retry
     }
 
     fn retry(&mut self, failure: &Failure) -> Option<Duration> {
-        let applies = self.policy().is_some_and(|policy| retry::applies(policy, failure));
+        let applies = self.may_retry && self.policy().is_some_and(|policy| retry::applies(policy, failure));
         if applies { self.try_again(failure) } else { None }
     }
 
-    fn retry_response(&mut self, status: u16, _: &dyn Fields) -> Option<Duration> {
-        self.retry(&Failure::Status(status, Duration::ZERO))
+    fn retry_response(&mut self, status: u16, fields: &dyn Fields) -> Option<Duration> {
+        let applies = |policy| retry::applies_to_response(policy, status, fields);
+        if self.may_retry && self.policy().is_some_and(applies) {
+            self.try_again(&Failure::Status(status, Duration::ZERO))
+        } else {
+            None
+        }
     }
 
     fn edit_response(&mut self, request: &Request, status: u16, service_time: Duration, fields: &mut dyn Fields) {
@@ -420,6 +498,11 @@ impl Call for Passage {
         }
         if self.route().is_some_and(|(_, host)| host.tells_client_attempts) {
             append_number(out, "x-envoy-attempt-count", u64::from(self.attempts));
+        }
+        if self.manager.settings.edge.returns_ids
+            && let Some(id) = self.returned_id.as_deref()
+        {
+            append_field(out, "x-request-id", id);
         }
         if !has_date {
             self.manager.core.date(|date| append_field(out, "date", date));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{HeaderEdits, PathMatch, Pattern, REQUEST_TIMEOUT, RouteMatch};
+use super::{HeaderEdits, HeaderMatch, PathMatch, Pattern, REQUEST_TIMEOUT, RouteMatch};
 
 /// Virtual hosts, and so all routes of a port.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -85,6 +85,10 @@ pub struct Forward {
     pub path: Option<PathRewrite>,
     /// What the host becomes.
     pub host: Option<HostRewrite>,
+    /// How long the exchange may take from its very beginning to its end. None: no limit.
+    pub duration: Option<Duration>,
+    /// A request of gRPC says by `grpc-timeout` how long it may take, and this is how that is taken. None: not at all.
+    pub grpc_timeout: Option<GrpcTimeout>,
     /// The host there was is appended to `x-forwarded-host`, if it is rewritten.
     pub append_forwarded_host: bool,
 }
@@ -99,9 +103,20 @@ impl Forward {
             retry: None,
             path: None,
             host: None,
+            duration: None,
+            grpc_timeout: None,
             append_forwarded_host: false,
         }
     }
+}
+
+/// How `grpc-timeout` counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GrpcTimeout {
+    /// It counts up to this. None: whatever it is.
+    pub max: Option<Duration>,
+    /// So much is taken off it, so that the proxy's answer comes before the client gives up.
+    pub offset: Duration,
 }
 
 /// What a path becomes. The query stays.
@@ -192,6 +207,17 @@ pub struct Respond {
     pub body: String,
 }
 
+/// The number of gRPC's status `CANCELLED`.
+pub const GRPC_CANCELLED: u32 = 1;
+/// The number of gRPC's status `DEADLINE_EXCEEDED`.
+pub const GRPC_DEADLINE_EXCEEDED: u32 = 4;
+/// The number of gRPC's status `RESOURCE_EXHAUSTED`.
+pub const GRPC_RESOURCE_EXHAUSTED: u32 = 8;
+/// The number of gRPC's status `INTERNAL`.
+pub const GRPC_INTERNAL: u32 = 13;
+/// The number of gRPC's status `UNAVAILABLE`.
+pub const GRPC_UNAVAILABLE: u32 = 14;
+
 /// When a request is sent once more. A response is given up only while nothing of it went to the client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one word of Envoy's retry_on")]
@@ -200,14 +226,30 @@ pub struct RetryPolicy {
     pub connect_failure: bool,
     /// The endpoint closed the connection, or did not answer in time, before its response began.
     pub reset: bool,
-    /// The endpoint has not looked at the request, and says so (HTTP/2's `REFUSED_STREAM`).
+    /// The endpoint closed the connection before it was sent anything.
+    pub reset_before_request: bool,
+    /// The endpoint refused the stream without having looked at it; only HTTP/2 can say so.
     pub refused: bool,
     /// The endpoint answered with any 5xx, or [`RetryPolicy::reset`].
     pub server_error: bool,
+    /// The endpoint answered 502, 503 or 504, or [`RetryPolicy::reset`].
+    pub gateway_error: bool,
     /// The endpoint answered 409.
     pub conflict: bool,
-    /// Status codes that are tried again.
+    /// The endpoint answered with one of [`RetryPolicy::statuses`].
+    pub by_status: bool,
+    /// The endpoint's answer fulfils one of [`RetryPolicy::headers`].
+    pub by_header: bool,
+    /// The endpoint's answer says that a limit was hit; else such an answer is never tried again.
+    pub rate_limited: bool,
+    /// A bit for each status of gRPC that is tried again.
+    pub grpc: u32,
+    /// Status codes for [`RetryPolicy::by_status`].
     pub statuses: Vec<u16>,
+    /// Conditions for [`RetryPolicy::by_header`].
+    pub headers: Vec<HeaderMatch>,
+    /// Only requests that fulfil one of these are tried again. Empty: all.
+    pub request_headers: Vec<HeaderMatch>,
     /// How often, after the first attempt.
     pub retries: u32,
     /// The time for one attempt. None: only the request's own limit.
@@ -225,10 +267,18 @@ impl Default for RetryPolicy {
         Self {
             connect_failure: false,
             reset: false,
+            reset_before_request: false,
             refused: false,
             server_error: false,
+            gateway_error: false,
             conflict: false,
+            by_status: false,
+            by_header: false,
+            rate_limited: false,
+            grpc: 0,
             statuses: Vec::new(),
+            headers: Vec::new(),
+            request_headers: Vec::new(),
             retries: 1,
             per_try_timeout: None,
             avoid_previous: 0,

@@ -28,7 +28,8 @@ use envoy_types::pb::{
 use prost::Message;
 
 use super::{
-    Refusal, access_logs::access_logs, decode, limit, protocol, refuse, routes, strict::nothing_else, tls, translated,
+    Refusal, access_logs::access_logs, decode, edge::edge, limit, protocol, refuse, routes, strict::nothing_else, tls,
+    translated,
 };
 use crate::model::{
     CONNECTION_IDLE_TIMEOUT, ChainMatch, ClientCertificate, Direction, Filter, FilterChain, ForwardClientCertificate,
@@ -228,6 +229,7 @@ fn http_manager(proto: &HttpConnectionManager, inline: &mut Inline) -> Result<Ht
         tracing: proto.tracing.is_some(),
         access_logs: access_logs(&proto.access_log)?,
         idle_timeout: idle.map_or(Some(CONNECTION_IDLE_TIMEOUT), limit),
+        edge: edge(proto)?,
         client_certificate: client_certificate(proto)?,
         stream_idle_timeout: proto.stream_idle_timeout.map_or(Some(STREAM_IDLE_TIMEOUT), limit),
     })
@@ -254,9 +256,6 @@ fn client_certificate(proto: &HttpConnectionManager) -> Result<ClientCertificate
 }
 
 fn only_known_of_manager(proto: &HttpConnectionManager) -> Result<(), String> {
-    let is = |value: Option<BoolValue>, wanted: bool| value.is_none_or(|value| value.value == wanted);
-    refuse(is(proto.use_remote_address, false), "use_remote_address")?;
-    refuse(is(proto.generate_request_id, true), "generate_request_id: false")?;
     let unescaped = matches!(proto.path_with_escaped_slashes_action, 0 | 1);
     refuse(unescaped, "path_with_escaped_slashes_action other than KEEP_UNCHANGED")?;
     if let Some(options) = proto.common_http_protocol_options {
@@ -280,13 +279,18 @@ fn only_known_of_manager(proto: &HttpConnectionManager) -> Result<(), String> {
         set_current_client_cert_details: None,
         access_log: Vec::new(),
         use_remote_address: None,
+        xff_num_trusted_hops: 0,
+        skip_xff_append: false,
+        internal_address_config: None,
+        always_set_request_id_in_response: false,
+        append_x_forwarded_port: false,
         generate_request_id: None,
         upgrade_configs: Vec::new(),
         normalize_path: None,
         merge_slashes: false,
         path_with_escaped_slashes_action: 0,
-        // An id that came is kept in any case; how a connection is closed is the proxy's own affair.
         preserve_external_request_id: false,
+        // How a connection is closed is the proxy's own affair.
         drain_timeout: None,
         delayed_close_timeout: None,
         ..proto.clone()

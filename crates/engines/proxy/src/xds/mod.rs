@@ -10,10 +10,12 @@
 mod access_logs;
 pub(crate) mod client;
 mod clusters;
+mod edge;
 mod header_edits;
 mod listeners;
 mod matching;
 mod protocol;
+mod retry;
 mod routes;
 mod strict;
 #[cfg(test)]

@@ -6,8 +6,8 @@ use envoy_types::pb::{
     envoy::config::{
         core::v3::data_source::Specifier,
         route::v3::{
-            RedirectAction, RetryPolicy as RetryProto, Route as RouteProto, RouteAction, RouteConfiguration,
-            VirtualHost as HostProto, WeightedCluster as WeightedProto,
+            RedirectAction, Route as RouteProto, RouteAction, RouteConfiguration, VirtualHost as HostProto,
+            WeightedCluster as WeightedProto,
             redirect_action::{PathRewriteSpecifier, RedirectResponseCode, SchemeRewriteSpecifier},
             route,
             route_action::{ClusterSpecifier, HostRewriteSpecifier},
@@ -23,11 +23,12 @@ use super::{
     limit,
     matching::{route_match, substitute},
     refuse,
+    retry::retry,
     strict::nothing_else,
     time, translated,
 };
 use crate::model::{
-    Action, Forward, HostRewrite, PathRedirect, PathRewrite, REQUEST_TIMEOUT, Redirect, Respond, RetryPolicy, Route,
+    Action, Forward, GrpcTimeout, HostRewrite, PathRedirect, PathRewrite, REQUEST_TIMEOUT, Redirect, Respond, Route,
     RouteTable, VirtualHost, WeightedCluster,
 };
 
@@ -198,8 +199,10 @@ fn forward(action: &RouteAction) -> Result<Forward, String> {
         regex_rewrite: None,
         host_rewrite_specifier: None,
         append_x_forwarded_host: false,
+        max_stream_duration: None,
         ..action.clone()
     })?;
+    let longest = action.max_stream_duration.unwrap_or_default();
     let path = match (action.prefix_rewrite.as_str(), &action.regex_rewrite) {
         ("", None) => None,
         (prefix, None) => Some(PathRewrite::Prefix(prefix.to_owned())),
@@ -216,6 +219,11 @@ fn forward(action: &RouteAction) -> Result<Forward, String> {
         retry: action.retry_policy.as_ref().map(retry).transpose()?,
         path,
         host: host_rewrite(action)?,
+        duration: longest.max_stream_duration.and_then(limit),
+        grpc_timeout: longest.grpc_timeout_header_max.map(|max| GrpcTimeout {
+            max: limit(max),
+            offset: longest.grpc_timeout_header_offset.map_or(Duration::ZERO, time),
+        }),
         append_forwarded_host: action.append_x_forwarded_host,
     })
 }
@@ -282,55 +290,4 @@ fn only_known_of_weighted(weighted: &WeightedProto) -> Result<(), String> {
         runtime_key_prefix: String::new(),
         ..weighted.clone()
     })
-}
-
-fn retry(proto: &RetryProto) -> Result<RetryPolicy, String> {
-    for predicate in &proto.retry_host_predicate {
-        let previous = predicate.name == "envoy.retry_host_predicates.previous_hosts";
-        refuse(previous, &format!("the retry host predicate {}", predicate.name))?;
-    }
-    nothing_else(&RetryProto {
-        retry_on: String::new(),
-        num_retries: None,
-        per_try_timeout: None,
-        retry_host_predicate: Vec::new(),
-        host_selection_retry_max_attempts: 0,
-        retriable_status_codes: Vec::new(),
-        retry_back_off: None,
-        ..proto.clone()
-    })?;
-    let default = RetryPolicy::default();
-    let mut policy = RetryPolicy {
-        retries: proto.num_retries.map_or(default.retries, |retries| retries.value),
-        per_try_timeout: proto.per_try_timeout.and_then(limit),
-        avoid_previous: if proto.retry_host_predicate.is_empty() { 0 } else { attempts(proto) },
-        ..default
-    };
-    let statuses = || proto.retriable_status_codes.iter().filter_map(|code| u16::try_from(*code).ok());
-    for condition in proto.retry_on.split(',').map(str::trim).filter(|condition| !condition.is_empty()) {
-        match condition {
-            "5xx" => policy.server_error = true,
-            "gateway-error" => policy.statuses.extend([502, 503, 504]),
-            "reset" | "reset-before-request" => policy.reset = true,
-            "connect-failure" => policy.connect_failure = true,
-            "retriable-4xx" => policy.conflict = true,
-            "retriable-status-codes" => policy.statuses.extend(statuses()),
-            "refused-stream" => policy.refused = true,
-            // Statuses of gRPC are things of HTTP/2: over HTTP/1.1 they never happen.
-            "unavailable" | "cancelled" | "deadline-exceeded" | "internal" | "resource-exhausted" => {}
-            other => return Err(format!("the retry condition {other} is not supported by this proxy")),
-        }
-    }
-    policy.statuses.sort_unstable();
-    policy.statuses.dedup();
-    if let Some(backoff) = &proto.retry_back_off {
-        policy.backoff_base = backoff.base_interval.map_or(policy.backoff_base, time);
-        policy.backoff_max = backoff.max_interval.map_or(policy.backoff_base * 10, time).max(Duration::from_millis(1));
-    }
-    Ok(policy)
-}
-
-/// How often another host is looked for.
-fn attempts(proto: &RetryProto) -> u32 {
-    u32::try_from(proto.host_selection_retry_max_attempts).unwrap_or(0).max(1)
 }

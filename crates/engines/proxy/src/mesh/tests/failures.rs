@@ -21,6 +21,7 @@ fn default_policy() -> RetryPolicy {
     RetryPolicy {
         connect_failure: true,
         reset: true,
+        by_status: true,
         statuses: vec![503],
         retries: 2,
         avoid_previous: 5,

@@ -4,6 +4,7 @@ mod bodies;
 mod changes;
 mod choice;
 mod connections;
+mod edge;
 mod exchanges;
 mod failures;
 mod http2;
