@@ -326,6 +326,16 @@ impl Plane {
         }
     }
 
+    /// Lets connections end after the request they are at, and takes in no more when the drain time is over: for whoever
+    /// has yet to hear that nothing more should come here.
+    pub fn drain_gracefully(&self, inbound_only: bool) {
+        for core in self.cores().iter() {
+            if core.orders.try_send(Order::DrainGracefully { inbound_only }).is_err() {
+                tracing::warn!("a core is too busy to be told to drain");
+            }
+        }
+    }
+
     /// Requests and passed-on connections that are under way.
     pub fn in_flight(&self) -> u64 {
         u64::try_from(self.0.shared.registry.in_flight()).unwrap_or(0)

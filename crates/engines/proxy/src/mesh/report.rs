@@ -1,8 +1,9 @@
 //! What the data plane tells about itself.
 
-use std::{fmt::Write as _, sync::atomic::Ordering::Relaxed};
+use std::{fmt::Write as _, net::SocketAddr, sync::atomic::Ordering::Relaxed};
 
 use names::Timestamp;
+use serde_json::{Value, json};
 
 use super::{Plane, endpoint::Endpoint, state::ClusterState};
 use crate::{stats::Registry, tls::Identity};
@@ -64,6 +65,52 @@ impl Plane {
             text
         })
     }
+}
+
+impl Plane {
+    /// Clusters and their endpoints, as Envoy's `/clusters?format=json` has them.
+    pub(crate) async fn clusters_as_json(&self) -> Value {
+        let state = self.0.state.lock().await;
+        let cluster = |(name, cluster): (&String, &ClusterState)| {
+            let hosts: Vec<Value> = cluster.endpoints.endpoints.iter().map(|endpoint| host(endpoint)).collect();
+            json!({ "name": name, "added_via_api": true, "host_statuses": hosts })
+        };
+        json!({ "cluster_statuses": state.clusters.iter().map(cluster).collect::<Vec<_>>() })
+    }
+
+    /// Listeners and where they are bound, as Envoy's `/listeners?format=json` has them.
+    pub(crate) async fn listeners_as_json(&self) -> Value {
+        let state = self.0.state.lock().await;
+        let running = state.listeners.iter().filter(|(_, listener)| listener.running.is_some());
+        let one = running
+            .map(|(name, listener)| json!({ "name": name, "local_address": socket(listener.wanted.sockets.address) }));
+        json!({ "listener_statuses": one.collect::<Vec<_>>() })
+    }
+}
+
+fn socket(address: SocketAddr) -> Value {
+    json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+}
+
+fn host(endpoint: &Endpoint) -> Value {
+    let counters = &endpoint.counters;
+    let counter = |name: &str, value: u64| json!({ "name": name, "type": "COUNTER", "value": value.to_string() });
+    let active = counters.level(|counters| &counters.rq_active);
+    let mut health = json!({ "eds_health_status": if endpoint.settings.healthy { "HEALTHY" } else { "UNHEALTHY" } });
+    if endpoint.is_failing() {
+        health["failed_active_health_check"] = json!(true);
+    }
+    json!({
+        "address": socket(endpoint.settings.address),
+        "stats": [
+            counter("rq_error", counters.sum(|counters| &counters.rq_error)),
+            counter("rq_success", counters.sum(|counters| &counters.rq_success)),
+            counter("rq_total", counters.sum(|counters| &counters.rq_total)),
+            { "name": "rq_active", "type": "GAUGE", "value": active.to_string() },
+        ],
+        "health_status": health,
+        "weight": endpoint.settings.weight,
+    })
 }
 
 fn describe(text: &mut String, name: &str, cluster: &ClusterState) {

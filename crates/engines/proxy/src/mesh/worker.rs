@@ -13,7 +13,7 @@ use std::{
 use names::Clock;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -96,6 +96,8 @@ pub(crate) enum Order {
     Apply(Arc<Plan>, oneshot::Sender<io::Result<()>>),
     /// Take in no more connections on inbound listeners, and let all connections end.
     Drain { inbound_only: bool },
+    /// As above, but connections are taken in until the drain time is over.
+    DrainGracefully { inbound_only: bool },
 }
 
 /// What all cores share.
@@ -145,6 +147,7 @@ pub(crate) async fn run(core: Rc<Core>, shared: Arc<Shared>, mut orders: mpsc::R
                     let _ = done.send(worker.apply(&plan));
                 }
                 Some(Order::Drain { inbound_only }) => worker.drain(inbound_only),
+                Some(Order::DrainGracefully { inbound_only }) => worker.drain_gracefully(inbound_only),
                 None => return,
             },
             _ = sweep.tick() => {
@@ -324,6 +327,22 @@ impl Worker {
         listener.closed.closing.cancel();
         for chain in listener.chains.borrow().iter() {
             Listener::drain(chain, self.shared.drain_time);
+        }
+    }
+
+    fn drain_gracefully(&mut self, inbound_only: bool) {
+        for running in self.listeners.values() {
+            let inbound = running.listener.settings.borrow().direction != Direction::Outbound;
+            if inbound || !inbound_only {
+                let (listener, sockets) = (Rc::clone(&running.listener), Arc::clone(&running.sockets));
+                listener.chains.borrow().iter().for_each(|chain| chain.closing.set());
+                let wait = self.shared.drain_time;
+                spawn(async move {
+                    sleep(wait).await;
+                    sockets.release();
+                    listener.closed.closing.cancel();
+                });
+            }
         }
     }
 

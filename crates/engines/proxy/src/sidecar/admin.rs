@@ -10,14 +10,15 @@ use axum::{
     routing::{get, post},
 };
 use names::Timestamp;
+use regex::Regex;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Process, settings::level_word};
+use super::{Process, dump::dump, settings::level_word};
 use crate::{
     mesh::Plane,
     model::NameKind,
-    stats::{ServerFacts, as_prometheus, as_text},
+    stats::{ServerFacts, Value, as_json, as_prometheus, as_text},
     tls::Identity,
 };
 
@@ -27,14 +28,14 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4";
 /// What the pages are about.
 #[derive(Clone)]
 pub(crate) struct Admin {
-    process: Arc<Process>,
-    plane: Plane,
+    pub(super) process: Arc<Process>,
+    pub(super) plane: Plane,
     set_level: Arc<dyn Fn(&str) -> bool + Send + Sync>,
 }
 
 /// The states of Envoy's server, with their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ServerState {
+pub(super) enum ServerState {
     Live = 0,
     Draining = 1,
     PreInitializing = 2,
@@ -42,19 +43,31 @@ enum ServerState {
 }
 
 #[derive(Deserialize)]
-struct StatsQuery {
+pub(super) struct StatsQuery {
     filter: Option<String>,
     usedonly: Option<String>,
     format: Option<String>,
+    r#type: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct FormatQuery {
+    format: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct DumpQuery {
+    resource: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct DrainQuery {
     inboundonly: Option<String>,
+    graceful: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct LoggingQuery {
+pub(super) struct LoggingQuery {
     level: Option<String>,
 }
 
@@ -78,6 +91,7 @@ impl Admin {
             .route("/config_dump", get(config_dump))
             .route("/certs", get(certs))
             .route("/drain_listeners", post(drain_listeners))
+            .route("/quitquitquit", post(quit))
             .route("/healthcheck/fail", post(fail))
             .route("/healthcheck/ok", post(ok))
             .route("/logging", post(logging))
@@ -86,7 +100,7 @@ impl Admin {
             .with_state(self)
     }
 
-    fn state(&self) -> ServerState {
+    pub(super) fn state(&self) -> ServerState {
         let connected = self.plane.registry().config.connected.load(SeqCst) > 0;
         match (
             self.process.draining.load(SeqCst) || self.process.failing.load(SeqCst),
@@ -112,7 +126,7 @@ impl Admin {
 }
 
 impl ServerState {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Live => "LIVE",
             Self::Draining => "DRAINING",
@@ -146,41 +160,70 @@ async fn ready(State(admin): State<Admin>) -> Response {
 }
 
 async fn stats(State(admin): State<Admin>, Query(query): Query<StatsQuery>) -> Response {
+    let wanted = match wanted(&query) {
+        Ok(wanted) => wanted,
+        Err(refusal) => return (StatusCode::BAD_REQUEST, refusal).into_response(),
+    };
     match query.format.as_deref() {
         None | Some("text") => {}
+        Some("json") => {
+            admin.plane.count_members().await;
+            let kind = query.r#type.as_deref();
+            let groups = admin.plane.registry().groups(admin.facts());
+            let used = |value: &Value| query.usedonly.is_none() || value.is_used();
+            return Json(as_json(&groups, |name, value| wanted(name) && value.is_of(kind) && used(value)))
+                .into_response();
+        }
         Some("prometheus") => return prometheus(State(admin), Query(query)).await,
         Some(other) => {
-            return (StatusCode::BAD_REQUEST, format!("format {other} is not supported: text and prometheus are\n"))
-                .into_response();
+            let refusal = format!("format {other} is not supported: text, json and prometheus are\n");
+            return (StatusCode::BAD_REQUEST, refusal).into_response();
         }
     }
     admin.plane.count_members().await;
-    let text = as_text(&admin.plane.registry().groups(admin.facts()), |name| wanted(&query, name));
-    let used = |line: &&str| query.usedonly.is_none() || !line.ends_with(": 0");
-    let lines: Vec<&str> = text.lines().filter(used).collect();
+    let mut groups = admin.plane.registry().groups(admin.facts());
+    for group in &mut groups {
+        group.metrics.retain(|(_, value)| value.is_of(query.r#type.as_deref()));
+    }
+    let text = as_text(&groups, wanted);
+    let unused = |line: &str| line.ends_with(": 0") || line.ends_with(": No recorded values");
+    let lines: Vec<&str> = text.lines().filter(|line| query.usedonly.is_none() || !unused(line)).collect();
     format!("{}\n", lines.join("\n")).into_response()
 }
 
-async fn prometheus(State(admin): State<Admin>, Query(query): Query<StatsQuery>) -> Response {
+pub(super) async fn prometheus(State(admin): State<Admin>, Query(query): Query<StatsQuery>) -> Response {
+    let wanted = match wanted(&query) {
+        Ok(wanted) => wanted,
+        Err(refusal) => return (StatusCode::BAD_REQUEST, refusal).into_response(),
+    };
     admin.plane.count_members().await;
-    let text = as_prometheus(&admin.plane.registry().groups(admin.facts()), |name| wanted(&query, name));
+    let mut groups = admin.plane.registry().groups(admin.facts());
+    for group in &mut groups {
+        group.metrics.retain(|(_, value)| query.usedonly.is_none() || value.is_used());
+    }
+    let text = as_prometheus(&groups, wanted);
     ([(header::CONTENT_TYPE, PROMETHEUS)], text).into_response()
 }
 
-/// Whether the name of a statistic is asked for. Envoy takes an expression; the plain text in it is what people type.
-fn wanted(query: &StatsQuery, name: &str) -> bool {
-    query.filter.as_ref().is_none_or(|filter| {
-        let plain = filter.trim_start_matches('^').trim_end_matches('$').replace("\\.", ".");
-        plain.split('|').any(|part| name.contains(part))
-    })
+/// Whether the name of a statistic is asked for: the expression is found in it.
+fn wanted(query: &StatsQuery) -> Result<impl Fn(&str) -> bool + use<>, String> {
+    let filter = query.filter.as_deref().map(Regex::new).transpose();
+    let filter = filter.map_err(|error| format!("Invalid re2 regex: {error}\n"))?;
+    Ok(move |name: &str| filter.as_ref().is_none_or(|filter| filter.is_match(name)))
 }
 
-async fn clusters(State(admin): State<Admin>) -> String {
-    admin.plane.clusters_as_text().await
+async fn clusters(State(admin): State<Admin>, Query(query): Query<FormatQuery>) -> Response {
+    match query.format.as_deref() {
+        Some("json") => Json(admin.plane.clusters_as_json().await).into_response(),
+        _ => admin.plane.clusters_as_text().await.into_response(),
+    }
 }
 
-async fn listeners(State(admin): State<Admin>) -> String {
-    admin.plane.listeners_as_text().await
+async fn listeners(State(admin): State<Admin>, Query(query): Query<FormatQuery>) -> Response {
+    match query.format.as_deref() {
+        Some("json") => Json(admin.plane.listeners_as_json().await).into_response(),
+        _ => admin.plane.listeners_as_text().await.into_response(),
+    }
 }
 
 /// The certificates that are in use, and what could not be read again.
@@ -212,14 +255,20 @@ async fn certs(State(admin): State<Admin>) -> Json<serde_json::Value> {
     Json(json!({ "certificates": certificates, "errors": admin.plane.troubles() }))
 }
 
-/// What the data plane goes by, in our own words inside Envoy's outer shape.
-async fn config_dump(State(admin): State<Admin>) -> Json<serde_json::Value> {
-    let config = admin.plane.config().await;
-    Json(json!({ "configs": [{ "@type": "serin.proxy.Config", "config": config }] }))
+async fn config_dump(State(admin): State<Admin>, Query(query): Query<DumpQuery>) -> Json<serde_json::Value> {
+    Json(dump(&admin.plane, query.resource.as_deref()).await)
 }
 
 async fn drain_listeners(State(admin): State<Admin>, Query(query): Query<DrainQuery>) -> &'static str {
-    admin.plane.drain(query.inboundonly.is_some());
+    match query.graceful {
+        Some(_) => admin.plane.drain_gracefully(query.inboundonly.is_some()),
+        None => admin.plane.drain(query.inboundonly.is_some()),
+    }
+    "OK\n"
+}
+
+async fn quit(State(admin): State<Admin>) -> &'static str {
+    admin.process.quit.notify_one();
     "OK\n"
 }
 
@@ -233,7 +282,7 @@ async fn ok(State(admin): State<Admin>) -> &'static str {
     "OK\n"
 }
 
-async fn logging(State(admin): State<Admin>, Query(query): Query<LoggingQuery>) -> Response {
+pub(super) async fn logging(State(admin): State<Admin>, Query(query): Query<LoggingQuery>) -> Response {
     let Some(level) = query.level.as_deref().and_then(level_word) else {
         let usage = "usage: /logging?level=<trace|debug|info|warning|error|critical|off>\n";
         return (StatusCode::BAD_REQUEST, usage).into_response();
@@ -247,6 +296,6 @@ async fn logging(State(admin): State<Admin>, Query(query): Query<LoggingQuery>) 
 
 async fn help() -> &'static str {
     "admin commands are:\n  /certs\n  /clusters\n  /config_dump\n  /drain_listeners (POST)\n  /healthcheck/fail (POST)\n  \
-     /healthcheck/ok (POST)\n  /help\n  /listeners\n  /logging (POST)\n  /ready\n  /server_info\n  /stats\n  \
+     /healthcheck/ok (POST)\n  /help\n  /listeners\n  /logging (POST)\n  /quitquitquit (POST)\n  /ready\n  /server_info\n  /stats\n  \
      /stats/prometheus\n"
 }

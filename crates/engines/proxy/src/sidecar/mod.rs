@@ -1,9 +1,16 @@
 //! The sidecar: the process that stands in for an App Mesh Envoy image inside a task.
 
 mod admin;
+mod agent;
+mod dump;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::Path,
     process::ExitCode,
     sync::{
         Arc,
@@ -12,18 +19,20 @@ use std::{
     time::Duration,
 };
 
+use axum::Router;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, UnixListener},
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{Notify, watch},
     time::{Instant, sleep},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
 use crate::{mesh, mesh::Plane, xds::client::Client};
 
 use admin::Admin;
-pub use settings::{Settings, SettingsError};
+pub use settings::{Door, Settings, SettingsError};
 
 /// The exit code of settings that make no sense.
 const EXIT_USAGE: u8 = 64;
@@ -43,6 +52,8 @@ pub(crate) struct Process {
     pub(crate) failing: AtomicBool,
     pub(crate) started: Instant,
     pub(crate) settings: Settings,
+    /// An operator wants it to end.
+    pub(crate) quit: Notify,
 }
 
 /// Runs the sidecar until it is told to stop. `variable` is the environment.
@@ -95,22 +106,49 @@ async fn run(settings: Settings, set_level: impl Fn(&str) -> bool + Send + Sync 
         failing: AtomicBool::new(false),
         started: Instant::now(),
         settings: settings.clone(),
+        quit: Notify::new(),
     });
-    let listener = TcpListener::bind(("0.0.0.0", settings.admin_port)).await?;
     let admin = Admin::new(Arc::clone(&process), plane.clone(), set_level);
-    let serving = tokio::spawn(async move { axum::serve(listener, admin.router()).await });
-    let client = Client::new(settings.control_plane.clone(), settings.node(), plane.clone(), configured);
+    let agent = serve(&settings.agent, agent::router(admin.clone())).await;
+    if let Err(error) = &agent {
+        // The application may have that port for its own; the proxy is no less a proxy.
+        tracing::warn!(door = ?settings.agent, %error, "the agent's pages cannot be served");
+    }
+    let serving = serve(&settings.admin, admin.router()).await?;
+    let client = Client::new(settings.client(), plane.clone(), configured);
     let following = tokio::spawn(client.run());
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = process.quit.notified() => {}
     }
     process.draining.store(true, SeqCst);
     plane.drain(false);
     drained(&plane, settings.drain_time).await;
     following.abort();
-    serving.abort();
+    drop((serving, agent));
     tokio::task::spawn_blocking(move || plane.stop()).await.map_err(std::io::Error::other)
+}
+
+/// Serves pages for as long as the handle lives.
+async fn serve(door: &Door, pages: Router) -> io::Result<AbortOnDropHandle<()>> {
+    let serving = match door {
+        Door::Tcp(address) => {
+            let listener = TcpListener::bind(address).await?;
+            tokio::spawn(async move { drop(axum::serve(listener, pages).await) })
+        }
+        Door::Unix(path) => {
+            if let Some(directory) = Path::new(path).parent() {
+                fs::create_dir_all(directory)?;
+            }
+            // One that was left behind is in the way.
+            let _ = fs::remove_file(path);
+            let listener = UnixListener::bind(path)?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+            tokio::spawn(async move { drop(axum::serve(listener, pages).await) })
+        }
+    };
+    Ok(AbortOnDropHandle::new(serving))
 }
 
 /// Waits until nothing has been under way for a moment, but no longer than `limit`: whoever was in line when listeners

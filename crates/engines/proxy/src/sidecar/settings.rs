@@ -11,7 +11,10 @@ use envoy_types::pb::{
     google::protobuf::{Struct, Value, value::Kind},
 };
 
-use crate::{TracerSettings, xds::client::ControlPlane};
+use crate::{
+    TracerSettings,
+    xds::client::{self, ControlPlane},
+};
 
 /// Where the control plane is when nothing is said: the address it has in every VPC.
 const CONTROL_PLANE: &str = "169.254.170.2:4566";
@@ -23,21 +26,44 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("APPMESH_PREVIEW", "there is one control plane, the one this proxy is connected to"),
     ("APPMESH_DUALSTACK_ENDPOINT", "there is one control plane, the one this proxy is connected to"),
     ("APPMESH_FIPS_ENDPOINT", "there is one control plane, the one this proxy is connected to"),
-    ("APPMESH_SDS_SOCKET_PATH", "this proxy speaks no TLS yet"),
     ("APPMESH_METRIC_EXTENSION_VERSION", "metrics are counted without that extension"),
-    ("ENVOY_CONFIG_FILE", "this proxy takes its configuration by xDS alone"),
-    ("ENVOY_RESOURCES_CONFIG_FILE", "this proxy takes its configuration by xDS alone"),
-    ("ENVOY_TRACING_CFG_FILE", "X-Ray is the one tracer here"),
-    ("ENVOY_STATS_CONFIG_FILE", "statistics have their names by default"),
-    ("ENVOY_STATS_SINKS_CFG_FILE", "statistics are read at /stats"),
-    ("ENABLE_ENVOY_JAEGER_TRACING", "X-Ray is the one tracer here"),
-    ("ENABLE_ENVOY_DATADOG_TRACING", "X-Ray is the one tracer here"),
-    ("ENABLE_ENVOY_DOG_STATSD", "statistics are read at /stats"),
     ("ENABLE_ENVOY_STATS_TAGS", "statistics carry Envoy's own tags"),
-    ("XRAY_SAMPLING_RULE_MANIFEST", "the sampling rate is XRAY_SAMPLING_RATE for all requests"),
     ("ENVOY_ADMIN_ACCESS_LOG_FILE", "requests to the admin pages are not written down"),
     ("ENVOY_ADMIN_ACCESS_ENABLE_IPV6", "a VPC has IPv4 addresses alone"),
+    ("ENVOY_STATS_FLUSH_INTERVAL", "statistics are read at /stats, where they are never old"),
+    ("MAX_REQUESTS_PER_IO_CYCLE", "connections take turns after each request"),
+    ("ENVOY_ENABLE_TCP_POOL_IDLE_TIMEOUT", "connections of TCP listeners are not kept for others"),
+    ("ENVOY_OUTLIER_DETECTION_EVENT_LOG_PATH", "ejections are among the log's lines"),
+    ("ENVOY_NO_EXTENSION_LOOKUP_BY_NAME", "extensions are known by their type alone"),
+    ("ENVOY_USE_HTTP_CLIENT_TO_FETCH_AWS_CREDENTIALS", "no AWS credentials are needed"),
+    ("APPMESH_SIGNING_NAME", "requests to the control plane are not signed"),
+    ("APPNET_ENVOY_RESTART_COUNT", "whoever runs the task starts the proxy anew"),
+    ("PID_POLL_INTERVAL_MS", "there is one process"),
+    ("HC_POLL_INTERVAL_MS", "there is one process"),
+    ("HC_DISCONNECTED_TIMEOUT_S", "traffic goes on by the last configuration for as long as it takes"),
+    ("APPNET_AGENT_POLL_ENVOY_READINESS_INTERVAL_S", "there is one process"),
+    ("APPNET_AGENT_POLL_ENVOY_READINESS_TIMEOUT_S", "there is one process"),
+    ("APPNET_AGENT_LOGGING_RESET_TIMEOUT", "a log level stays until it is set anew"),
 ];
+
+/// Variables of the image that would change what the proxy does, which it can't; with them it does not start.
+const REFUSED: &[(&str, &str)] = &[
+    ("ENVOY_CONFIG_FILE", "it takes its configuration by xDS alone"),
+    ("ENVOY_RESOURCES_CONFIG_FILE", "it takes its configuration by xDS alone"),
+    ("ENVOY_TRACING_CFG_FILE", "X-Ray is its one tracer"),
+    ("ENVOY_STATS_CONFIG_FILE", "its statistics have Envoy's names and tags"),
+    ("ENVOY_STATS_SINKS_CFG_FILE", "its statistics are read at /stats"),
+    ("ENABLE_ENVOY_JAEGER_TRACING", "X-Ray is its one tracer"),
+    ("ENABLE_ENVOY_DATADOG_TRACING", "X-Ray is its one tracer"),
+    ("ENABLE_ENVOY_DOG_STATSD", "its statistics are read at /stats"),
+    ("XRAY_SAMPLING_RULE_MANIFEST", "XRAY_SAMPLING_RATE is the rate for all requests"),
+    ("APPNET_ENABLE_RELAY_MODE_FOR_XDS", "it speaks to the control plane itself"),
+    ("APPNET_ENVOY_LOG_DESTINATION", "it writes its log to its standard output"),
+    ("ENABLE_STATS_SNAPSHOT", "its statistics are read at /stats"),
+];
+
+/// What the image calls the server of secrets that it is given the socket of.
+const SECRETS: &str = "static_cluster_sds_unix_socket";
 
 /// What the sidecar is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,8 +75,14 @@ pub struct Settings {
     /// The task it runs in, if it is told.
     pub task_arn: Option<String>,
     pub(crate) control_plane: ControlPlane,
+    /// The socket of a server of secrets.
+    pub sds_socket: Option<String>,
+    /// How long is waited for the configuration before the proxy counts as ready all the same. None: for ever.
+    pub initial_fetch_timeout: Option<Duration>,
     /// Where its admin pages are.
-    pub admin_port: u16,
+    pub admin: Door,
+    /// Where the pages of the image's agent are.
+    pub agent: Door,
     /// Threads that carry traffic.
     pub concurrency: usize,
     /// The words of `tracing` for Envoy's log levels.
@@ -61,6 +93,15 @@ pub struct Settings {
     pub tracer: Option<TracerSettings>,
 }
 
+/// Where pages are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// At an address.
+    Tcp(SocketAddr),
+    /// At a socket in the file system, which its owner alone may use.
+    Unix(String),
+}
+
 /// A variable that makes no sense.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
@@ -69,6 +110,14 @@ pub enum SettingsError {
         "set APPMESH_RESOURCE_ARN, APPMESH_RESOURCE_NAME or APPMESH_VIRTUAL_NODE_NAME to mesh/<mesh>/virtualNode/<node>"
     )]
     NoNode,
+    /// It can't be honoured.
+    #[error("{name} is set, and this proxy can't honour it: {reason}; unset it, or run Envoy itself")]
+    Refused {
+        /// Which one.
+        name: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
     /// It has a value it can't have.
     #[error("{name} is `{value}`: {wanted}")]
     Value {
@@ -85,6 +134,7 @@ impl Settings {
     /// Reads the environment.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        refuse(&set)?;
         let names = ["APPMESH_RESOURCE_ARN", "APPMESH_RESOURCE_NAME", "APPMESH_VIRTUAL_NODE_NAME"];
         let node_id = names.into_iter().find_map(set).ok_or(SettingsError::NoNode)?;
         let clusters = ["APPMESH_RESOURCE_CLUSTER", "APPMESH_VIRTUAL_NODE_CLUSTER"];
@@ -93,13 +143,27 @@ impl Settings {
             node_cluster: clusters.into_iter().find_map(set).unwrap_or_else(|| node_id.clone()),
             task_arn: set("SERIN_TASK_ARN"),
             control_plane: control_plane(set("APPMESH_XDS_ENDPOINT").as_deref().unwrap_or(CONTROL_PLANE)),
-            admin_port: number(&set, "ENVOY_ADMIN_ACCESS_PORT", 9901, 1..=u16::MAX, "a port")?,
+            sds_socket: set("APPMESH_SDS_SOCKET_PATH").map(|path| path.trim_start_matches("unix://").to_owned()),
+            initial_fetch_timeout: initial_fetch_timeout(&set)?,
+            admin: admin(&set)?,
+            agent: agent(&set)?,
             concurrency: number(&set, "ENVOY_CONCURRENCY", 1, 1..=CONCURRENCY_MAX, "a number of threads, 1 to 64")?,
             log_level: log_level(set("ENVOY_LOG_LEVEL"))?.to_owned(),
             drain_time: Duration::from_secs(seconds),
             tracer: tracer(&set, &node_id)?,
             node_id,
         })
+    }
+
+    /// What the client of the control plane is told.
+    pub(crate) fn client(&self) -> client::Settings {
+        let sockets = self.sds_socket.iter().map(|path| (SECRETS.to_owned(), path.clone()));
+        client::Settings {
+            control_plane: self.control_plane.clone(),
+            node: self.node(),
+            sockets: sockets.collect(),
+            initial_fetch_timeout: self.initial_fetch_timeout,
+        }
     }
 
     /// How it introduces itself, as the image does.
@@ -125,6 +189,50 @@ impl Settings {
     }
 }
 
+fn refuse(set: &impl Fn(&str) -> Option<String>) -> Result<(), SettingsError> {
+    let asked =
+        |name: &str| set(name).is_some_and(|value| !matches!(value.as_str(), "0" | "false" | "False" | "FALSE"));
+    let refused = REFUSED.iter().find(|(name, _)| asked(name));
+    refused.map_or(Ok(()), |(name, reason)| Err(SettingsError::Refused { name, reason }))
+}
+
+fn initial_fetch_timeout(set: &impl Fn(&str) -> Option<String>) -> Result<Option<Duration>, SettingsError> {
+    const NAME: &str = "ENVOY_INITIAL_FETCH_TIMEOUT";
+    let plain = |name: &str| set(name).map(|value| value.trim_end_matches('s').to_owned());
+    let seconds = number(&plain, NAME, 0_u64, 0..=86_400, "seconds, a day at most")?;
+    Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
+}
+
+/// Whether pages are served at a socket instead of a port.
+fn is_unix(set: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<bool, SettingsError> {
+    match set(name).as_deref() {
+        None | Some("tcp") => Ok(false),
+        Some("uds") => Ok(true),
+        Some(other) => Err(SettingsError::Value { name, value: other.to_owned(), wanted: "tcp or uds" }),
+    }
+}
+
+fn admin(set: &impl Fn(&str) -> Option<String>) -> Result<Door, SettingsError> {
+    let port = number(set, "ENVOY_ADMIN_ACCESS_PORT", 9901, 1..=u16::MAX, "a port")?;
+    let unix = is_unix(set, "ENVOY_ADMIN_MODE")?;
+    Ok(if unix { Door::Unix("/tmp/envoy_admin.sock".to_owned()) } else { Door::Tcp(([0, 0, 0, 0], port).into()) })
+}
+
+fn agent(set: &impl Fn(&str) -> Option<String>) -> Result<Door, SettingsError> {
+    const ADDRESS: &str = "APPNET_AGENT_HTTP_BIND_ADDRESS";
+    let port = number(set, "APPNET_AGENT_HTTP_PORT", 9902, 1..=u16::MAX, "a port")?;
+    if is_unix(set, "APPNET_AGENT_ADMIN_MODE")? {
+        let path = set("APPNET_AGENT_ADMIN_UDS_PATH");
+        return Ok(Door::Unix(path.unwrap_or_else(|| "/var/run/ecs/appnet_admin.sock".to_owned())));
+    }
+    let address = set(ADDRESS).filter(|address| !matches!(address.as_str(), "[::]" | "::"));
+    let address = address.map_or(Ok(IpAddr::from([0, 0, 0, 0])), |value| {
+        let parsed = value.trim_matches(['[', ']']).parse();
+        parsed.map_err(|_| SettingsError::Value { name: ADDRESS, value: value.clone(), wanted: "an address" })
+    })?;
+    Ok(Door::Tcp((address, port).into()))
+}
+
 /// The variables that are set and mean nothing here, with the reason.
 pub(crate) fn without_effect(variable: impl Fn(&str) -> Option<String>) -> Vec<(&'static str, &'static str)> {
     let off = |value: &str| matches!(value, "" | "0" | "false" | "False" | "FALSE");
@@ -137,7 +245,10 @@ pub(crate) fn without_effect(variable: impl Fn(&str) -> Option<String>) -> Vec<(
 fn control_plane(endpoint: &str) -> ControlPlane {
     match endpoint.strip_prefix("unix://") {
         Some(path) => ControlPlane::Unix(path.to_owned()),
-        None => ControlPlane::Tcp(endpoint.trim_start_matches("http://").to_owned()),
+        None => match endpoint.strip_prefix("https://") {
+            Some(address) => ControlPlane::Tls(address.to_owned()),
+            None => ControlPlane::Tcp(endpoint.trim_start_matches("http://").to_owned()),
+        },
     }
 }
 
@@ -255,6 +366,29 @@ mod tests {
     }
 
     #[test]
+    fn pages_secrets_and_the_control_plane_are_where_the_variables_say() {
+        let node = ("APPMESH_RESOURCE_ARN", "mesh/m/virtualNode/n");
+        let settings = read(&[node]).unwrap();
+        assert_eq!(settings.admin, Door::Tcp(([0, 0, 0, 0], 9901).into()));
+        assert_eq!(settings.agent, Door::Tcp(([0, 0, 0, 0], 9902).into()));
+        assert_eq!(settings.initial_fetch_timeout, None);
+        let settings = read(&[
+            node,
+            ("APPMESH_XDS_ENDPOINT", "https://mesh.example:443"),
+            ("APPMESH_SDS_SOCKET_PATH", "/run/spire/agent.sock"),
+            ("ENVOY_INITIAL_FETCH_TIMEOUT", "7"),
+            ("ENVOY_ADMIN_MODE", "uds"),
+            ("APPNET_AGENT_ADMIN_MODE", "uds"),
+        ])
+        .unwrap();
+        assert_eq!(settings.control_plane, ControlPlane::Tls("mesh.example:443".to_owned()));
+        assert_eq!(settings.client().sockets["static_cluster_sds_unix_socket"], "/run/spire/agent.sock");
+        assert_eq!(settings.initial_fetch_timeout, Some(Duration::from_secs(7)));
+        assert_eq!(settings.admin, Door::Unix("/tmp/envoy_admin.sock".to_owned()));
+        assert_eq!(settings.agent, Door::Unix("/var/run/ecs/appnet_admin.sock".to_owned()));
+    }
+
+    #[test]
     fn nonsense_is_named() {
         let node = ("APPMESH_RESOURCE_ARN", "mesh/m/virtualNode/n");
         assert_eq!(read(&[]), Err(SettingsError::NoNode));
@@ -267,7 +401,9 @@ mod tests {
             let error = read(&[node, (name, value)]).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains(value), "{error}");
         }
-        let set = |name: &str| (name == "ENVOY_CONFIG_FILE").then(|| "/etc/envoy.yaml".to_owned());
+        let set = |name: &str| (name == "APPMESH_PREVIEW").then(|| "1".to_owned());
         assert_eq!(without_effect(set).len(), 1);
+        let error = read(&[node, ("ENVOY_CONFIG_FILE", "/etc/envoy.yaml")]).unwrap_err().to_string();
+        assert!(error.contains("ENVOY_CONFIG_FILE") && error.contains("xDS"), "{error}");
     }
 }

@@ -17,6 +17,28 @@ pub(crate) enum Value {
     },
 }
 
+impl Value {
+    /// Whether there ever was something to count.
+    pub(crate) fn is_used(&self) -> bool {
+        match self {
+            Self::Counter(number) => *number > 0,
+            Self::Gauge(number) => *number != 0,
+            Self::Times(latencies) => latencies.count() > 0,
+            Self::Statuses { counts, .. } => !counts.is_empty(),
+        }
+    }
+
+    /// Whether it is of the kind that Envoy's admin page calls so; any is if none is asked for.
+    pub(crate) fn is_of(&self, kind: Option<&str>) -> bool {
+        match kind {
+            Some("Counters") => matches!(self, Self::Counter(_) | Self::Statuses { .. }),
+            Some("Gauges") => matches!(self, Self::Gauge(_)),
+            Some("Histograms") => matches!(self, Self::Times(_)),
+            _ => true,
+        }
+    }
+}
+
 /// A number with its name inside its group.
 pub(crate) type Metric = (&'static str, Value);
 

@@ -6,14 +6,17 @@
 mod counter;
 mod group;
 mod histogram;
+mod json;
 mod registry;
 mod render;
 mod tls;
 
 pub(crate) use counter::{Counter, Gauge, PerCore, StatusCounts};
+pub(crate) use group::Value;
 pub(crate) use group::{ClusterCounters, Held, HttpCounters, ListenerCounters, TcpCounters, VirtualHostCounters};
 pub(crate) use histogram::Histogram;
 pub use histogram::Latencies;
-pub(crate) use registry::{HealthCounters, Registry, ServerFacts};
+pub(crate) use json::as_json;
+pub(crate) use registry::{Applied, HealthCounters, Registry, ServerFacts};
 pub(crate) use render::{as_prometheus, as_text};
 pub(crate) use tls::TlsCounters;

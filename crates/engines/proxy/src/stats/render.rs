@@ -27,6 +27,18 @@ const BOUNDS: [f64; 19] = [
     3_600_000.0,
 ];
 
+/// Quantiles, by Envoy's names.
+pub(super) const SHARES: [(&str, f64); 8] = [
+    ("P0", 0.0),
+    ("P25", 0.25),
+    ("P50", 0.5),
+    ("P75", 0.75),
+    ("P90", 0.9),
+    ("P95", 0.95),
+    ("P99", 0.99),
+    ("P100", 1.0),
+];
+
 /// `name: value` lines, sorted.
 pub(crate) fn as_text(groups: &[Group], only: impl Fn(&str) -> bool) -> String {
     let mut lines = BTreeMap::new();
@@ -94,7 +106,7 @@ pub(crate) fn as_prometheus(groups: &[Group], only: impl Fn(&str) -> bool) -> St
 }
 
 /// How often each class of status codes was seen. All five are there, as dashboards divide by them.
-fn classes(counts: &BTreeMap<u16, u64>) -> impl Iterator<Item = (u16, u64)> {
+pub(super) fn classes(counts: &BTreeMap<u16, u64>) -> impl Iterator<Item = (u16, u64)> {
     let of = |class: u16| counts.range(class * 100..(class + 1) * 100).map(|(_, count)| count).sum();
     (1..=5).map(move |class| (class, of(class)))
 }
@@ -122,16 +134,6 @@ fn buckets(family: &str, labels: &dyn Fn(&[(&str, String)]) -> String, latencies
 
 /// Quantiles as Envoy shows them: of the last interval, which we don't keep apart, and of all time.
 fn quantiles(latencies: &Latencies) -> String {
-    const SHARES: [(&str, f64); 8] = [
-        ("P0", 0.0),
-        ("P25", 0.25),
-        ("P50", 0.5),
-        ("P75", 0.75),
-        ("P90", 0.9),
-        ("P95", 0.95),
-        ("P99", 0.99),
-        ("P100", 1.0),
-    ];
     if latencies.count() == 0 {
         return "No recorded values".to_owned();
     }

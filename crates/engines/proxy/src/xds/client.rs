@@ -25,9 +25,14 @@ use tokio::{
     time::sleep,
 };
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Channel, Endpoint};
+use tokio_util::task::AbortOnDropHandle;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
-use super::{clusters, listeners, routes, tls};
+use super::{
+    clusters,
+    keepers::{Keepers, SECRET, Sockets},
+    listeners, routes, tls,
+};
 use crate::{
     mesh::Plane,
     model::{Discovery, Keeper, RouteTable, SecretName},
@@ -63,7 +68,7 @@ impl Kind {
         match self {
             Self::Clusters => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
             Self::Endpoints => "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-            Self::Secrets => "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+            Self::Secrets => SECRET,
             Self::Listeners => "type.googleapis.com/envoy.config.listener.v3.Listener",
             Self::Routes => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
         }
@@ -79,14 +84,27 @@ impl Kind {
 pub(crate) enum ControlPlane {
     /// `host:port`, without TLS.
     Tcp(String),
+    /// `host:port`, with TLS: the authorities of the machine vouch for it.
+    Tls(String),
     /// A socket in the file system.
     Unix(String),
 }
 
+/// What a client is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) control_plane: ControlPlane,
+    /// Who it is.
+    pub(crate) node: Node,
+    /// Where secrets are that the control plane does not have.
+    pub(crate) sockets: Sockets,
+    /// How long is waited for all to come once, before the proxy counts as ready all the same. None: for ever.
+    pub(crate) initial_fetch_timeout: Option<Duration>,
+}
+
 /// A client of a control plane.
 pub(crate) struct Client {
-    control_plane: ControlPlane,
-    node: Node,
+    settings: Settings,
     plane: Plane,
     /// Turns true when everything has come once.
     configured: watch::Sender<bool>,
@@ -94,6 +112,8 @@ pub(crate) struct Client {
     inline_routes: BTreeMap<String, RouteTable>,
     /// Tells which secrets are needed.
     needed: watch::Sender<BTreeSet<SecretName>>,
+    /// Listeners have come.
+    has_listeners: bool,
 }
 
 /// What is known of a kind of resource; outlives a stream.
@@ -114,38 +134,55 @@ struct Stream {
 }
 
 impl Client {
-    pub(crate) fn new(control_plane: ControlPlane, node: Node, plane: Plane, configured: watch::Sender<bool>) -> Self {
+    pub(crate) fn new(settings: Settings, plane: Plane, configured: watch::Sender<bool>) -> Self {
         Self {
-            control_plane,
-            node,
+            settings,
             plane,
             configured,
             known: BTreeMap::new(),
             inline_routes: BTreeMap::new(),
             needed: watch::Sender::default(),
+            has_listeners: false,
         }
     }
 
     /// Follows the control plane for ever.
     pub(crate) async fn run(mut self) {
+        let (came, mut has_come) = mpsc::channel(1);
+        let (sockets, node, plane) = (self.settings.sockets.clone(), self.settings.node.clone(), self.plane.clone());
+        let keepers = Keepers { sockets, node, plane, came };
+        let _keepers = AbortOnDropHandle::new(tokio::spawn(keepers.follow(self.needed.subscribe())));
+        let _given_up = self.settings.initial_fetch_timeout.map(|limit| self.give_up_after(limit));
         let mut wait = BACKOFF.0;
         loop {
-            let (ended, heard) = self.stream().await;
+            let (ended, heard) = self.stream(&mut has_come).await;
             self.plane.registry().config.connected.store(0, Relaxed);
             if heard {
                 wait = BACKOFF.0;
             }
             tracing::info!(reason = ended, again_in = ?wait, "the stream to the control plane ended");
-            sleep(wait).await;
+            // Not all proxies come back at the same moment.
+            sleep(wait.mul_f64(rand::random_range(0.5..1.0))).await;
             wait = (wait * 2).min(BACKOFF.1);
         }
     }
 
+    /// Counts as ready after `limit`, whatever has come.
+    fn give_up_after(&self, limit: Duration) -> AbortOnDropHandle<()> {
+        let configured = self.configured.clone();
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            sleep(limit).await;
+            if !configured.send_replace(true) {
+                tracing::warn!(after = ?limit, "not all of the configuration has come");
+            }
+        }))
+    }
+
     /// One stream, to its end: why it ended, and whether anything came.
-    async fn stream(&mut self) -> (String, bool) {
+    async fn stream(&mut self, has_come: &mut mpsc::Receiver<()>) -> (String, bool) {
         let channel = match self.connect().await {
             Ok(channel) => channel,
-            Err(error) => return (format!("{:?} cannot be reached: {}", self.control_plane, causes(&error)), false),
+            Err(error) => return (format!("{:?} cannot be reached: {error}", self.settings.control_plane), false),
         };
         let (requests, outgoing) = mpsc::channel(REQUESTS);
         let (warm, mut warmed) = mpsc::channel(1);
@@ -171,17 +208,23 @@ impl Client {
                     Err(status) => return (status.to_string(), heard),
                 },
                 Some((version, nonce)) = warmed.recv() => self.accept(&stream, Kind::Clusters, version, nonce).await,
+                Some(()) = has_come.recv() => self.look_whether_all_is_there().await,
             }
         }
     }
 
-    async fn connect(&self) -> Result<Channel, tonic::transport::Error> {
-        let endpoint = match &self.control_plane {
-            ControlPlane::Tcp(address) => Endpoint::from_shared(format!("http://{address}"))?,
-            ControlPlane::Unix(path) => Endpoint::from_shared(format!("unix:{path}"))?,
+    async fn connect(&self) -> Result<Channel, String> {
+        let endpoint = match &self.settings.control_plane {
+            ControlPlane::Tcp(address) => Endpoint::from_shared(format!("http://{address}")),
+            ControlPlane::Tls(address) => {
+                let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(machine_authorities()?));
+                Endpoint::from_shared(format!("https://{address}")).and_then(|endpoint| endpoint.tls_config(tls))
+            }
+            ControlPlane::Unix(path) => Endpoint::from_shared(format!("unix:{path}")),
         };
+        let endpoint = endpoint.map_err(|error| causes(&error))?;
         let endpoint = endpoint.connect_timeout(CONNECT_MAX).http2_keep_alive_interval(KEEP_ALIVE.0);
-        endpoint.keep_alive_timeout(KEEP_ALIVE.1).connect().await
+        endpoint.keep_alive_timeout(KEEP_ALIVE.1).connect().await.map_err(|error| causes(&error))
     }
 
     /// Asks again for all that was asked for on the last stream; clusters at first.
@@ -222,6 +265,9 @@ impl Client {
         resources: &[envoy_types::pb::google::protobuf::Any],
     ) -> Result<(), String> {
         let clusters = clusters::clusters(resources).map_err(|refusal| refusal.to_string())?;
+        for (name, cluster) in &clusters {
+            self.know_keepers("cluster", name, cluster.tls.iter().flat_map(|tls| tls.common.secrets()))?;
+        }
         let discovered = clusters.values().filter_map(|cluster| match &cluster.discovery {
             Discovery::Eds { service_name } => Some(service_name.clone()),
             _ => None,
@@ -257,8 +303,13 @@ impl Client {
         resources: &[envoy_types::pb::google::protobuf::Any],
     ) -> Result<(), String> {
         let (listeners, inline) = listeners::listeners(resources).map_err(|refusal| refusal.to_string())?;
+        for (name, listener) in &listeners {
+            let tls = listener.chains.iter().filter_map(|chain| chain.tls.as_ref());
+            self.know_keepers("listener", name, tls.flat_map(|tls| tls.common.secrets()))?;
+        }
         let names = listeners::route_names(&listeners, &inline);
         self.plane.set_listeners(listeners).await.map_err(|error| error.to_string())?;
+        self.has_listeners = true;
         if !inline.is_empty() {
             self.plane.set_routes(inline.clone()).await.map_err(|error| error.to_string())?;
         }
@@ -283,6 +334,24 @@ impl Client {
         Ok(())
     }
 
+    /// Refuses a secret of somebody who is not known.
+    fn know_keepers<'a>(
+        &self,
+        kind: &str,
+        name: &str,
+        mut secrets: impl Iterator<Item = &'a SecretName>,
+    ) -> Result<(), String> {
+        let unknown = |secret: &SecretName| match &secret.keeper {
+            Keeper::ControlPlane => None,
+            Keeper::Cluster(cluster) if self.settings.sockets.contains_key(cluster) => None,
+            Keeper::Cluster(cluster) => Some(format!(
+                "{kind} {name}: secret {}: the SDS cluster {cluster} is not known: set APPMESH_SDS_SOCKET_PATH",
+                secret.name
+            )),
+        };
+        secrets.find_map(unknown).map_or(Ok(()), Err)
+    }
+
     /// Asks for the secrets that clusters and listeners need, at whoever has them.
     async fn subscribe_secrets(&mut self, stream: &Stream) {
         let needed = self.plane.secrets().await;
@@ -296,7 +365,7 @@ impl Client {
     }
 
     async fn look_whether_all_is_there(&self) {
-        if self.plane.is_listening().await {
+        if self.has_listeners && self.plane.is_listening().await {
             self.configured.send_replace(true);
         }
     }
@@ -314,7 +383,8 @@ impl Client {
 
     async fn accept(&mut self, stream: &Stream, kind: Kind, version: String, nonce: String) {
         tracing::debug!(?kind, version, "accepted");
-        self.plane.registry().config.updates[kind as usize].0.fetch_add(1, Relaxed);
+        let now = self.plane.now().to_iso8601();
+        self.plane.registry().config.accepted(kind as usize, &version, now);
         self.known.entry(kind).or_default().version = version;
         self.ask(stream, kind, nonce, None).await;
         if kind == Kind::Clusters && !self.known.get(&Kind::Listeners).is_some_and(|known| known.subscribed) {
@@ -327,7 +397,7 @@ impl Client {
         /// `INVALID_ARGUMENT` of `google.rpc.Code`.
         const INVALID_ARGUMENT: i32 = 3;
         tracing::warn!(?kind, reason, "refused");
-        self.plane.registry().config.updates[kind as usize].1.fetch_add(1, Relaxed);
+        self.plane.registry().config.refused(kind as usize, &reason);
         let error = Status { code: INVALID_ARGUMENT, message: reason, details: Vec::new() };
         self.ask(stream, kind, nonce, Some(error)).await;
     }
@@ -337,7 +407,7 @@ impl Client {
         let known = self.known.get(&kind).cloned().unwrap_or_default();
         let request = DiscoveryRequest {
             version_info: known.version,
-            node: Some(self.node.clone()),
+            node: Some(self.settings.node.clone()),
             resource_names: known.names.into_iter().collect(),
             type_url: kind.url().to_owned(),
             response_nonce: nonce,
@@ -350,7 +420,7 @@ impl Client {
 }
 
 /// An error and all its causes in one line.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -358,4 +428,13 @@ fn causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// The authorities the machine believes, where OpenSSL and the image keep them.
+fn machine_authorities() -> Result<Vec<u8>, String> {
+    const PLACES: [&str; 2] = ["/etc/pki/tls/cert.pem", "/etc/ssl/certs/ca-certificates.crt"];
+    let told = std::env::var("SSL_CERT_FILE").ok();
+    let places: Vec<&str> = told.as_deref().map_or_else(|| PLACES.to_vec(), |path| vec![path]);
+    let read = places.iter().find_map(|path| std::fs::read(path).ok());
+    read.ok_or_else(|| format!("no authorities to believe in: {} cannot be read", places.join(" and ")))
 }

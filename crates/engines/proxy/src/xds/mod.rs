@@ -12,6 +12,7 @@ pub(crate) mod client;
 mod clusters;
 mod edge;
 mod header_edits;
+pub(crate) mod keepers;
 mod listeners;
 mod matching;
 mod protocol;
