@@ -21,10 +21,11 @@ use crate::{
     identity,
     plan::{self, GatewayRouteName, Mesh, MeshEndpoint, RouteName},
     rows::{Resource, Spec, mesh_of, own_name, targets},
+    secrets,
 };
 
-/// The rows of a mesh, and the instances that its virtual nodes may be found by.
-const KINDS: [&str; 8] = [
+/// The rows of a mesh, and what its virtual nodes may be found by and prove themselves with.
+const KINDS: [&str; 12] = [
     MeshSpec::KIND,
     VirtualNodeSpec::KIND,
     VirtualRouterSpec::KIND,
@@ -32,10 +33,14 @@ const KINDS: [&str; 8] = [
     VirtualServiceSpec::KIND,
     VirtualGatewaySpec::KIND,
     GatewayRouteSpec::KIND,
-    INSTANCES,
+    "servicediscovery/instance",
+    "acm/certificate",
+    "acm/identity",
+    "acm/authority",
+    "acm-pca/authority",
 ];
-/// Cloud Map's instances.
-const INSTANCES: &str = "servicediscovery/instance";
+/// How the kinds of a mesh's own rows begin.
+const OWN: &str = "appmesh/";
 /// Where an instance says its addresses.
 const IPV4: &str = "AWS_INSTANCE_IPV4";
 const IPV6: &str = "AWS_INSTANCE_IPV6";
@@ -145,10 +150,10 @@ impl Controller for Mesher {
     }
 
     fn keys_of(&self, change: &Change) -> Vec<Key> {
-        if change.kind != INSTANCES {
+        if change.kind.starts_with(OWN) {
             return vec![mesh_of(&change.key)];
         }
-        // Any mesh of the scope may find its nodes by that instance; the resync heals what a failed read missed.
+        // Any mesh of the scope may need that instance or certificate; the resync heals what a failed read missed.
         let meshes = self.state.store.list::<Resource<MeshSpec>>(&change.key.scope).unwrap_or_default();
         meshes.into_iter().map(|(key, _)| key).collect()
     }
@@ -165,6 +170,7 @@ impl Controller for Mesher {
             return Ok(Next::Settled);
         };
         read.mesh.instances = self.instances(&key.scope, &read.mesh).await;
+        secrets::fetch(&self.state.caller, &key.scope, &mut read.mesh).await;
         let handed = self.hand_out(key, &read);
         if self.board.get(key).as_ref() != Some(&handed) {
             self.board.set(key, Some(handed));

@@ -19,6 +19,7 @@ mod observer;
 mod operations;
 pub mod plan;
 mod rows;
+mod secrets;
 mod snapshot;
 
 use std::sync::Arc;

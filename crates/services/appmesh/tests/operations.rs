@@ -191,17 +191,12 @@ async fn a_virtual_node_is_checked_and_what_is_not_done_yet_is_refused_by_name()
     };
     let check = json!({ "protocol": "http", "healthyThreshold": 1, "unhealthyThreshold": 11, "timeoutMillis": 1,
                         "intervalMillis": 1 });
-    let acm = json!({ "acm": { "certificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/c" } });
     for (spec, words) in [
         (json!({ "listeners": [{ "portMapping": { "port": 80, "protocol": "http" } }] }), "serviceDiscovery"),
         (listener(json!({ "portMapping": { "port": 70000, "protocol": "http" } })), "65535"),
         (listener(json!({ "healthCheck": check })), "4 validation errors detected"),
         (listener(json!({ "timeout": { "tcp": {} } })), "of the protocol of the listener"),
         (listener(json!({ "connectionPool": { "http": { "maxConnections": 0 } } })), "greater than or equal to 1"),
-        (
-            listener(json!({ "tls": { "mode": "STRICT", "certificate": acm } })),
-            "certificate.acm' is not supported by Serin yet",
-        ),
         (json!({ "backends": [{}] }), "exactly one of virtualService"),
         (json!({ "serviceDiscovery": {} }), "exactly one of awsCloudMap, dns"),
     ] {

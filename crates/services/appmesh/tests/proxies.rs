@@ -8,8 +8,9 @@ mod support;
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
-use api::servicediscovery::{
-    DiscoverInstances, DiscoverInstancesRequest, DiscoverInstancesResponse, HttpInstanceSummary,
+use api::{
+    acm::inside::{GetKeyPair, GetKeyPairRequest, GetKeyPairResponse},
+    servicediscovery::{DiscoverInstances, DiscoverInstancesRequest, DiscoverInstancesResponse, HttpInstanceSummary},
 };
 use house::{House, node, route};
 use prost::Message;
@@ -349,4 +350,105 @@ async fn instances_of_cloud_map_become_endpoints() {
     support::until(&house.cache, name, |_| has_endpoints().is_some()).await;
     let text = format!("{:?}", has_endpoints().unwrap());
     assert!(text.contains("10.0.1.1") && text.contains("10.0.2.2") && !text.contains("10.0.3.3"), "{text}");
+}
+
+/// What the fake ACM answers: how often its certificate was renewed.
+type Renewals = std::sync::atomic::AtomicU32;
+
+async fn key_pair(cx: wire::Context<Renewals>, request: GetKeyPairRequest) -> Result<GetKeyPairResponse, api::Fault> {
+    if request.certificate_arn.ends_with("gone") {
+        return Err(api::Fault { code: "ResourceNotFoundException".into(), status: 400, message: "no".into() });
+    }
+    let renewals = cx.service().load(std::sync::atomic::Ordering::Relaxed);
+    Ok(GetKeyPairResponse {
+        certificate_chain: format!("leaf {renewals} -----BEGIN CERTIFICATE----- root"),
+        private_key: "key".to_owned(),
+        not_after: names::Timestamp::default(),
+    })
+}
+
+/// A house that has certificates, and how often they were renewed.
+fn with_certificates() -> (House, Arc<Renewals>) {
+    let house = House::new();
+    let definition =
+        wire::Definition { signing_name: "acm", protocol: wire::Protocol::RestJson, invalid: "ValidationException" };
+    let renewals = Arc::new(Renewals::default());
+    let operations = vec![wire::bind::<GetKeyPair, _, _, _, _>(key_pair)];
+    house.caller.fill([wire::Service::new(definition, &renewals, operations)]);
+    (house, renewals)
+}
+
+/// The virtual node `name` of the article, whose listener shows the certificate `arn` of ACM.
+fn secured(name: &str, arn: &str) -> Value {
+    let mut node = node(name, "api.flask.sample", &[]);
+    node["spec"]["listeners"][0]["tls"] =
+        json!({ "mode": "STRICT", "certificate": { "acm": { "certificateArn": arn } } });
+    node
+}
+
+const CERTIFICATE: &str = "arn:aws:acm:us-east-1:000000000000:certificate/one";
+const API: &str = "arn:aws:appmesh:us-east-1:000000000000:mesh/flask-mesh/virtualNode/api-vn";
+
+#[tokio::test]
+async fn a_renewed_certificate_changes_secrets_alone() {
+    let (mut house, renewals) = with_certificates();
+    house.run();
+    house.article().await;
+    house.ok("UpdateVirtualNode", secured("api-vn", CERTIFICATE)).await;
+    let _proxy = Proxy::start(support::serve(&house.cache).await, API);
+    let secret = || {
+        let snapshot = house.cache.get(API)?.0;
+        let secret = snapshot.resources(Kind::Secret).get(CERTIFICATE)?;
+        Some(String::from_utf8_lossy(&secret.body().value).into_owned())
+    };
+    support::until(&house.cache, API, |_| secret().is_some_and(|secret| secret.contains("leaf 0"))).await;
+    let before = house.cache.get(API).unwrap().0;
+    renewals.store(1, std::sync::atomic::Ordering::Relaxed);
+    // What ACM writes when it has renewed: the change wakes whoever reads, whatever is in it.
+    let key = store::Key::new(&names::Scope::default(), "one");
+    house.store.write(|tx| tx.put(&key, &Renewed {})).unwrap();
+    let waited = tokio::time::timeout(support::PATIENCE, async {
+        while !secret().is_some_and(|secret| secret.contains("leaf 1")) {
+            tokio::task::yield_now().await;
+        }
+    });
+    waited.await.unwrap();
+    let after = house.cache.get(API).unwrap().0;
+    for kind in Kind::ALL {
+        assert_eq!(before.version(kind) == after.version(kind), kind != Kind::Secret, "{kind:?}");
+    }
+}
+
+/// A row of ACM, as far as it matters here: that it is there.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Renewed {}
+
+impl store::Row for Renewed {
+    const KIND: &'static str = "acm/certificate";
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_gone_is_named_and_the_rest_goes_on() {
+    let (mut house, _) = with_certificates();
+    house.run();
+    house.article().await;
+    house.ok("UpdateVirtualNode", secured("api-vn", "arn:aws:acm:us-east-1:000000000000:certificate/gone")).await;
+    let watch = house.store.watch(&["appmesh/mesh.observed"]);
+    let request = json!({ "meshName": "flask-mesh" });
+    let found = tokio::time::timeout(support::PATIENCE, async {
+        loop {
+            let faults = house.ok("ListProxies", request.clone()).await["faults"].clone();
+            if faults.as_array().is_some_and(|faults| faults.len() == 2) {
+                return faults;
+            }
+            watch.next().await;
+        }
+    });
+    let faults = found.await.unwrap();
+    let text = faults.to_string();
+    assert!(text.contains("virtualNode/api-vn: port 3000 of api-vn takes no TLS: certificate arn:aws:acm"), "{text}");
+    assert!(text.contains("virtualNode/gateway-vn: nothing is sent to api-vn on port 3000: certificate"), "{text}");
+    let routed =
+        house.cache.get("arn:aws:appmesh:us-east-1:000000000000:mesh/flask-mesh/virtualNode/gateway-vn").unwrap().0;
+    assert!(routed.resources(Kind::Route).contains_key("rds_egress_http_3000"), "the other version is still served");
 }

@@ -115,11 +115,6 @@ impl Checks {
         self.fault(path, text, format_args!("Member must be an ARN of {service}"));
     }
 
-    /// Refuses what Serin does not do yet, by its name.
-    pub(crate) fn unsupported(&mut self, given: bool, path: &str) {
-        self.demand(!given, path, "is not supported by Serin yet");
-    }
-
     /// All that is wrong, if anything is.
     pub(crate) fn finish(self) -> Result<(), Error> {
         let count = self.faults.len();

@@ -2,8 +2,7 @@
 
 use api::appmesh::{
     ClientPolicy, ClientPolicyTls, ClientTlsCertificate, ListenerTls, ListenerTlsCertificate,
-    ListenerTlsFileCertificate, ListenerTlsMode, ListenerTlsValidationContext, SubjectAlternativeNames,
-    TlsValidationContext,
+    ListenerTlsFileCertificate, ListenerTlsValidationContext, SubjectAlternativeNames, TlsValidationContext,
 };
 
 use super::Checks;
@@ -28,7 +27,6 @@ pub(super) fn listener(checks: &mut Checks, path: &str, tls: &ListenerTls) {
     if let Some(validation) = &tls.validation {
         client_validation(checks, &format!("{path}.validation"), validation);
     }
-    checks.unsupported(acm.is_some() && tls.mode != ListenerTlsMode::Disabled, &format!("{at}.acm"));
 }
 
 /// What a client's certificate must be.
@@ -49,7 +47,6 @@ fn client_validation(checks: &mut Checks, path: &str, validation: &ListenerTlsVa
 pub(super) fn policy(checks: &mut Checks, path: &str, policy: Option<&ClientPolicy>) {
     let Some(tls) = policy.and_then(|policy| policy.tls.as_ref()) else { return };
     client(checks, &format!("{path}.tls"), tls);
-    checks.unsupported(tls.validation.trust.acm.is_some(), &format!("{path}.tls.validation.trust.acm"));
 }
 
 fn client(checks: &mut Checks, path: &str, tls: &ClientPolicyTls) {

@@ -90,7 +90,7 @@ struct Client<'a> {
 }
 
 /// The TLS part of a client's policy.
-fn tls_of(policy: Option<&ClientPolicy>) -> Option<&ClientPolicyTls> {
+pub(crate) fn tls_of(policy: Option<&ClientPolicy>) -> Option<&ClientPolicyTls> {
     policy.and_then(|policy| policy.tls.as_ref())
 }
 
