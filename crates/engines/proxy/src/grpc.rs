@@ -47,6 +47,24 @@ pub(crate) fn status_of(http: u16) -> u16 {
     }
 }
 
+/// The status of HTTP that stands for one of gRPC, as Envoy has it.
+pub(crate) fn http_status(status: u16) -> u16 {
+    match status {
+        0 => 200,
+        1 => 499,
+        3 | 9 | 11 => 400,
+        4 => 504,
+        5 => 404,
+        6 | 10 => 409,
+        7 => 403,
+        8 => 429,
+        12 => 501,
+        14 => 503,
+        16 => 401,
+        _ => 500,
+    }
+}
+
 /// Whether a content type is gRPC's.
 pub(crate) fn is_grpc(content_type: &[u8]) -> bool {
     let rest = content_type.strip_prefix(b"application/grpc");

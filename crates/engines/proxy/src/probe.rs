@@ -2,6 +2,9 @@
 
 use std::{fmt, io, time::Duration};
 
+use ::http::{HeaderMap, Request, Uri, uri};
+use bytes::{BufMut, Bytes, BytesMut};
+use prost::Message;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
@@ -9,7 +12,8 @@ use tokio::{
 
 use crate::{
     connect::{Connect, Route},
-    http::{self, Malformed},
+    http::{self, Malformed, Security},
+    transport::Transport,
 };
 
 /// What an HTTP check sends.
@@ -18,6 +22,14 @@ pub(crate) struct Question<'a> {
     pub(crate) path: &'a str,
     pub(crate) host: &'a str,
     pub(crate) user_agent: &'a str,
+}
+
+/// How a server is reached.
+#[derive(Clone, Copy)]
+pub(crate) struct Dial<'a> {
+    pub(crate) connect: &'a dyn Connect,
+    pub(crate) security: Option<&'a Security>,
+    pub(crate) route: &'a Route,
 }
 
 /// Why there is no status code.
@@ -31,27 +43,115 @@ pub(crate) enum Silence {
     Broken(#[source] io::Error),
     #[error("the answer is not HTTP: {0}")]
     Malformed(Malformed),
+    #[error("the question can't be asked")]
+    Question(#[source] ::http::Error),
+}
+
+/// The method of gRPC's health checks (the gRPC document *health-checking*).
+const GRPC_PATH: &str = "/grpc.health.v1.Health/Check";
+
+/// The status of a server that is well.
+const SERVING: i32 = 1;
+
+/// What a check by gRPC asks for: the service, all of the server if it is empty.
+#[derive(Clone, PartialEq, Message)]
+struct HealthCheckRequest {
+    #[prost(string, tag = "1")]
+    service: String,
+}
+
+/// What a server answers.
+#[derive(Clone, PartialEq, Message)]
+struct HealthCheckResponse {
+    #[prost(int32, tag = "1")]
+    status: i32,
+}
+
+impl Dial<'_> {
+    async fn open(&self) -> Result<Transport, Silence> {
+        let stream = self.connect.connect(self.route).await.map_err(Silence::Connect)?;
+        match self.security {
+            Some(security) => security.connector.connect(stream, &security.counters).await.map_err(Silence::Connect),
+            None => Ok(stream.into()),
+        }
+    }
+}
+
+async fn in_time<T>(within: Duration, work: impl Future<Output = Result<T, Silence>>) -> Result<T, Silence> {
+    timeout(within, work).await.unwrap_or(Err(Silence::TimedOut))
 }
 
 /// Connects, and that is all.
-pub(crate) async fn tcp(connect: &dyn Connect, route: &Route, within: Duration) -> Result<(), Silence> {
-    let connected = timeout(within, connect.connect(route)).await.map_err(|_| Silence::TimedOut)?;
-    connected.map(drop).map_err(Silence::Connect)
+pub(crate) async fn tcp(dial: Dial<'_>, within: Duration) -> Result<(), Silence> {
+    in_time(within, async { dial.open().await.map(drop) }).await
 }
 
-/// Sends a `GET`; the answer is the status code.
-pub(crate) async fn http(
-    connect: &dyn Connect,
-    route: &Route,
+/// Sends a `GET` over HTTP/1.1; the answer is the status code.
+pub(crate) async fn http(dial: Dial<'_>, question: Question<'_>, within: Duration) -> Result<u16, Silence> {
+    in_time(within, ask(dial, question)).await
+}
+
+/// Sends a `GET` over HTTP/2; the answer is the status code.
+pub(crate) async fn http2(dial: Dial<'_>, question: Question<'_>, within: Duration) -> Result<u16, Silence> {
+    let request = Request::get(uri(&dial, question.host, question.path)?).header("user-agent", question.user_agent);
+    let request = request.body(()).map_err(Silence::Question)?;
+    in_time(within, async {
+        let reply = http::ask(dial.open().await?, request, Bytes::new()).await.map_err(Silence::Broken)?;
+        Ok(reply.status)
+    })
+    .await
+}
+
+/// Asks by gRPC whether `service` serves; `question`'s path does not count.
+pub(crate) async fn grpc(
+    dial: Dial<'_>,
+    service: &str,
     question: Question<'_>,
     within: Duration,
-) -> Result<u16, Silence> {
-    timeout(within, ask(connect, route, question)).await.unwrap_or(Err(Silence::TimedOut))
+) -> Result<bool, Silence> {
+    let request = Request::post(uri(&dial, question.host, GRPC_PATH)?)
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("user-agent", question.user_agent);
+    let request = request.body(()).map_err(Silence::Question)?;
+    let message = HealthCheckRequest { service: service.to_owned() }.encode_to_vec();
+    in_time(within, async {
+        let reply = http::ask(dial.open().await?, request, framed(&message)).await.map_err(Silence::Broken)?;
+        let good = |fields: &HeaderMap| fields.get("grpc-status").is_some_and(|status| status == "0");
+        let answered = reply.status == 200 && (good(&reply.trailers) || good(&reply.fields));
+        Ok(answered && serves(&reply.body))
+    })
+    .await
 }
 
-async fn ask(connect: &dyn Connect, route: &Route, question: Question<'_>) -> Result<u16, Silence> {
-    let mut stream = connect.connect(route).await.map_err(Silence::Connect)?;
+/// A message as gRPC sends it: not compressed, with its length before it.
+fn framed(message: &[u8]) -> Bytes {
+    let mut framed = BytesMut::with_capacity(5 + message.len());
+    framed.put_u8(0);
+    framed.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    framed.put_slice(message);
+    framed.freeze()
+}
+
+/// Whether a body is one message that says that the server serves.
+fn serves(body: &[u8]) -> bool {
+    let Some(([0, length @ ..], message)) = body.split_first_chunk::<5>() else { return false };
+    let whole = usize::try_from(u32::from_be_bytes(*length)).is_ok_and(|length| length == message.len());
+    whole && HealthCheckResponse::decode(message).is_ok_and(|response| response.status == SERVING)
+}
+
+/// What is asked for; of the server's own address if no host is named.
+fn uri(dial: &Dial<'_>, host: &str, path: &str) -> Result<Uri, Silence> {
+    let own = dial.route.target.to_string();
+    let scheme = if dial.security.is_some() { uri::Scheme::HTTPS } else { uri::Scheme::HTTP };
+    let host = if host.is_empty() { &own } else { host };
+    Uri::builder().scheme(scheme).authority(host).path_and_query(path).build().map_err(Silence::Question)
+}
+
+async fn ask(dial: Dial<'_>, question: Question<'_>) -> Result<u16, Silence> {
+    let mut stream = dial.open().await?;
     stream.write_all(question.to_string().as_bytes()).await.map_err(Silence::Broken)?;
+    stream.flush().await.map_err(Silence::Broken)?;
     let mut head = http::Head::default();
     let mut bytes = Vec::with_capacity(1024);
     loop {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Connect,
-    probe::{self, Question, Silence},
+    probe::{self, Dial, Question, Silence},
 };
 
 /// How often a target is asked that has not been found well yet: it should not wait for its first request longer than
@@ -115,7 +115,8 @@ pub(crate) async fn watch(member: Rc<Member>, group: Weak<Group>, table: Weak<Ta
         let host = route.target.to_string();
         let question = Question { path: &check.path, host: &host, user_agent: USER_AGENT };
         let within = Duration::from_secs(u64::from(check.timeout_seconds));
-        let answer = judge(probe::http(&*connect, &route, question, within).await, &check.matcher);
+        let dial = Dial { connect: &*connect, security: None, route: &route };
+        let answer = judge(probe::http(dial, question, within).await, &check.matcher);
         // Bad answers of one interval are one bad answer.
         let counts = answer.is_ok() || counted.is_none_or(|last| asked - last >= interval);
         if counts {

@@ -6,6 +6,7 @@
 
 use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{Answer, Fields, Malformed, NameSet, Request, Upstream, Version};
@@ -197,6 +198,8 @@ pub(crate) struct Record {
     pub(crate) upstream_http2: bool,
     /// The status of a call by gRPC, where the response had one.
     pub(crate) grpc_status: Option<u16>,
+    /// The fields behind the response's body, a line for each; known where one side speaks HTTP/2.
+    pub(crate) trailers: Bytes,
     /// What went wrong in the end.
     pub(crate) failure: Option<Failure>,
     /// The response is a server's, not the proxy's own.
@@ -217,6 +220,7 @@ impl Record {
             responded_at: None,
             upstream_http2: false,
             grpc_status: None,
+            trailers: Bytes::new(),
             failure: None,
             from_server: false,
         }

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     format::{self, Lookup},
-    http::{Failure, Name, Record, Request},
+    grpc,
+    http::{Failure, Lines, Name, Record, Request},
     tls,
     xray::{Facts, Segment},
 };
@@ -33,6 +34,11 @@ impl Passage {
             self.count_failure(failure);
         }
         let reached = self.is_attempting();
+        if let Some(status) = record.grpc_status.filter(|_| record.from_server) {
+            self.judge_attempt(grpc::http_status(status) < 500);
+        }
+        // A call by gRPC is answered with 200 whatever the status is that the answer stands for.
+        let status = if record.from_server { status } else { self.answered.or(status) };
         self.end_attempt(status);
         if let (Some(cluster), Some((_, host))) = (&self.cluster, self.route()) {
             let host = &host.counters;
@@ -126,6 +132,7 @@ impl Passage {
         };
         let facts = format::Facts {
             response: Some(&response),
+            trailers: Some(&Lines(&record.trailers)),
             upstream_protocol: record.from_server.then_some(if record.upstream_http2 { "HTTP/2" } else { "HTTP/1.1" }),
             status: record.status,
             details: Some(&details),

@@ -29,6 +29,7 @@ impl Passage {
         if self.attempts > 0 && self.route().is_some_and(|(_, host)| host.tells_client_attempts) {
             answer.fields.push(("x-envoy-attempt-count".into(), self.attempts.to_string()));
         }
+        self.answered = Some(answer.status);
         let status = if matches!(failure, Failure::WholeTimeout) { Some(DEADLINE_EXCEEDED) } else { None };
         if self.is_grpc { as_grpc(answer, status) } else { answer }
     }

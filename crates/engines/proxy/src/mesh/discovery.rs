@@ -83,6 +83,7 @@ impl Plane {
         ClusterState::new(settings.clone(), connector, |warmth, endpoints| Checking {
             cluster: name.to_owned(),
             connect: Arc::clone(&shared.connect),
+            security: None,
             counters: shared.registry.health(name),
             warmth: Arc::clone(warmth),
             news: endpoints.news(),

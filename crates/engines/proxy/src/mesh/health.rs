@@ -21,10 +21,14 @@ use tokio_util::task::AbortOnDropHandle;
 use super::endpoint::{Endpoint, News};
 use crate::{
     connect::{Connect, Route},
+    http::Security,
     model::{HealthCheck, Probe},
-    probe,
+    probe::{self, Dial, Question},
     stats::HealthCounters,
 };
+
+/// What checks call themselves, as Envoy's do.
+const USER_AGENT: &str = "Envoy/HC";
 
 /// Whether a cluster is ready to be used: its endpoints are known, and each was checked once.
 #[derive(Debug, Default)]
@@ -88,6 +92,8 @@ impl Drop for Unchecked {
 pub(crate) struct Checking {
     pub(crate) cluster: String,
     pub(crate) connect: Arc<dyn Connect>,
+    /// How connections are secured, if they are.
+    pub(crate) security: Option<Security>,
     pub(crate) counters: Arc<HealthCounters>,
     pub(crate) warmth: Arc<Warmth>,
     pub(crate) news: News,
@@ -126,28 +132,34 @@ impl Checking {
         let mut target = endpoint.settings.address;
         target.set_port(check.port.unwrap_or(target.port()));
         let route = Route { network: String::new(), source: None, target };
-        let connect = &*self.connect;
-        let silence = match &check.probe {
-            Probe::Tcp => match probe::tcp(connect, &route, check.timeout).await {
-                Ok(()) => return Outcome::Good,
-                Err(silence) => silence,
-            },
-            Probe::Http { path, host, expected } => {
-                let question = probe::Question { path, host, user_agent: "Envoy/HC" };
-                match probe::http(connect, &route, question, check.timeout).await {
-                    Ok(status) if expected.iter().any(|(first, last)| (*first..=*last).contains(&status)) => {
-                        return Outcome::Good;
-                    }
-                    Ok(status) => {
-                        tracing::debug!(cluster = self.cluster, %route, status, "an endpoint says it is not well");
-                        return Outcome::Unwell;
-                    }
-                    Err(silence) => silence,
-                }
+        let dial = Dial { connect: &*self.connect, security: self.security.as_ref(), route: &route };
+        let answer = match &check.probe {
+            Probe::Tcp => probe::tcp(dial, check.timeout).await.map(|()| true),
+            Probe::Http { path, host, expected, http2 } => {
+                let question = Question { path, host, user_agent: USER_AGENT };
+                let status = match http2 {
+                    true => probe::http2(dial, question, check.timeout).await,
+                    false => probe::http(dial, question, check.timeout).await,
+                };
+                status.map(|status| expected.iter().any(|(first, last)| (*first..=*last).contains(&status)))
+            }
+            Probe::Grpc { service, authority } => {
+                let host = if authority.is_empty() { &self.cluster } else { authority };
+                let question = Question { path: "", host, user_agent: USER_AGENT };
+                probe::grpc(dial, service, question, check.timeout).await
             }
         };
-        tracing::debug!(cluster = self.cluster, %route, error = %silence, "an endpoint does not answer");
-        Outcome::Silent
+        match answer {
+            Ok(true) => Outcome::Good,
+            Ok(false) => {
+                tracing::debug!(cluster = self.cluster, %route, "an endpoint says it is not well");
+                Outcome::Unwell
+            }
+            Err(silence) => {
+                tracing::debug!(cluster = self.cluster, %route, error = %silence, "an endpoint does not answer");
+                Outcome::Silent
+            }
+        }
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Passage {
     may_retry: bool,
     /// The request is one of gRPC.
     pub(super) is_grpc: bool,
+    /// The status that we answered with in place of a server.
+    pub(super) answered: Option<u16>,
     pub(super) segment: Option<Segment>,
     pub(super) started: Timestamp,
     /// What is done to fields on this route.
@@ -122,6 +124,7 @@ impl Passage {
             timeouts: Timeouts { idle: manager.settings.stream_idle_timeout, ..Timeouts::default() },
             may_retry: false,
             is_grpc: request.is_grpc(),
+            answered: None,
             segment,
             started,
             edits: None,
@@ -326,14 +329,18 @@ impl Passage {
         }
     }
 
-    /// The attempt is over; `status` is what the server, or we in its place, answered.
-    pub(super) fn end_attempt(&mut self, status: Option<u16>) {
+    /// The server's answer has come, and is good or not whatever its status says.
+    pub(super) fn judge_attempt(&mut self, good: bool) {
         if let Some(attempt) = self.attempt.take()
             && let Some(endpoint) = attempt.endpoint
         {
-            let good = status.is_some_and(|status| status < 500);
             if good { endpoint.rq_success.increment() } else { endpoint.rq_error.increment() }
         }
+    }
+
+    /// The attempt is over; `status` is what the server, or we in its place, answered.
+    pub(super) fn end_attempt(&mut self, status: Option<u16>) {
+        self.judge_attempt(status.is_some_and(|status| status < 500));
         if let (Some(cluster), Some(status)) = (&self.cluster, status) {
             cluster.counters.statuses.record(status);
         }

@@ -16,6 +16,7 @@ use super::{
     worker::{ListenerPlan, Plan, Sockets},
 };
 use crate::{
+    http::Security,
     model::{self, CommonTls, Config, Discovery, Endpoint, Filter, RouteTable, SecretName},
     tls::Connector,
 };
@@ -59,7 +60,7 @@ impl ClusterState {
     ) -> Self {
         let warmth = Arc::new(Warmth::default());
         let endpoints = Arc::new(EndpointSet::default());
-        let checking = checking(&warmth, &endpoints);
+        let checking = Checking { security: connector.as_ref().map(secured), ..checking(&warmth, &endpoints) };
         Self {
             gates: Gates::new(settings.limits),
             settings: Arc::new(settings),
@@ -75,6 +76,14 @@ impl ClusterState {
 
     /// Takes on other settings. Endpoints, their health and connections stay as far as they may.
     pub(super) fn change(&mut self, settings: model::Cluster, connector: Option<Arc<Connector>>) {
+        let same = match (&self.connector, &connector) {
+            (Some(before), Some(after)) => Arc::ptr_eq(before, after),
+            (before, after) => before.is_none() && after.is_none(),
+        };
+        if !same {
+            self.checks.clear();
+            self.checking.security = connector.as_ref().map(secured);
+        }
         self.connector = connector;
         if self.settings.health_checks != settings.health_checks {
             self.checks.clear();
@@ -133,6 +142,11 @@ impl ClusterState {
         }
         self.warmth.discovered();
     }
+}
+
+/// How checks secure their connections. What becomes of these is not counted with those of requests.
+fn secured(connector: &Arc<Connector>) -> Security {
+    Security { connector: Arc::clone(connector), counters: Arc::default() }
 }
 
 impl State {

@@ -130,6 +130,15 @@ pub enum Probe {
         host: String,
         /// The status codes that are good: pairs of first and last.
         expected: Vec<(u16, u16)>,
+        /// It is asked over HTTP/2.
+        http2: bool,
+    },
+    /// A call of gRPC's own health check.
+    Grpc {
+        /// The service that is asked for; all of the server if it is empty.
+        service: String,
+        /// Whom the call is for; the cluster's name if it is empty.
+        authority: String,
     },
     /// A connection.
     Tcp,

@@ -10,7 +10,7 @@ use envoy_types::pb::envoy::config::{
     },
     core::v3::{
         HealthCheck as CheckProto, RoutingPriority, address,
-        health_check::{HealthChecker, HttpHealthCheck},
+        health_check::{GrpcHealthCheck, HealthChecker, HttpHealthCheck},
         socket_address::PortSpecifier,
     },
     endpoint::v3::{
@@ -215,11 +215,12 @@ fn health_check(proto: &CheckProto) -> Result<HealthCheck, String> {
     })?;
     let probe = match &proto.health_checker {
         Some(HealthChecker::HttpHealthCheck(http)) => {
-            refuse(http.codec_client_type == 0, "an HTTP/2 health check")?;
+            refuse(matches!(http.codec_client_type, 0 | 1), "an HTTP/3 health check")?;
             nothing_else(&HttpHealthCheck {
                 host: String::new(),
                 path: String::new(),
                 expected_statuses: Vec::new(),
+                codec_client_type: 0,
                 ..http.clone()
             })?;
             let range = |range: &envoy_types::pb::envoy::r#type::v3::Int64Range| {
@@ -230,13 +231,21 @@ fn health_check(proto: &CheckProto) -> Result<HealthCheck, String> {
             if expected.is_empty() {
                 expected.push((200, 200));
             }
-            Probe::Http { path: http.path.clone(), host: http.host.clone(), expected }
+            let http2 = http.codec_client_type == 1;
+            Probe::Http { path: http.path.clone(), host: http.host.clone(), expected, http2 }
+        }
+        Some(HealthChecker::GrpcHealthCheck(grpc)) => {
+            let rest = GrpcHealthCheck { service_name: String::new(), authority: String::new(), ..grpc.clone() };
+            nothing_else(&rest)?;
+            Probe::Grpc { service: grpc.service_name.clone(), authority: grpc.authority.clone() }
         }
         Some(HealthChecker::TcpHealthCheck(tcp)) => {
             nothing_else(tcp)?;
             Probe::Tcp
         }
-        Some(_) => return Err("a health check that is neither HTTP nor TCP is not supported by this proxy".to_owned()),
+        Some(_) => {
+            return Err("a health check that is neither HTTP, gRPC nor TCP is not supported by this proxy".to_owned());
+        }
         None => return Err("a health check without a checker".to_owned()),
     };
     let threshold =

@@ -18,6 +18,7 @@ use super::super::{
     characters::{TARGET, TOKEN, VALUE, all_of},
     response::digits,
 };
+use crate::format::Lookup;
 
 /// Writes a request's head. `ended` is whether nothing follows it.
 pub(in crate::http) fn write_request(parts: &request::Parts, ended: bool) -> Result<Vec<u8>, Malformed> {
@@ -180,10 +181,14 @@ pub(in crate::http) fn read_trailers(head: &[u8]) -> Result<HeaderMap, Malformed
     Ok(fields)
 }
 
-/// The value of the field called `name`, which is in lower case, in lines that were read or written before.
-pub(in crate::http) fn value_in<'a>(head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let named = |(found, _): &(&[u8], &[u8])| found.eq_ignore_ascii_case(name.as_bytes());
-    lines(head).find(named).map(|(_, value)| value)
+/// Lines of fields that were checked when they were read or written.
+pub(crate) struct Lines<'a>(pub(crate) &'a [u8]);
+
+impl Lookup for Lines<'_> {
+    fn each(&self, name: &str, look: &mut dyn FnMut(&[u8])) {
+        let named = |(found, _): &(&[u8], &[u8])| found.eq_ignore_ascii_case(name.as_bytes());
+        lines(self.0).filter(named).for_each(|(_, value)| look(value));
+    }
 }
 
 fn add(fields: &mut HeaderMap, name: &[u8], value: &[u8]) -> Result<(), Malformed> {

@@ -7,14 +7,18 @@
 //! - [`heads`] is that translation.
 //! - [`server`] runs a client's connection, each of whose streams is a relay of its own.
 //! - [`session`] is a connection to a server, which carries many requests at once; [`sessions`] are those of a server.
+//! - [`ask`](ask::ask) is one request over a connection of its own.
 //! - [`keepalive`] asks a silent side whether it is still there.
 
+mod ask;
 pub(super) mod heads;
 mod keepalive;
 mod server;
 mod session;
 mod sessions;
 
+pub(crate) use ask::ask;
+pub(crate) use heads::Lines;
 pub(super) use server::serve;
 pub(crate) use session::Lease;
 pub(super) use session::failure;

@@ -25,7 +25,7 @@ use super::{
     one::{Coding, One},
     side::{Flow, Side},
 };
-use crate::transport::Transport;
+use crate::{format::Lookup as _, transport::Transport};
 
 /// How a body is framed is said anew on the other side.
 const FRAMING: NameSet = NameSet::of(&[Name::TransferEncoding]);
@@ -268,6 +268,7 @@ impl<'r, 'a, 's, A: Application> Attempt<'r, 'a, 's, A> {
             *sent += length as u64;
             if let Frame::Trailers(lines) = &frame {
                 record.grpc_status = grpc_status(lines).or(record.grpc_status);
+                record.trailers = lines.clone();
             }
             Poll::Ready(Ok((frame, length)))
         });
@@ -354,6 +355,6 @@ fn write_request<A: Application>(relay: &Relay<'_, A>, out: &mut Vec<u8>) {
 
 /// The status of a call by gRPC in lines of fields.
 fn grpc_status(lines: &[u8]) -> Option<u16> {
-    let value = heads::value_in(lines, "grpc-status")?;
-    std::str::from_utf8(value).ok()?.parse().ok()
+    let value = heads::Lines(lines).first("grpc-status")?;
+    std::str::from_utf8(&value).ok()?.parse().ok()
 }

@@ -126,7 +126,12 @@ async fn checked(panic_threshold: u32) -> (Mesh, Server, Server) {
     let mut cluster = cluster_at(&[well.address, ill.address]);
     cluster.panic_threshold = panic_threshold;
     cluster.health_checks.push(HealthCheck {
-        probe: Probe::Http { path: "/ping".to_owned(), host: "api".to_owned(), expected: vec![(200, 200)] },
+        probe: Probe::Http {
+            path: "/ping".to_owned(),
+            host: "api".to_owned(),
+            expected: vec![(200, 200)],
+            http2: false,
+        },
         timeout: Duration::from_secs(2),
         interval: Duration::from_millis(50),
         unhealthy_threshold: 2,
