@@ -1,16 +1,19 @@
 //! `cargo xtask bench NAME`: measures, prints a table for people or a line of JSON for each figure, and keeps the table
 //! of a whole run in `bench/README.md`, where every bench has a section of its own.
 
+mod canary;
 mod page;
 mod start;
 mod xds;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 /// A bench.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Bench {
+    /// Judges of canaries on simulated traffic; fails where a goal is missed
+    Canary,
     /// Start of the house and of the sample
     Start,
     /// A fleet of proxies that acknowledge a change of weights
@@ -20,6 +23,7 @@ pub(crate) enum Bench {
 impl Bench {
     fn name(self) -> &'static str {
         match self {
+            Self::Canary => "canary",
             Self::Start => "start",
             Self::Xds => "xds",
         }
@@ -57,14 +61,27 @@ pub(crate) struct Findings {
 /// Runs `bench`; prints a table, or with `json` one line a figure. `short` takes a quick look, and keeps no table.
 pub(crate) fn run(bench: Bench, json: bool, short: bool) -> Result<()> {
     let findings = match bench {
+        Bench::Canary => canary::run(short)?,
         Bench::Start => start::run(short)?,
         Bench::Xds => xds::run(short)?,
     };
     if json {
         findings.figures.iter().for_each(|figure| println!("{}", page::line(bench.name(), figure)));
-        return Ok(());
+    } else {
+        let section = page::section(bench.name(), &findings);
+        print!("{section}");
+        if !short {
+            page::keep(bench.name(), &section)?;
+        }
     }
-    let section = page::section(bench.name(), &findings);
-    print!("{section}");
-    if short { Ok(()) } else { page::keep(bench.name(), &section) }
+    hold(bench, &findings)
+}
+
+/// Fails where a goal is missed that does not depend on the machine.
+fn hold(bench: Bench, findings: &Findings) -> Result<()> {
+    let missed: Vec<_> = findings.figures.iter().filter(|figure| figure.met() == Some(false)).collect();
+    if bench == Bench::Canary && !missed.is_empty() {
+        bail!("missed: {}", missed.iter().map(|figure| figure.name.as_str()).collect::<Vec<_>>().join("; "));
+    }
+    Ok(())
 }

@@ -14,8 +14,8 @@ use super::{
     eprocess::{EProcess, LOWER},
 };
 
-/// Parts of the bound that are bet on, each with a fourth of the stake.
-const RATIOS: [f64; 4] = [0.0, 0.1, 0.25, 0.5];
+/// Parts of the bound that are bet on, and the part of the stake on each.
+const RATIOS: [(f64, f64); 4] = [(0.0, 0.3), (0.1, 0.2), (0.25, 0.25), (0.5, 0.25)];
 /// The part of the stake on the comparison with the old version.
 const COMPARED: f64 = 0.1;
 /// Doublings after which so many requests are as good as never: 2^40 are a million millions.
@@ -79,9 +79,9 @@ impl Certificate {
 fn absolute(requests: f64, failed: f64, bound: f64) -> f64 {
     let passed = requests - failed;
     let log_missed = ln_1p(-bound);
-    let terms = RATIOS.iter().map(|ratio| {
+    let terms = RATIOS.iter().map(|(ratio, part)| {
         let lost = if failed > 0.0 { failed * ln(*ratio) } else { 0.0 };
-        lost + passed * (ln_1p(-ratio * bound) - log_missed) - ln(4.0)
+        lost + passed * (ln_1p(-ratio * bound) - log_missed) + ln(*part)
     });
     log_sum(terms)
 }
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn each_bet_is_fair_at_the_bound_and_loses_above_it() {
-        for ratio in RATIOS {
+        for (ratio, _) in RATIOS {
             let expected = |risk: f64, bound: f64| risk * ratio + (1.0 - risk) * (1.0 - ratio * bound) / (1.0 - bound);
             assert!((expected(0.01, 0.01) - 1.0).abs() < 1e-12);
             assert!(expected(0.02, 0.01) < 1.0 && expected(0.5, 0.01) < 1.0);

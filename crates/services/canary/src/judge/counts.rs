@@ -27,6 +27,9 @@ impl Arm {
         let (requests, bad) = match of {
             Badness::Failed => (self.requests, self.errors),
             Badness::SlowerThan(bucket) => (self.latency.total(), self.latency.above(bucket)),
+            Badness::Between(above, upto) => {
+                (self.latency.total(), self.latency.above(above) - self.latency.above(upto.max(above)))
+            }
         };
         (requests, bad.min(requests))
     }
@@ -39,6 +42,8 @@ pub(super) enum Badness {
     Failed,
     /// It took longer than any in this bucket.
     SlowerThan(u16),
+    /// It took longer than any in the first bucket, and not longer than those in the second.
+    Between(u16, u16),
 }
 
 /// A route, with what both versions answered on it.

@@ -13,7 +13,7 @@ use super::counts::Sample;
 /// Bad requests within so many milliseconds may belong together.
 const WINDOW_MILLIS: u64 = 5000;
 /// Bad requests, seen as independent, that the estimate begins with.
-const PRIOR: f64 = 1.0;
+const PRIOR: f64 = 3.0;
 /// Routes that are kept apart; what is beyond them is one.
 const STRATA_MAX: usize = 256;
 

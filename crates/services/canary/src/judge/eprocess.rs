@@ -18,6 +18,13 @@
 //! Multinomial Count Data" (2022); a sum over strata as in Turner and Grünwald (2023); mixtures over θ go back to
 //! Robbins (1970).
 //!
+//! Requests may be bad in several ways that exclude each other, such as taking longer than the old version's median, than
+//! nine of ten, than 99 of 100. A bet with a θ for each class multiplies the factors. Let φ = θ/g of a class: the same
+//! bound needs the sum of φ over the new version's requests, which is 1 plus, over the classes, the step in φ times the part
+//! that is at least as slow. If θ does not fall from class to class nor does φ, and the sum is largest where every such part is
+//! `tolerance` times the old version's: there the bound is met with equality. So the claim is that the new version has at most
+//! `tolerance` times as many requests beyond each of the quantiles.
+//!
 //! The stake is spread over several θ, and a part of it is kept back to be bet later, a slice each minute: so a fault that
 //! begins late is not judged by the good half hour before it (after Shin, Ramdas and Rinaldo's e-detectors, 2024; here the
 //! slices sum to one stake, so the guarantee stays Ville's). Slices opened at different times with the same θ are one
@@ -28,48 +35,70 @@ use super::{
     counts::Sample,
 };
 
-/// A ratio of risks that is bet on, and the part of the stake that is.
+/// Ratios of risks that are bet on together, one for each class of bad requests, and the part of the stake that is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bet {
-    pub(super) ratio: f64,
+    pub(super) ratios: &'static [f64],
     pub(super) part: f64,
 }
 
-const fn bet(ratio: f64, part: f64) -> Bet {
-    Bet { ratio, part }
+const fn bet(ratios: &'static [f64], part: f64) -> Bet {
+    Bet { ratios, part }
 }
 
 /// Bets on failures: from a fourth more to a thousand times as many.
 pub(super) const ERRORS: &[Bet] = &[
-    bet(1.25, 0.08),
-    bet(1.5, 0.10),
-    bet(2.0, 0.14),
-    bet(3.0, 0.14),
-    bet(5.0, 0.14),
-    bet(10.0, 0.14),
-    bet(30.0, 0.10),
-    bet(100.0, 0.08),
-    bet(1000.0, 0.08),
+    bet(&[1.25], 0.08),
+    bet(&[1.5], 0.10),
+    bet(&[2.0], 0.14),
+    bet(&[3.0], 0.14),
+    bet(&[5.0], 0.14),
+    bet(&[10.0], 0.14),
+    bet(&[30.0], 0.10),
+    bet(&[100.0], 0.08),
+    bet(&[1000.0], 0.08),
 ];
 
-/// Bets on slow requests, which are more frequent and vary less.
+/// Bets on requests slower than a quantile, which are more frequent and vary less.
 pub(super) const SLOWNESS: &[Bet] = &[
-    bet(1.05, 0.07),
-    bet(1.1, 0.09),
-    bet(1.25, 0.12),
-    bet(1.5, 0.16),
-    bet(2.0, 0.16),
-    bet(3.0, 0.14),
-    bet(5.0, 0.12),
-    bet(10.0, 0.08),
-    bet(30.0, 0.06),
+    bet(&[1.05], 0.07),
+    bet(&[1.1], 0.09),
+    bet(&[1.25], 0.12),
+    bet(&[1.5], 0.16),
+    bet(&[2.0], 0.16),
+    bet(&[3.0], 0.14),
+    bet(&[5.0], 0.12),
+    bet(&[10.0], 0.08),
+    bet(&[30.0], 0.06),
+];
+
+/// The quantiles of the old version, in a thousand, above which the classes of [`LATENCY`] begin.
+pub(super) const CLASSES: [u16; 5] = [500, 750, 900, 950, 990];
+
+/// Bets on the slower half of the requests as a whole. First, that everything takes longer: what a shift of the logarithm by
+/// 0.1 to 2.4 standard deviations does to the classes, were it normal. Then, that only the slowest do. Within a bet the
+/// ratios do not fall: that is what makes it a bet on "slower".
+pub(super) const LATENCY: &[Bet] = &[
+    bet(&[1.0, 1.04, 1.1, 1.15, 1.24], 0.06),
+    bet(&[1.0, 1.13, 1.25, 1.37, 1.6], 0.14),
+    bet(&[1.01, 1.21, 1.41, 1.62, 2.04], 0.18),
+    bet(&[1.0, 1.32, 1.66, 2.04, 2.9], 0.12),
+    bet(&[1.0, 1.41, 1.9, 2.5, 4.0], 0.08),
+    bet(&[1.0, 1.5, 2.7, 4.7, 12.0], 0.06),
+    bet(&[1.0, 1.0, 1.8, 5.8, 50.0], 0.02),
+    bet(&[1.0, 1.0, 1.0, 1.0, 1.5], 0.06),
+    bet(&[1.0, 1.0, 1.0, 1.0, 2.5], 0.08),
+    bet(&[1.0, 1.0, 1.0, 1.0, 5.0], 0.04),
+    bet(&[1.0, 1.0, 1.0, 1.0, 30.0], 0.05),
+    bet(&[1.0, 1.0, 1.0, 1.5, 4.0], 0.06),
+    bet(&[1.0, 1.0, 1.0, 3.0, 15.0], 0.05),
 ];
 
 /// Bets that the risk is lower than claimed: those of the certificate.
-pub(super) const LOWER: &[Bet] = &[bet(0.1, 0.2), bet(0.25, 0.2), bet(0.5, 0.4), bet(0.75, 0.2)];
+pub(super) const LOWER: &[Bet] = &[bet(&[0.1], 0.2), bet(&[0.25], 0.2), bet(&[0.5], 0.4), bet(&[0.75], 0.2)];
 
 /// The part of the stake that is kept back for faults that begin late.
-const KEPT_BACK: f64 = 0.5;
+const KEPT_BACK: f64 = 0.3;
 /// Half of what is kept back has been bet after so many minutes.
 const HALF_LIFE: f64 = 30.0;
 
@@ -78,8 +107,8 @@ const HALF_LIFE: f64 = 30.0;
 pub(super) struct EProcess {
     bets: &'static [Bet],
     tolerance: f64,
-    /// ln θ of each bet.
-    log_ratios: Vec<f64>,
+    /// ln θ of each class of each bet.
+    log_ratios: Vec<Vec<f64>>,
     /// ln of what each bet has become.
     fortunes: Vec<f64>,
     /// What is kept back at the beginning.
@@ -104,7 +133,7 @@ impl EProcess {
         Self {
             bets,
             tolerance,
-            log_ratios: bets.iter().map(|bet| ln(bet.ratio)).collect(),
+            log_ratios: bets.iter().map(|bet| bet.ratios.iter().map(|ratio| ln(*ratio)).collect()).collect(),
             fortunes: bets.iter().map(|bet| ln(bet.part * (1.0 - kept_back))).collect(),
             kept_back,
             opened: 0,
@@ -112,15 +141,19 @@ impl EProcess {
         }
     }
 
-    /// Takes in what happened in one stratum. Bad requests that come in clusters count `1/dispersion` each.
-    pub(super) fn add(&mut self, sample: &Sample, dispersion: f64) {
-        if !sample.speaks() {
+    /// Takes in what happened in one stratum: for each class its bad requests, of the same requests. Bad requests that
+    /// come in clusters count `1/dispersion` each.
+    pub(super) fn add(&mut self, classes: &[Sample], dispersion: f64) {
+        if !classes.iter().any(Sample::speaks) {
             return;
         }
-        let share = share(sample.canary / sample.baseline, self.tolerance);
-        let (canary_bad, bad) = (sample.canary_bad / dispersion, sample.bad() / dispersion);
-        for ((bet, log_ratio), fortune) in self.bets.iter().zip(&self.log_ratios).zip(&mut self.fortunes) {
-            *fortune += canary_bad * log_ratio - bad * ln_1p(share * (bet.ratio - 1.0));
+        let share = share(classes[0].canary / classes[0].baseline, self.tolerance);
+        for ((bet, log_ratios), fortune) in self.bets.iter().zip(&self.log_ratios).zip(&mut self.fortunes) {
+            let ratios = bet.ratios.iter().zip(log_ratios);
+            let won = |(sample, (ratio, log_ratio)): (&Sample, (&f64, &f64))| {
+                sample.canary_bad * log_ratio - sample.bad() * ln_1p(share * (ratio - 1.0))
+            };
+            *fortune += classes.iter().zip(ratios).map(won).sum::<f64>() / dispersion;
         }
         self.log_value = self.sum();
     }

@@ -96,7 +96,7 @@ impl Judge {
     fn compared(&self, comparison: &Comparison) -> Compared {
         let slow_micros = match comparison.badness {
             Some(Badness::SlowerThan(bucket)) => Some(Histogram::end_of(bucket)),
-            Some(Badness::Failed) | None => None,
+            Some(Badness::Failed | Badness::Between(..)) | None => None,
         };
         Compared {
             metric: comparison.metric,

@@ -77,8 +77,8 @@ fn comparison(compared: &Compared) -> String {
     let Compared { metric, slow_micros, canary, baseline, ratio, dispersion, .. } = compared;
     let bad = match (metric, slow_micros) {
         (Metric::Errors, _) => "failed".to_owned(),
-        (Metric::Latency(_), Some(micros)) => format!("took over {:.1} ms", real(*micros) / 1000.0),
-        (Metric::Latency(_), None) => return format!("  {metric}: the old version's usual latency is not known yet"),
+        (_, Some(micros)) => format!("took over {:.1} ms", real(*micros) / 1000.0),
+        (_, None) => return format!("  {metric}: the old version's usual latency is not known yet"),
     };
     let mut text = format!("  {metric}: {}; {}", both(*canary, *baseline, &bad), times(*ratio));
     if *dispersion > 1.05 {

@@ -62,10 +62,11 @@ impl Evidence {
 
     /// ln of what bets against `ratio` have become.
     fn fortune(&self, bets: &[Bet], ratio: f64, side: Side) -> f64 {
-        let terms = bets.iter().map(|bet| {
-            let theta = if side == Side::Worse { bet.ratio } else { 1.0 / bet.ratio };
+        let ratios = bets.iter().flat_map(|bet| bet.ratios.iter().map(|theta| (*theta, bet.part)));
+        let terms = ratios.map(|(theta, part)| {
+            let theta = if side == Side::Worse { theta } else { 1.0 / theta };
             let price = |(level, bad): (&u16, &f64)| bad * ln_1p(share(odds(*level, side), ratio) * (theta - 1.0));
-            ln(bet.part) + self.canary_bad * ln(theta) - self.bad.iter().map(price).sum::<f64>()
+            ln(part) + self.canary_bad * ln(theta) - self.bad.iter().map(price).sum::<f64>()
         });
         log_sum(terms)
     }

@@ -8,17 +8,23 @@ use super::{
     arithmetic::real,
     counts::{Badness, Sample, Tick},
     dispersion::Dispersion,
-    eprocess::{Bet, EProcess, ERRORS, SLOWNESS},
+    eprocess::{Bet, CLASSES, EProcess, ERRORS, LATENCY, SLOWNESS},
+    histogram::Histogram,
     interval::{self, Interval},
 };
+
+/// The quantile, in a thousand, by which latency as a whole is shown, and its clusters are measured.
+const SHOWN: u16 = 950;
 
 /// What versions are compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
     /// The part of requests that fail.
     Errors,
+    /// How the slower half of the requests is spread over quantiles that the old version had before the canary.
+    Latency,
     /// The part of requests that are slower than this many in a thousand of the old version's were before the canary.
-    Latency(u16),
+    SlowerThan(u16),
 }
 
 /// A metric that nobody measures.
@@ -29,14 +35,51 @@ pub enum Metric {
 pub struct UnknownMetric(String);
 
 impl Metric {
-    /// All of them, as they are compared where nothing else is asked for.
-    pub const USUAL: [Self; 5] =
-        [Self::Errors, Self::Latency(500), Self::Latency(900), Self::Latency(950), Self::Latency(990)];
+    /// Those that are compared where nothing else is asked for.
+    pub const USUAL: [Self; 2] = [Self::Errors, Self::Latency];
+    /// All of them.
+    const ALL: [Self; 7] = [
+        Self::Errors,
+        Self::Latency,
+        Self::SlowerThan(500),
+        Self::SlowerThan(900),
+        Self::SlowerThan(950),
+        Self::SlowerThan(990),
+        Self::SlowerThan(999),
+    ];
 
+    /// How many times as often a request may be bad at the new version where nothing else is asked for: nobody has to bear
+    /// more failures, but no two versions take exactly as long.
+    pub fn usual_tolerance(self) -> f64 {
+        if self == Self::Errors { 1.0 } else { 1.05 }
+    }
+
+    /// What is bet on.
     fn bets(self) -> &'static [Bet] {
         match self {
             Self::Errors => ERRORS,
-            Self::Latency(_) => SLOWNESS,
+            Self::Latency => LATENCY,
+            Self::SlowerThan(_) => SLOWNESS,
+        }
+    }
+
+    /// What its interval is reckoned with: one class.
+    fn interval_bets(self) -> &'static [Bet] {
+        if self == Self::Errors { ERRORS } else { SLOWNESS }
+    }
+
+    /// What it counts and shows, and the classes it bets on, once the old version's latency is known.
+    fn badness(self, usual: &Histogram) -> Option<(Badness, Vec<Badness>)> {
+        let slower = |permille| usual.quantile(permille).map(Badness::SlowerThan);
+        match self {
+            Self::Errors => Some((Badness::Failed, vec![Badness::Failed])),
+            Self::SlowerThan(permille) => slower(permille).map(|badness| (badness, vec![badness])),
+            Self::Latency => {
+                let begins: Vec<u16> = CLASSES.iter().filter_map(|permille| usual.quantile(*permille)).collect();
+                let between = begins.windows(2).map(|pair| Badness::Between(pair[0], pair[1]));
+                let last = begins.last().map(|bucket| Badness::SlowerThan(*bucket))?;
+                Some((slower(SHOWN)?, between.chain(std::iter::once(last)).collect()))
+            }
         }
     }
 }
@@ -45,8 +88,9 @@ impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Errors => f.write_str("Errors"),
-            Self::Latency(permille) if permille % 10 == 0 => write!(f, "LatencyP{}", permille / 10),
-            Self::Latency(permille) => write!(f, "LatencyP{}.{}", permille / 10, permille % 10),
+            Self::Latency => f.write_str("Latency"),
+            Self::SlowerThan(permille) if permille % 10 == 0 => write!(f, "LatencyP{}", permille / 10),
+            Self::SlowerThan(permille) => write!(f, "LatencyP{}.{}", permille / 10, permille % 10),
         }
     }
 }
@@ -55,8 +99,7 @@ impl FromStr for Metric {
     type Err = UnknownMetric;
 
     fn from_str(text: &str) -> Result<Self, UnknownMetric> {
-        let known = Self::USUAL.into_iter().chain([Self::Latency(999)]);
-        known.into_iter().find(|metric| metric.to_string() == text).ok_or_else(|| UnknownMetric(text.to_owned()))
+        Self::ALL.into_iter().find(|metric| metric.to_string() == text).ok_or_else(|| UnknownMetric(text.to_owned()))
     }
 }
 
@@ -80,6 +123,8 @@ pub(super) struct Comparison {
     pub(super) part: f64,
     /// What makes a request a bad one; none before the old version's latency is known.
     pub(super) badness: Option<Badness>,
+    /// The classes of bad requests that are bet on.
+    classes: Vec<Badness>,
     pub(super) process: EProcess,
     pub(super) dispersion: Dispersion,
     pub(super) evidence: interval::Evidence,
@@ -104,14 +149,24 @@ impl Totals {
 
 impl Comparison {
     pub(super) fn new(metric: Metric, part: f64, tolerance: f64) -> Self {
+        let known = metric.badness(&Histogram::default());
         Self {
             metric,
             part,
-            badness: (metric == Metric::Errors).then_some(Badness::Failed),
+            badness: known.as_ref().map(|(badness, _)| *badness),
+            classes: known.map(|(_, classes)| classes).unwrap_or_default(),
             process: EProcess::with_onsets(metric.bets(), tolerance),
             dispersion: Dispersion::default(),
             evidence: interval::Evidence::default(),
             totals: Totals::default(),
+        }
+    }
+
+    /// Fixes what slow means, unless that is fixed, by the old version's latency.
+    pub(super) fn learn(&mut self, usual: &Histogram) {
+        if let (None, Some((badness, classes))) = (self.badness, self.metric.badness(usual)) {
+            self.badness = Some(badness);
+            self.classes = classes;
         }
     }
 
@@ -124,7 +179,12 @@ impl Comparison {
             self.dispersion.add(&stratum.name, &Sample::halves(stratum, badness));
             if compared {
                 let sample = Sample::of(stratum, badness);
-                self.process.add(&sample, factor);
+                let mut classes = [sample; CLASSES.len()];
+                let classes = &mut classes[..self.classes.len()];
+                for (sample, class) in classes.iter_mut().zip(&self.classes) {
+                    *sample = Sample::of(stratum, *class);
+                }
+                self.process.add(classes, factor);
                 self.evidence.add(&sample, factor);
                 self.totals.add(stratum.canary.counts(badness), stratum.baseline.counts(badness));
             }
@@ -133,7 +193,7 @@ impl Comparison {
     }
 
     pub(super) fn interval(&self, alpha: f64) -> Interval {
-        self.evidence.interval(self.metric.bets(), alpha)
+        self.evidence.interval(self.metric.interval_bets(), alpha)
     }
 
     /// Bad requests of the new version beyond what the old one's rate makes one expect.

@@ -68,11 +68,10 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let tolerance = |metric| if metric == Metric::Errors { 1.0 } else { 1.1 };
         Self {
             alpha: 0.01,
             beta: 0.05,
-            metrics: Metric::USUAL.map(|metric| (metric, tolerance(metric))).to_vec(),
+            metrics: Metric::USUAL.map(|metric| (metric, metric.usual_tolerance())).to_vec(),
             relative_bound: 2.0,
             cold_requests: 20,
             cold_millis: 3000,
@@ -188,11 +187,7 @@ impl Judge {
             return;
         }
         if begun && self.usual.total() >= LATENCY_SAMPLES_MIN {
-            for comparison in &mut self.comparisons {
-                if let Metric::Latency(permille) = comparison.metric {
-                    comparison.badness = self.usual.quantile(permille).map(Badness::SlowerThan);
-                }
-            }
+            self.comparisons.iter_mut().for_each(|comparison| comparison.learn(&self.usual));
         } else {
             tick.strata.iter().for_each(|stratum| self.usual.merge(&stratum.baseline.latency));
         }
@@ -219,7 +214,7 @@ impl Judge {
     fn count(&mut self, stratum: &Stratum, factor: f64) {
         let (requests, failed) = stratum.canary.counts(Badness::Failed);
         self.certificate.add(real(requests), real(failed), factor);
-        self.certificate.compared.add(&Sample::of(stratum, Badness::Failed), factor);
+        self.certificate.compared.add(&[Sample::of(stratum, Badness::Failed)], factor);
         let halves = Sample::halves(stratum, Badness::Failed);
         let swapped = Sample {
             canary: halves.baseline,
@@ -227,8 +222,8 @@ impl Judge {
             canary_bad: halves.baseline_bad,
             baseline_bad: halves.canary_bad,
         };
-        self.halves[0].add(&halves, factor);
-        self.halves[1].add(&swapped, factor);
+        self.halves[0].add(&[halves], factor);
+        self.halves[1].add(&[swapped], factor);
         if !self.routes.contains_key(&stratum.name) {
             let name = if self.routes.len() < ROUTES_MAX { stratum.name.clone() } else { String::new() };
             self.routes.entry(name).or_default();

@@ -55,7 +55,7 @@ fn no_bet_can_be_won_on_average_while_the_versions_are_equal() {
                     .flat_map(|x| (0..=baseline).map(move |y| (x, y)))
                     .map(|(x, y)| {
                         let mut process = EProcess::new(ERRORS, claim);
-                        process.add(&Sample::from(((canary, x), (baseline, y))), 1.0);
+                        process.add(&[Sample::from(((canary, x), (baseline, y)))], 1.0);
                         chance(canary, x, canary_risk)
                             * chance(baseline, y, risk)
                             * arithmetic::exp(process.log_value())
@@ -63,6 +63,39 @@ fn no_bet_can_be_won_on_average_while_the_versions_are_equal() {
                     .sum();
                 assert!(expected <= 1.0 + 1e-9, "{canary}:{baseline} at {risk}, {true_ratio} of {claim}: {expected}");
             }
+        }
+    }
+}
+
+#[test]
+fn no_bet_on_latency_can_be_won_on_average_while_the_canary_is_no_slower() {
+    // By exact enumeration over each of five requests being fast or in one of three classes of slowness: equal, faster, and slower by
+    // just what is tolerated.
+    let classes = |falls: [usize; 5], of: std::ops::Range<usize>, class: usize| {
+        falls[of].iter().filter(|fall| **fall == class).count() as u64
+    };
+    for tolerance in [1.0, 1.05, 1.5] {
+        for (baseline, canary) in [
+            ([0.5, 0.3, 0.15, 0.05], [0.5, 0.3, 0.15, 0.05]),
+            ([0.5, 0.3, 0.15, 0.05], [0.8, 0.1, 0.1, 0.0]),
+            ([0.6, 0.2, 0.1, 0.1], [1.0 - 0.4 * tolerance, 0.2 * tolerance, 0.1 * tolerance, 0.1 * tolerance]),
+        ] {
+            let mut expected = 0.0;
+            for outcome in 0..4_usize.pow(5) {
+                let falls = [1, 4, 16, 64, 256].map(|power| outcome / power % 4);
+                let chance: f64 = falls
+                    .iter()
+                    .enumerate()
+                    .map(|(at, fall)| if at < 2 { canary[*fall] } else { baseline[*fall] })
+                    .product();
+                let sample = |class| Sample::from(((2, classes(falls, 0..2, class)), (3, classes(falls, 2..5, class))));
+                let mut process = EProcess::new(eprocess::LATENCY, tolerance);
+                // The bets have five classes; the last three are used.
+                let none = Sample::from(((2, 0), (3, 0)));
+                process.add(&[none, none, sample(1), sample(2), sample(3)], 1.0);
+                expected += chance * arithmetic::exp(process.log_value());
+            }
+            assert!(expected <= 1.0 + 1e-9, "{canary:?} against {baseline:?} with {tolerance}: {expected}");
         }
     }
 }

@@ -45,7 +45,6 @@ impl<'de> Deserialize<'de> for Watched {
         } else {
             FullMetric { name: serde_json::from_value(value).map_err(de::Error::custom)?, tolerance: None }
         };
-        let usual = if name == Metric::Errors { 1.0 } else { 1.1 };
-        Ok(Self { name, tolerance: tolerance.unwrap_or(usual) })
+        Ok(Self { name, tolerance: tolerance.unwrap_or_else(|| name.usual_tolerance()) })
     }
 }

@@ -19,7 +19,7 @@ const SECONDS_MAX: u64 = 30 * 24 * 3600;
 /// A step's bound where none is given: this, in percent, divided by the step's weight in percent …
 const BOUND_AT_ONE_PERCENT: f64 = 25.0;
 /// … but no looser than this many percent …
-const BOUND_LOOSEST: f64 = 20.0;
+const BOUND_LOOSEST: f64 = 25.0;
 /// … and no tighter.
 const BOUND_TIGHTEST: f64 = 0.5;
 /// The steps where none are given, in tenths of a percent.
@@ -96,7 +96,7 @@ pub struct Step {
 pub struct Watched {
     /// The metric.
     pub name: Metric,
-    /// How many times as often a request may be bad at the new version; 1 for errors and 1.1 for latencies where not given.
+    /// How many times as often a request may be bad at the new version; 1 for errors and 1.05 for latencies where not given.
     pub tolerance: f64,
 }
 

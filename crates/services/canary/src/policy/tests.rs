@@ -13,7 +13,7 @@ fn nothing_said_is_the_usual_ramp() {
     let weights: Vec<_> = policy.steps.iter().map(|step| step.weight.percent()).collect();
     assert_eq!(weights, [1.0, 2.0, 5.0, 10.0, 25.0, 50.0]);
     let bounds: Vec<_> = (0..7).map(|step| policy.bound(step)).collect();
-    assert_eq!(bounds, [0.2, 0.125, 0.05, 0.025, 0.01, 0.005, 0.005]);
+    assert_eq!(bounds, [0.25, 0.125, 0.05, 0.025, 0.01, 0.005, 0.005]);
     assert_eq!(policy.settings(), Settings::default());
 }
 
@@ -46,7 +46,7 @@ fn what_cannot_be_followed_is_refused_by_name() {
         (r#"{"Steps":[{"Weight":5,"MaximumErrorPercent":100}]}"#, "MaximumErrorPercent is 100"),
         (r#"{"Steps":[{"Weight":5,"Gated":true}]}"#, "Gated"),
         (r#"{"Step":[5]}"#, "Step"),
-        (r#"{"Metrics":["Latency"]}"#, "there is no metric \"Latency\""),
+        (r#"{"Metrics":["Latencies"]}"#, "there is no metric \"Latencies\""),
         (r#"{"Metrics":[]}"#, "at least one metric"),
         (r#"{"Metrics":["Errors","Errors"]}"#, "none twice"),
         (r#"{"Metrics":[{"Name":"Errors","Tolerance":0.5}]}"#, "Tolerance is 0.5"),
