@@ -25,6 +25,11 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Draws the map of who calls whom, from traces
     Map(Map),
+    /// Writes the bootstrap of a stock Envoy from App Mesh's variables
+    EnvoyBootstrap(EnvoyBootstrap),
+    /// Runs a stock Envoy as App Mesh's image did; started in tasks of `up --envoy`
+    #[command(hide = true)]
+    Envoy,
     /// Holds the VPCs; started by `up`
     #[command(hide = true)]
     Edge(Edge),
@@ -70,9 +75,19 @@ pub(crate) struct Up {
     /// Whose a call is whose access key is no account number
     #[arg(long, default_value = AccountId::DEFAULT, value_parser = account)]
     pub(crate) account: AccountId,
+    /// Run this Envoy, the program itself, where tasks name an App Mesh Envoy image, in the place of our own proxy
+    #[arg(long, value_name = "PATH", env = "SERIN_ENVOY")]
+    pub(crate) envoy: Option<PathBuf>,
     /// Verify signatures, and take only these keys (repeatable)
     #[arg(long = "access-key", value_name = "ID:SECRET", value_parser = access_key)]
     pub(crate) access_keys: Vec<(String, String)>,
+}
+
+#[derive(Args)]
+pub(crate) struct EnvoyBootstrap {
+    /// The file to write; standard output where none is named
+    #[arg(long, short)]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// Where a running house is, and for whom to speak.

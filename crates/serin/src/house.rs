@@ -46,7 +46,7 @@ impl House {
             secrets: Secrets { configured: options.access_keys.iter().cloned().collect(), tasks: data.task_secret()? },
             edge: edge.clone(),
         };
-        let images = parts.images(&data, address)?;
+        let images = parts.images(&data, address, options)?;
         let cache = xds::Cache::new(appmesh::identify);
         let (systems, tasks) = parts.systems(&data, &telemetry, &images, &cache, address, options)?;
         let mut controllers = JoinSet::new();
@@ -111,9 +111,10 @@ struct Parts {
 }
 
 impl Parts {
-    fn images(&self, data: &DataDir, address: SocketAddr) -> Result<Images> {
+    fn images(&self, data: &DataDir, address: SocketAddr, options: &cli::Up) -> Result<Images> {
         let path = std::env::current_exe().context("cannot find this program's own file")?;
-        let executable = Executable { path, applets: toolbox::APPLETS };
+        let envoy = options.envoy.as_deref().map(envoy::files).transpose()?.unwrap_or_default();
+        let executable = Executable { path, applets: toolbox::APPLETS, envoy };
         // Docker takes `localhost` for a registry without TLS; it does so for few other names.
         let registry = format!("localhost:{}", address.port());
         let settings = image::Settings {

@@ -26,14 +26,19 @@ use hyper_util::{
 use network::Sockets;
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
 };
+use tokio_rustls::TlsAcceptor;
+
+use crate::certificates::Certificates;
 
 /// Ports that speak HTTP/1.1, HTTP/2 and gRPC.
-pub const HTTP_PORTS: [u16; 2] = [3000, 3001];
+const HTTP_PORTS: [u16; 2] = [3000, 3001];
+/// The port that speaks the same within TLS; to the application beside a proxy, TLS is the proxy's affair.
+const TLS_PORT: u16 = 3443;
 /// Ports that speak lines of text.
-pub const TCP_PORTS: [u16; 2] = [4000, 4001];
+const TCP_PORTS: [u16; 2] = [4000, 4001];
 /// The backends of one address each, with those of `pool.local` last.
 const BACKENDS: [(&str, u8); 6] = [("a", 1), ("b", 2), ("c", 3), ("p", 11), ("q", 12), ("r", 13)];
 /// An address with nobody behind it: connections are refused.
@@ -66,6 +71,7 @@ struct Server {
     name: String,
     port: u16,
     all: Backends,
+    tls: Option<TlsAcceptor>,
 }
 
 fn address(last: u8) -> Ipv4Addr {
@@ -92,9 +98,9 @@ impl Backends {
     }
 
     /// Starts all of them in the VPC.
-    pub async fn start(&self, sockets: &Sockets) {
+    pub async fn start(&self, sockets: &Sockets, certificates: &Certificates) {
         for (name, last) in BACKENDS {
-            self.listen(sockets, name, address(last)).await;
+            self.listen(sockets, name, address(last), Some(certificates.acceptor(name))).await;
         }
     }
 
@@ -102,10 +108,11 @@ impl Backends {
     ///
     /// # Panics
     /// When a port cannot be had.
-    pub async fn listen(&self, sockets: &Sockets, name: &str, address: Ipv4Addr) {
-        for port in HTTP_PORTS.into_iter().chain(TCP_PORTS) {
+    pub(crate) async fn listen(&self, sockets: &Sockets, name: &str, address: Ipv4Addr, tls: Option<TlsAcceptor>) {
+        for port in HTTP_PORTS.into_iter().chain(TCP_PORTS).chain([TLS_PORT]) {
             let listener = sockets.listen(SocketAddrV4::new(address, port)).await.expect("a backend's port");
-            tokio::spawn(Server { name: name.to_owned(), port, all: self.clone() }.accept(listener));
+            let tls = tls.clone().filter(|_| port == TLS_PORT);
+            tokio::spawn(Server { name: name.to_owned(), port, all: self.clone(), tls }.accept(listener));
         }
     }
 
@@ -199,8 +206,16 @@ impl Server {
             let server = self.clone();
             if TCP_PORTS.contains(&self.port) {
                 tokio::spawn(server.lines(stream));
+            } else if let Some(tls) = self.tls.clone() {
+                tokio::spawn(async move {
+                    // A handshake that fails is the case's own doing.
+                    if let Ok(stream) = tls.accept(stream).await {
+                        let shown = stream.get_ref().1.peer_certificates().is_some();
+                        server.http(stream, if shown { "mutual" } else { "server" }).await;
+                    }
+                });
             } else {
-                tokio::spawn(server.http(stream));
+                tokio::spawn(server.http(stream, "none"));
             }
         }
     }
@@ -218,17 +233,17 @@ impl Server {
         }
     }
 
-    async fn http(self, stream: TcpStream) {
+    async fn http(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, tls: &'static str) {
         let service = service_fn(move |request| {
             let server = self.clone();
-            async move { server.answer(request).await }
+            async move { server.answer(request, tls).await }
         });
         let builder = auto::Builder::new(TokioExecutor::new());
         // A connection that ends in the middle is the case's own doing.
         let _ = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, std::io::Error> {
+    async fn answer(&self, request: Request<Incoming>, tls: &str) -> Result<Response<Body>, std::io::Error> {
         let path = request.uri().path();
         if path == HEALTH || path == GRPC_HEALTH {
             return Ok(self.health(path == GRPC_HEALTH));
@@ -239,14 +254,14 @@ impl Server {
             key => self.all.attempt(key, &self.name),
         };
         let action = Action::of(header("x-do"), number, &self.name);
-        let seen = seen(&request, &self.name, self.port, number);
+        let mut seen = seen(&request, &self.name, self.port, number);
+        seen["tls"] = json!(tls);
         if header("upgrade").eq_ignore_ascii_case("websocket") {
             return Ok(self.websocket(request, seen));
         }
         let is_grpc = header("content-type").starts_with("application/grpc");
         let received = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
         let received = received.map_err(std::io::Error::other)?;
-        let mut seen = seen;
         seen["body"] = json!(String::from_utf8_lossy(&received));
         match action {
             Action::Reset => return Err(std::io::Error::other("as the request asks")),

@@ -116,6 +116,12 @@ pub struct Send {
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Option<String>,
+    /// Whether it is sent within TLS.
+    #[serde(default)]
+    pub tls: bool,
+    /// Whether a certificate is shown then.
+    #[serde(default)]
+    pub certificate: bool,
     /// How often it is sent.
     pub times: Option<usize>,
     /// Whether all of these are sent at once.

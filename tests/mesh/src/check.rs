@@ -100,7 +100,7 @@ fn one(wrong: &mut Vec<String>, expect: &Expect, outcome: &Outcome, shares: bool
 fn seen_member(seen: &Value, name: &str) -> Option<String> {
     let found = if name == "attempt" || name == "port" {
         return seen[name].as_u64().map(|number| number.to_string());
-    } else if matches!(name, "method" | "path" | "authority" | "protocol" | "body" | "from") {
+    } else if matches!(name, "method" | "path" | "authority" | "protocol" | "body" | "from" | "tls") {
         &seen[name]
     } else {
         &seen["headers"][name]

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddrV4,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,12 +14,13 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use network::Sockets;
 use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_rustls::rustls::pki_types::ServerName;
 
-use crate::case::{Protocol, Send};
+use crate::{
+    case::{Protocol, Send},
+    certificates::Certificates,
+};
 
 /// How long a connection may take to come about.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -33,7 +35,13 @@ type Error = Box<dyn std::error::Error + std::marker::Send + Sync>;
 #[derive(Clone)]
 pub struct Client {
     sockets: Sockets,
+    certificates: Arc<Certificates>,
 }
+
+/// A connection, bare or within TLS.
+trait Stream: AsyncRead + AsyncWrite + Unpin + std::marker::Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + std::marker::Send> Stream for T {}
 
 /// What came back.
 #[derive(Clone, Debug, Default)]
@@ -65,8 +73,8 @@ impl Outcome {
 
 impl Client {
     /// One that opens its connections by `sockets`.
-    pub fn new(sockets: Sockets) -> Self {
-        Self { sockets }
+    pub(crate) fn new(sockets: Sockets, certificates: Arc<Certificates>) -> Self {
+        Self { sockets, certificates }
     }
 
     /// Sends what `send` says to `target`, with `key` as its key.
@@ -84,7 +92,7 @@ impl Client {
     }
 
     async fn exchange(&self, send: &Send, target: SocketAddrV4, key: &str, outcome: &mut Outcome) -> Result<(), Error> {
-        let stream = self.sockets.connect(None, target, CONNECT_MAX).await?;
+        let stream = self.connect(send, target).await?;
         match send.protocol() {
             Protocol::Tcp => lines(stream, send, outcome).await,
             Protocol::Websocket => websocket(stream, send, key, outcome).await,
@@ -102,6 +110,18 @@ impl Client {
                 read(response, outcome).await
             }
         }
+    }
+}
+
+impl Client {
+    async fn connect(&self, send: &Send, target: SocketAddrV4) -> Result<Box<dyn Stream>, Error> {
+        let stream = self.sockets.connect(None, target, CONNECT_MAX).await?;
+        if !send.tls {
+            return Ok(Box::new(stream));
+        }
+        let two = matches!(send.protocol(), Protocol::Http2 | Protocol::Grpc);
+        let connector = self.certificates.connector(send.certificate, if two { b"h2" } else { b"http/1.1" });
+        Ok(Box::new(connector.connect(ServerName::try_from("client.local")?, stream).await?))
     }
 }
 
@@ -166,7 +186,7 @@ fn map(headers: &HeaderMap) -> BTreeMap<String, String> {
 }
 
 /// One line there and one back.
-async fn lines(mut stream: TcpStream, send: &Send, outcome: &mut Outcome) -> Result<(), Error> {
+async fn lines(mut stream: Box<dyn Stream>, send: &Send, outcome: &mut Outcome) -> Result<(), Error> {
     let line = format!("{}\n", send.body.as_deref().unwrap_or("hello"));
     stream.write_all(line.as_bytes()).await?;
     read_line(&mut stream, outcome).await
@@ -186,7 +206,7 @@ async fn read_line(stream: &mut (impl AsyncReadExt + Unpin), outcome: &mut Outco
 }
 
 /// An upgrade, and a line there and back over it.
-async fn websocket(stream: TcpStream, send: &Send, key: &str, outcome: &mut Outcome) -> Result<(), Error> {
+async fn websocket(stream: Box<dyn Stream>, send: &Send, key: &str, outcome: &mut Outcome) -> Result<(), Error> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection.with_upgrades());
     let mut request = request(send, key, false)?;

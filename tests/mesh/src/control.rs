@@ -20,8 +20,9 @@ use tokio::task::AbortHandle;
 use wire::{Call, Caller, Service};
 use xds::{Cache, ProxyState};
 
+pub(crate) use crate::instances::Instances;
 use crate::{
-    instances::{self, Instances},
+    instances,
     world::{CONTROL_PLANE, World},
 };
 
@@ -139,6 +140,18 @@ impl Control {
     /// The revision that proxies of `identity` should have, if there are to be any.
     pub fn revision(&self, identity: Identity) -> Option<u64> {
         self.cache.get(&identity.name()).map(|(_, revision)| revision)
+    }
+
+    /// Waits until proxies of `identity` should have another revision than `before`.
+    pub(crate) async fn next_revision(&self, identity: Identity, before: Option<u64>) -> Result<(), Refused> {
+        let begun = Instant::now();
+        while self.revision(identity) == before {
+            if begun.elapsed() > ACKNOWLEDGED_MAX {
+                return Err(Refused("the change changes nothing".to_owned()));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     /// Waits until the proxy of `identity` whose cluster is `cluster` has acknowledged the mesh that is there. `before`

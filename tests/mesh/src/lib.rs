@@ -15,20 +15,26 @@
 
 mod backend;
 mod case;
+mod certificates;
 mod check;
 mod client;
 mod control;
 mod differences;
 mod instances;
+mod load;
 mod plane;
 mod run;
+mod stage;
 mod world;
 
-pub use backend::{Backends, HTTP_PORTS, TCP_PORTS};
+pub use backend::Backends;
 pub use case::{Case, Expect, Group, Send, load};
+pub use certificates::Certificates;
 pub use client::{Client, Outcome};
 pub use control::{Control, Identity};
 pub use differences::Differences;
+pub use load::{Load, Tally};
 pub use plane::{Kind, Plane};
 pub use run::{Report, run};
+pub use stage::Stage;
 pub use world::{Task, World};

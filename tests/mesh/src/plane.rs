@@ -18,6 +18,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::{
+    certificates::Certificates,
     control::Identity,
     world::{CONTROL_PLANE, PROXY_GROUP, RESOLVER, Task, World},
 };
@@ -93,11 +94,18 @@ impl Plane {
     ///
     /// # Panics
     /// When it cannot be started.
-    pub async fn start(world: &World, kind: Kind, identity: Identity, own: &Path) -> Self {
+    pub(crate) async fn start(
+        world: &World,
+        kind: Kind,
+        identity: Identity,
+        own: &Path,
+        certificates: &Certificates,
+    ) -> Self {
         let host = kind.hosts() + u8::from(identity == Identity::Gateway);
         let task = world.task(host, identity == Identity::Client).await;
         let folder = tempfile::Builder::new().prefix("conformance-").tempdir().expect("a folder");
         fs::create_dir(folder.path().join("shared")).expect("a folder");
+        certificates.write(&folder.path().join("shared"));
         let command = kind.command(own, folder.path(), identity);
         let (pid, ended) = spawn(&task.namespace, command, folder.path().to_owned()).await;
         Self { kind, task, folder, pid, ended: Some(ended) }

@@ -1,20 +1,19 @@
 //! Runs the table: each group's mesh is applied once, and each of its cases is held against both data planes.
 
 use std::{
-    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddrV4},
-    path::{Path, PathBuf},
-    sync::Arc,
+    path::Path,
     time::{Duration, Instant},
 };
 
 use futures::future::join_all;
 
 use crate::{
-    Backends, Case, Client, Control, Differences, Group, Identity, Kind, Outcome, Plane, World,
+    Backends, Case, Client, Differences, Group, Identity, Kind, Outcome,
     case::Via,
     check::{check, fits},
     control::Refused,
+    stage::{Refusals, Stage},
 };
 
 /// Where connections go whose address does not matter: nobody is there.
@@ -37,15 +36,6 @@ pub struct Report {
     pub different: usize,
     /// What is wrong, a line each.
     pub wrong: Vec<String>,
-}
-
-/// Both data planes and what they stand in.
-struct Stage {
-    world: World,
-    control: Control,
-    backends: Backends,
-    own: PathBuf,
-    planes: Vec<(Identity, Arc<Plane>)>,
 }
 
 /// Holds every case of `groups` against both data planes. `own` is our proxy's program.
@@ -79,19 +69,8 @@ impl Report {
 
 /// What came of each case.
 type Results = Vec<(Kind, String, Result<(), String>)>;
-/// What each proxy refuses.
-type Refusals = BTreeMap<(Identity, Kind), Vec<String>>;
 
 impl Stage {
-    async fn new(own: &Path) -> Self {
-        let world = World::new(&Backends::addresses()).await;
-        world.name(&Backends::names());
-        let backends = Backends::default();
-        backends.start(world.sockets()).await;
-        let control = Control::start(&world).await;
-        Self { world, control, backends, own: own.to_owned(), planes: Vec::new() }
-    }
-
     async fn group(&mut self, group: &Group) -> Results {
         self.backends.sicken(&group.sick);
         let before = self.refusals();
@@ -107,15 +86,6 @@ impl Stage {
         join_all(planes).await.into_iter().flatten().collect()
     }
 
-    /// What proxies refuse now.
-    fn refusals(&self) -> Refusals {
-        let of = |(identity, plane): &(Identity, Arc<Plane>)| {
-            let refusals = self.control.refusals(*identity, plane.kind.as_str());
-            ((*identity, plane.kind), refusals)
-        };
-        self.planes.iter().map(of).collect()
-    }
-
     async fn on(&self, group: &Group, kind: Kind, before: &Refusals) -> Results {
         for identity in identities(group) {
             let old = before.get(&(*identity, kind)).map(Vec::as_slice).unwrap_or_default();
@@ -125,19 +95,6 @@ impl Stage {
             }
         }
         self.cases(group, kind).await
-    }
-
-    async fn start(&mut self, identity: Identity) {
-        if self.planes.iter().any(|(there, _)| *there == identity) {
-            return;
-        }
-        for kind in Kind::ALL {
-            let plane = Plane::start(&self.world, kind, identity, &self.own).await;
-            if identity == Identity::Client {
-                self.backends.listen(&plane.task.sockets, "app", LOOPBACK).await;
-            }
-            self.planes.push((identity, Arc::new(plane)));
-        }
     }
 
     async fn cases(&self, group: &Group, kind: Kind) -> Results {
@@ -159,11 +116,6 @@ impl Stage {
         results
     }
 
-    fn plane(&self, identity: Identity, kind: Kind) -> Option<&Plane> {
-        let mut planes = self.planes.iter();
-        planes.find(|(id, plane)| *id == identity && plane.kind == kind).map(|(_, plane)| plane.as_ref())
-    }
-
     async fn case(&self, case: &Case, kind: Kind) -> Result<(), String> {
         let identity = if case.send.via == Via::Gateway { Identity::Gateway } else { Identity::Client };
         let plane = self.plane(identity, kind).ok_or("this group has no such proxy")?;
@@ -177,7 +129,7 @@ impl Stage {
         };
         let (log, output) = (plane.shared("access.log").len(), plane.output().len());
         let key = format!("{}/{}", kind.as_str(), case.name);
-        let outcomes = send(&Client::new(sockets.clone()), case, target, &key).await;
+        let outcomes = send(&self.client(sockets), case, target, &key).await;
         let attempts = self.backends.attempts(&key);
         check(&case.expect, &outcomes, &attempts, kind)?;
         if let Some(pattern) = &case.expect.log {

@@ -4,7 +4,7 @@
 //! Their root file system is one directory: the static executable as `/bin/serin`, links to it by the names of the
 //! programs it can be (`sh`, `curl`, `grep`, …), and the few files a C library looks for. The executable is linked into
 //! it where the file system allows, so the image costs nothing, and copied where not; never mounted, so that it stays
-//! while tasks run, whatever happens to the original.
+//! while tasks run, whatever happens to the original. Whoever wants a real Envoy as the sidecar has it put beside it.
 
 use std::{
     fs::{self, DirBuilder, File, Permissions},
@@ -50,9 +50,10 @@ impl Builtin {
         }
     }
 
-    fn command(self) -> &'static str {
+    fn command(self, executable: &Executable) -> &'static str {
         match self {
-            Self::Proxy => "proxy",
+            Self::Proxy if executable.envoy.is_empty() => "proxy",
+            Self::Proxy => "envoy",
             Self::XrayDaemon => "xray-daemon",
         }
     }
@@ -72,6 +73,9 @@ pub struct Executable {
     pub path: PathBuf,
     /// The programs it is when called by their names.
     pub applets: &'static [&'static str],
+    /// A real Envoy that is to stand in for App Mesh's, with the libraries it needs: where each file is, and where it
+    /// is to be in the image. None, and the executable does so itself.
+    pub envoy: Vec<(PathBuf, PathBuf)>,
 }
 
 /// The root file systems of `<data>/images/builtin`.
@@ -100,13 +104,14 @@ impl Builtins {
                 renamed => renamed?,
             }
         }
+        let command = builtin.command(&self.executable);
         let config = ImageConfig {
-            entrypoint: vec!["/bin/serin".to_owned(), builtin.command().to_owned()],
+            entrypoint: vec!["/bin/serin".to_owned(), command.to_owned()],
             environment: vec![PATH.to_owned()],
             exposed_ports: builtin.ports().iter().map(ToString::to_string).collect(),
             ..ImageConfig::default()
         };
-        let digest = Digest::of(format!("{}/{}", identity.hex(), builtin.command()).as_bytes());
+        let digest = Digest::of(format!("{}/{command}", identity.hex()).as_bytes());
         Ok(Image { reference: reference.to_owned(), digest, config, layers: vec![root] })
     }
 
@@ -131,11 +136,16 @@ impl Builtins {
     /// What tells this build of the executable, and this list of names, from another. Reading a hundred megabytes to
     /// hash them would cost more than all the rest of a start.
     fn identity(&self) -> io::Result<Digest> {
-        let file = fs::metadata(&self.executable.path)?;
-        let (device, inode, size) = (file.dev(), file.ino(), file.size());
-        let modified = (file.mtime(), file.mtime_nsec());
-        let applets = self.executable.applets;
-        Ok(Digest::of(format!("2 {device} {inode} {size} {modified:?} {applets:?} {PASSWD}{GROUP}{HOSTS}").as_bytes()))
+        let stamp = |path: &Path| -> io::Result<String> {
+            let file = fs::metadata(path)?;
+            let (device, inode, size) = (file.dev(), file.ino(), file.size());
+            Ok(format!("{device} {inode} {size} {:?}", (file.mtime(), file.mtime_nsec())))
+        };
+        let Executable { path, applets, envoy } = &self.executable;
+        let own = stamp(path)?;
+        let envoy = envoy.iter().map(|(from, to)| Ok(format!("{} {}", stamp(from)?, to.display())));
+        let envoy = envoy.collect::<io::Result<Vec<String>>>()?;
+        Ok(Digest::of(format!("3 {own} {applets:?} {envoy:?} {PASSWD}{GROUP}{HOSTS}").as_bytes()))
     }
 
     fn make(&self, root: &Path) -> io::Result<()> {
@@ -157,26 +167,40 @@ impl Builtins {
             fs::write(&path, text)?;
             fs::set_permissions(&path, Permissions::from_mode(0o644))?;
         }
-        self.place_executable(&root.join("bin/serin"))?;
+        place(&self.executable.path, &root.join("bin/serin"))?;
+        for (from, to) in &self.executable.envoy {
+            let to = root.join(to.strip_prefix("/").unwrap_or(to));
+            to.parent().map_or(Ok(()), directories)?;
+            place(from, &to)?;
+        }
         self.executable.applets.iter().try_for_each(|applet| symlink("serin", root.join("bin").join(applet)))
     }
+}
 
-    fn place_executable(&self, to: &Path) -> io::Result<()> {
-        let from = &self.executable.path;
-        // A link shares the mode, and a container's user must be able to run it.
-        let runnable = fs::metadata(from)?.permissions().mode() & 0o005 == 0o005;
-        if runnable && rustix::fs::linkat(CWD, from, CWD, to, AtFlags::SYMLINK_FOLLOW).is_ok() {
-            return Ok(());
-        }
-        io::copy(&mut File::open(from)?, &mut File::create(to)?)?;
-        fs::set_permissions(to, Permissions::from_mode(0o755))
+/// Puts the program at `from` to `to`.
+fn place(from: &Path, to: &Path) -> io::Result<()> {
+    // A link shares the mode, and a container's user must be able to run it.
+    let runnable = fs::metadata(from)?.permissions().mode() & 0o005 == 0o005;
+    if runnable && rustix::fs::linkat(CWD, from, CWD, to, AtFlags::SYMLINK_FOLLOW).is_ok() {
+        return Ok(());
     }
+    io::copy(&mut File::open(from)?, &mut File::create(to)?)?;
+    fs::set_permissions(to, Permissions::from_mode(0o755))
 }
 
 /// Makes a directory with exactly this mode, whatever the process's mask.
 fn directory(path: &Path, mode: u32) -> io::Result<()> {
     fs::create_dir(path)?;
     fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+/// Makes the directories on the way to `path` and itself where they are not there yet.
+fn directories(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    path.parent().map_or(Ok(()), directories)?;
+    directory(path, 0o755)
 }
 
 #[cfg(test)]
@@ -189,7 +213,7 @@ mod tests {
         let path = directory.join("program");
         fs::write(&path, "program").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-        Executable { path, applets: &["sh", "curl"] }
+        Executable { path, applets: &["sh", "curl"], envoy: Vec::new() }
     }
 
     #[test]
@@ -204,6 +228,28 @@ mod tests {
         ] {
             assert_eq!(Builtin::of(&name.parse().unwrap()), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_real_envoy_lies_in_the_image_with_what_it_needs() {
+        let directory = tempfile::tempdir().unwrap();
+        let content = Content::open(directory.path(), Ids::counting()).unwrap();
+        let files = ["envoy", "libc"].map(|name| directory.path().join(name));
+        files.iter().for_each(|file| fs::write(file, file.to_str().unwrap()).unwrap());
+        let [envoy, library] = files;
+        let mut program = executable(directory.path(), 0o755);
+        let without = Builtins::open(directory.path(), program.clone()).unwrap();
+        program.envoy = vec![(envoy, "/usr/bin/envoy".into()), (library, "/lib/x/libc".into())];
+        let builtins = Builtins::open(directory.path(), program).unwrap();
+        let image = builtins.image(Builtin::Proxy, "envoy", &content).unwrap();
+        assert_eq!(image.config.entrypoint, ["/bin/serin", "envoy"]);
+        let root = &image.layers[0];
+        for name in ["bin/envoy", "lib/x/libc"] {
+            assert_eq!(fs::metadata(root.join(name)).unwrap().permissions().mode() & 0o777, 0o755, "{name}");
+        }
+        let without = without.image(Builtin::Proxy, "envoy", &content).unwrap();
+        assert_ne!((without.digest, &without.layers[0]), (image.digest, root));
+        assert_eq!(builtins.image(Builtin::XrayDaemon, "x", &content).unwrap().config.entrypoint[1], "xray-daemon");
     }
 
     #[test]

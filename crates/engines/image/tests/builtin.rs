@@ -63,7 +63,7 @@ fn run(root: &Path, command: &[&str]) -> Output {
 
 fn the_health_check_runs_in_the_built_in_image() {
     let directory = tempfile::tempdir().unwrap();
-    let executable = Executable { path: env::current_exe().unwrap(), applets: toolbox::APPLETS };
+    let executable = Executable { path: env::current_exe().unwrap(), applets: toolbox::APPLETS, envoy: Vec::new() };
     let settings = Settings::new(directory.path().join("images"), "localhost:4566", executable);
     let images =
         Images::open(settings, Arc::new(support::Memory::default()), Clock::System, &Ids::new(rand::random)).unwrap();

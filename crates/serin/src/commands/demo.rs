@@ -44,6 +44,7 @@ pub(crate) async fn run(options: cli::Demo) -> Result<()> {
         data_dir: folder.path().to_owned(),
         listen: options.listen,
         account: names::AccountId::default(),
+        envoy: None,
         access_keys: Vec::new(),
     };
     let house = Running::start(&up).await?;

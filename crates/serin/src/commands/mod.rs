@@ -2,6 +2,7 @@
 
 mod demo;
 mod edge;
+mod envoy;
 mod logs;
 mod map;
 mod status;
@@ -34,6 +35,8 @@ pub(crate) fn run(command: Command) -> ExitCode {
             log("info");
             block_on(edge::run(options))
         }
+        Command::EnvoyBootstrap(options) => envoy::bootstrap(&options),
+        Command::Envoy => return envoy::run(),
         Command::Proxy => return proxy::sidecar::sidecar(|name| std::env::var(name).ok()),
         Command::XrayDaemon { flags } => {
             log("info");

@@ -36,7 +36,7 @@ impl House {
         let (store, hand) = (Store::in_memory().unwrap(), ManualClock::default());
         hand.advance(std::time::Duration::from_secs(1_700_000_000));
         let clock = Clock::Manual(hand.clone());
-        let executable = Executable { path: std::env::current_exe().unwrap(), applets: &[] };
+        let executable = Executable { path: std::env::current_exe().unwrap(), applets: &[], envoy: Vec::new() };
         let settings = Settings::new(directory.path().join("images"), "localhost:4566", executable);
         let records = Arc::new(Records::new(store.clone(), clock.clone()));
         let images = Images::open(settings, records, clock.clone(), &Ids::counting()).unwrap();

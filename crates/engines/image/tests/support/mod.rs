@@ -179,7 +179,7 @@ impl Fixture {
 }
 
 fn open(directory: &Path, memory: Arc<Memory>, grace: Duration) -> Images {
-    let executable = Executable { path: std::env::current_exe().unwrap(), applets: &["sh"] };
+    let executable = Executable { path: std::env::current_exe().unwrap(), applets: &["sh"], envoy: Vec::new() };
     let settings = Settings {
         limits: Limits { blob_bytes: 64 << 20, ..Limits::default() },
         grace,

@@ -1,0 +1,29 @@
+//! `serin envoy-bootstrap`, and the hidden `serin envoy`: a stock Envoy by App Mesh's variables.
+
+use std::{fs, path::Path, process::ExitCode};
+
+use anyhow::{Context, Result};
+
+use crate::cli;
+
+/// Writes the bootstrap that the environment comes to.
+pub(crate) fn bootstrap(options: &cli::EnvoyBootstrap) -> Result<()> {
+    for (name, reason) in envoy::without_effect(&variable) {
+        eprintln!("serin: the variable {name} has no effect: {reason}");
+    }
+    let text = format!("{:#}\n", envoy::bootstrap(&variable)?);
+    let Some(path) = &options.output else {
+        print!("{text}");
+        return Ok(());
+    };
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Runs the Envoy of the image that this is in.
+pub(crate) fn run() -> ExitCode {
+    envoy::launch(Path::new(envoy::PROGRAM), &variable)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
