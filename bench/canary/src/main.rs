@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let size = if short {
         Size { healthy: 150, faulty: 50, short, threads: 1 }
     } else {
-        Size { healthy: 4000, faulty: 1000, short, threads }
+        Size { healthy: 3000, faulty: 600, short, threads }
     };
     let begun = Instant::now();
     let findings = arena::run(size);

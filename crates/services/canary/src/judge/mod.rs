@@ -133,6 +133,8 @@ pub struct Judge {
     usual: Histogram,
     routes: std::collections::BTreeMap<String, metric::Totals>,
     cold: Rate,
+    /// Whether the new version has answered a request yet, and how long ago the first was.
+    begun: bool,
     seen_millis: u64,
     opened: u64,
     rates: [Rate; 2],
@@ -157,6 +159,7 @@ impl Judge {
             usual: Histogram::default(),
             routes: std::collections::BTreeMap::new(),
             cold: Rate::default(),
+            begun: false,
             seen_millis: 0,
             opened: 0,
             rates: [Rate::default(); 2],
@@ -168,6 +171,7 @@ impl Judge {
     /// Takes in what happened since the last tick.
     pub fn observe(&mut self, tick: &Tick) {
         let requests = tick.canary_requests();
+        self.begun |= requests > 0;
         self.learn_latency(tick, requests > 0);
         let warm = self.warm(tick, requests);
         let factor = self.error_dispersion();
@@ -241,7 +245,7 @@ impl Judge {
         if self.rates[0].millis >= RATE_MILLIS {
             self.rates = [Rate::default(), self.rates[0]];
         }
-        if self.cold.requests == 0 {
+        if !self.begun {
             return;
         }
         self.seen_millis = self.seen_millis.saturating_add(millis);

@@ -146,6 +146,30 @@ fn what_hits_both_versions_hits_neither() {
 }
 
 #[test]
+fn a_fault_that_begins_late_is_not_excused_by_the_good_time_before() {
+    let late = |settings: Settings| {
+        let mut judge = Judge::new(settings);
+        for second in 0..3600_u64 {
+            judge.observe(&tick(
+                arm(10, u64::from(second.is_multiple_of(100))),
+                arm(90, u64::from(second.is_multiple_of(11))),
+            ));
+        }
+        let mut seconds = 0_u64;
+        while judge.verdict(&QUESTION) != Verdict::TakeBack {
+            judge.observe(&tick(
+                arm(10, u64::from(seconds.is_multiple_of(5))),
+                arm(90, u64::from(seconds.is_multiple_of(11))),
+            ));
+            seconds += 1;
+        }
+        seconds
+    };
+    let cold = Settings { cold_requests: 0, cold_millis: 0, ..errors_only() };
+    assert!(late(errors_only()) < 60 && late(cold.clone()) < 60, "{} and {}", late(errors_only()), late(cold));
+}
+
+#[test]
 fn silence_is_never_an_error() {
     let mut judge = Judge::new(Settings::default());
     for _ in 0..10_000 {

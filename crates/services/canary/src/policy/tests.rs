@@ -31,6 +31,20 @@ fn a_policy_reads_what_it_writes() {
 }
 
 #[test]
+fn the_guide_tells_the_truth() {
+    let guide = include_str!("../../../../../docs/guides/canary.md");
+    let example = guide.split("```json").nth(1).and_then(|rest| rest.split("```").next()).expect("it has an example");
+    let metadata: serde_json::Value = serde_json::from_str(example).unwrap();
+    Policy::from_value(metadata["Serin::Canary"].clone()).unwrap();
+    let serde_json::Value::Object(settings) = serde_json::to_value(Policy::default()).unwrap() else {
+        panic!("an object")
+    };
+    for name in settings.keys() {
+        assert!(guide.contains(&format!("| `{name}`")), "the guide does not tell of {name}");
+    }
+}
+
+#[test]
 fn what_cannot_be_followed_is_refused_by_name() {
     for (json, text) in [
         (r#"{"Steps":[1,10,5]}"#, "Steps fall from 10 % to 5 %"),
