@@ -5,6 +5,8 @@
 //! called by the ledger, which has written down what it is about to do before it calls; so each of them may be called
 //! again after a crash, and must then find what it did the first time instead of doing it twice.
 
+mod acm;
+mod acmpca;
 mod appmesh;
 mod call;
 mod ec2;
@@ -139,6 +141,11 @@ impl Catalogue {
 /// The types of the house.
 pub fn catalogue() -> Catalogue {
     Catalogue::new(vec![
+        Entry::of::<acm::Certificate>(),
+        Entry::of::<acmpca::Certificate>(),
+        Entry::of::<acmpca::CertificateAuthority>(),
+        Entry::of::<acmpca::CertificateAuthorityActivation>(),
+        Entry::of::<acmpca::Permission>(),
         Entry::of::<appmesh::GatewayRoute>(),
         Entry::of::<appmesh::Mesh>(),
         Entry::of::<appmesh::Route>(),
