@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::{licences, sizes, walls};
+use crate::{bench, licences, sizes, walls};
 
 /// A part of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -14,6 +14,8 @@ pub(crate) enum Part {
     House,
     /// Unit and engine tests of every crate; needs root
     Unit,
+    /// The judge of canaries against its promises, in simulation
+    Canary,
     /// Both data planes, a real Envoy and our own, against one table of meshes; needs root
     Mesh,
     /// The real clients against the real binary; needs root
@@ -28,6 +30,7 @@ pub(crate) fn run(parts: &[Part]) -> Result<()> {
         match part {
             Part::House => house()?,
             Part::Unit => unit()?,
+            Part::Canary => bench::run(bench::Bench::Canary, false, true)?,
             Part::Mesh => mesh()?,
             Part::E2e => end_to_end()?,
         }
