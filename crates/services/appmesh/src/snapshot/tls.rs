@@ -107,9 +107,6 @@ fn by_policy(
     policy: &ClientPolicyTls,
     host: &str,
 ) -> Result<(), Missing> {
-    if let Some(ClientTlsCertificate { file, sds }) = &policy.certificate {
-        own_certificate(scene, common, file.as_ref(), sds.as_ref().map(|sds| sds.secret_name.as_str()));
-    }
     let mut names = names_in(policy.validation.subject_alternative_names.as_ref());
     if names.is_empty() {
         names.push(host.to_owned());
@@ -121,6 +118,10 @@ fn by_policy(
         (None, None) => Trust::File(file.as_ref().map(|file| file.certificate_chain.as_str())),
     };
     common.validation_context_type = Some(validate(scene, trust, &names)?);
+    // Last, because it cannot fail: a secret that nothing refers to would never be asked for, nor acknowledged.
+    if let Some(ClientTlsCertificate { file, sds }) = &policy.certificate {
+        own_certificate(scene, common, file.as_ref(), sds.as_ref().map(|sds| sds.secret_name.as_str()));
+    }
     Ok(())
 }
 
