@@ -3,12 +3,14 @@
 //! A *mesh* is a boundary. In it, a *virtual node* stands for a group of tasks: where they listen, how they are found, and
 //! which *virtual services* they speak to. A virtual service is a name, such as `api.flask.sample`; behind it stands a
 //! virtual node, or a *virtual router*, whose *routes* spread requests over virtual nodes by weight. That is what a canary
-//! moves: the weights of a route.
+//! moves: the weights of a route. A *virtual gateway* lets requests in from outside, by *gateway routes* that lead to
+//! virtual services.
 //!
 //! Nobody routes anything here. Every task carries a proxy; operations write what is asked, the [`Mesher`] translates it
-//! ([`plan`]) into what each virtual node's proxies are to do, and hands that to the xDS cache. The [`Observer`] reads
-//! what the proxies have acknowledged, and writes for each route which weights are *applied*: those that every connected
-//! proxy carrying the route has taken. App Mesh never told; `DescribeRouteStatus`, an operation of ours, does.
+//! ([`plan`]) into what the proxies of each virtual node and gateway are to do, and hands that to the xDS cache, with the
+//! instances that Cloud Map knows and the certificates that ACM has. The [`Observer`] reads what the proxies have
+//! acknowledged, and writes for each route which weights are *applied*: those that every connected proxy carrying the
+//! route has taken. App Mesh never told; `DescribeRouteStatus`, an operation of ours, does.
 
 mod board;
 mod check;
