@@ -171,7 +171,7 @@ impl Arena {
                 let service = scenarios::slower(rate, scale, tail);
                 let aimed = (scale - 1.25).abs() < 1e-9;
                 // A median of few runs is rough, and these are soon over.
-                let count = if aimed { self.size.faulty.max(400) } else { self.size.faulty };
+                let count = if aimed { self.size.faulty.max(300) } else { self.size.faulty };
                 let ours = scenarios::run(HELD, &service, count, 1800, self.size.threads);
                 let peer = self.run(FLAGGER_HELD, &service, 1800);
                 self.row(&[name.to_owned(), found(&ours), found(&peer)]);

@@ -1,6 +1,7 @@
 //! The arena: judges of canaries on the same simulated traffic, each run repeatable from its seed.
 //!
-//! `cargo xtask bench canary` runs it, and keeps its tables in `bench/README.md`. It fails where a goal of ours is missed.
+//! `cargo xtask bench canary` runs it, and keeps its tables in `bench/README.md`. It fails where a goal of ours is
+//! missed.
 
 mod arena;
 mod detector;
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     let Arguments { lines, short } = Arguments::parse();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let size = if short {
-        Size { healthy: 150, faulty: 50, short, threads: 1 }
+        Size { healthy: 100, faulty: 40, short, threads: 1 }
     } else {
         Size { healthy: 3000, faulty: 600, short, threads }
     };
@@ -65,11 +66,12 @@ fn method(size: Size) -> String {
     let chance =
         if short { " Goals of shares and means are widened by what chance may add in so few runs." } else { "" };
     format!(
-        "Simulated requests, Poisson, second by second; {healthy} rollouts of a healthy version and {faulty} of a faulty one in each \
-         scenario, a tenth to a twentieth of that by the loops of the peers. Serin runs its usual policy, its own judge and ramp. The \
-         peers are loops of our own, written from what they document (Flagger 1.44 with steps of 10 %, threshold 5; Argo Rollouts' \
-         example; Kayenta and PipeCD at 10 % against a baseline of equal size; a z-test every 10 s), without the delay of a metric store \
-         and with weights that apply at once, which favours them: corrections are welcome.{chance}"
+        "Simulated requests, Poisson, second by second; {healthy} rollouts of a healthy version and {faulty} of a \
+         faulty one in each scenario, a tenth to a twentieth of that by the loops of the peers. Serin runs its usual \
+         policy, its own judge and ramp. The peers are loops of our own, written from what they document (Flagger 1.44 \
+         with steps of 10 %, threshold 5; Argo Rollouts' example; Kayenta and PipeCD at 10 % against a baseline of \
+         equal size, by points of a minute; a z-test every 10 s), without the delay of a metric store and with \
+         weights that apply at once, which favours them: corrections are welcome.{chance}"
     )
 }
 

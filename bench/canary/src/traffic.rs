@@ -1,7 +1,7 @@
 //! Traffic that nobody sent: requests to two versions, second by second.
 //!
-//! Arrivals are Poisson; failures are independent, or come in clusters that stay on one version; times are log-normal with a
-//! median of 60 ms and a p99 of 300 ms, as in a web service. What is common to both versions may swing.
+//! Arrivals are Poisson; failures are independent, or come in clusters that stay on one version; times are log-normal
+//! with a median of 60 ms and a p99 of 300 ms, as in a web service. What is common to both versions may swing.
 
 use canary::judge::{Arm, Histogram, Stratum, Tick};
 
@@ -152,8 +152,8 @@ impl<'a> Traffic<'a> {
         Self { service, times, random, counts: Box::new([0; BUCKETS]) }
     }
 
-    /// What happens from `second` on for `seconds`, with `weight` of the requests at the new version and `control` of the old
-    /// version's in the first half.
+    /// What happens from `second` on for `seconds`, with `weight` of the requests at the new version and `control` of
+    /// the old version's in the first half.
     pub(crate) fn tick(&mut self, tick: &mut Tick, second: i64, seconds: u32, weight: f64, control: f64) {
         let (common, canary) = self.service.error_rates(second);
         let requests = self.service.rate * f64::from(seconds);

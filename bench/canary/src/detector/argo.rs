@@ -1,5 +1,5 @@
-//! Argo Rollouts as its documentation's example has it: 20, 40, 60, 80 % for ten minutes each, an analysis from the second
-//! step on, each five minutes, success rate at least 95 %, given up after more than three failures.
+//! Argo Rollouts as its documentation's example has it: 20, 40, 60, 80 % for ten minutes each, an analysis from the
+//! second step on, each five minutes, success rate at least 95 %, given up after more than three failures.
 
 use canary::judge::Tick;
 

@@ -1,5 +1,5 @@
-//! Flagger's loop, as version 1.44 documents it: each interval, the canary's success rate (and p99) of the last interval
-//! against a constant; failures add up, and are acted on at the next interval; no data is a failure.
+//! Flagger's loop, as version 1.44 documents it: each interval, the canary's success rate (and p99) of the last
+//! interval against a constant; failures add up, and are acted on at the next interval; no data is a failure.
 
 use canary::judge::{Arm, Histogram, Tick};
 

@@ -1,5 +1,6 @@
-//! Kayenta's judge: the averages of minutes of canary and baseline, a baseline of the canary's size, by Mann and Whitney at
-//! 98 %, with a tolerance of a quarter of the estimated shift. It looks at all minutes so far, every ten minutes of an hour.
+//! Kayenta's judge: the averages of minutes of canary and baseline, a baseline of the canary's size, by Mann and
+//! Whitney at 98 %, with a tolerance of a quarter of the estimated shift. It looks at all minutes so far, every ten
+//! minutes of an hour.
 
 use canary::judge::Tick;
 

@@ -1,5 +1,5 @@
-//! What is written on the back of an envelope: a one-sided z-test of two proportions at 1 %, on all counts so far, every ten
-//! seconds until it says yes. On Flagger's ramp.
+//! What is written on the back of an envelope: a one-sided z-test of two proportions at 1 %, on all counts so far,
+//! every ten seconds until it says yes. On Flagger's ramp.
 
 use canary::judge::Tick;
 

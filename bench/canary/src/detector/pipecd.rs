@@ -1,5 +1,5 @@
-//! `PipeCD`'s analysis of canary and baseline: the averages of the last five minutes, one-sided by Mann and Whitney at 5 %,
-//! again and again. The first failure is the last.
+//! `PipeCD`'s analysis of canary and baseline: the averages of the last five minutes, one-sided by Mann and Whitney at
+//! 5 %, again and again. The first failure is the last.
 
 use canary::judge::Tick;
 

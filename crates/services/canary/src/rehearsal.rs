@@ -1,9 +1,9 @@
 //! What a rehearsal does to a healthy version, and what it finds out. Pure.
 //!
-//! One who never saw a canary fail does not know whether it would be caught. A rehearsal runs a canary of a version that is fine
-//! against faults that a proxy makes: in answers, in time, in both versions at once. This says what the proxy is to do to each
-//! version in each second, and what the end of the canary then means: a fault of both versions must *not* take the
-//! new one back.
+//! One who never saw a canary fail does not know whether it would be caught. A rehearsal runs a canary of a version
+//! that is fine against faults that a proxy makes: in answers, in time, in both versions at once. This says what the
+//! proxy is to do to each version in each second, and what the end of the canary then means: a fault of both versions
+//! must *not* take the new one back.
 
 use serde::{Deserialize, Serialize};
 
@@ -184,8 +184,8 @@ impl Fault {
         }
     }
 
-    /// What it means that the canary stands at `state`, so many seconds after the first request to the new version, having
-    /// cost `harm` failed requests.
+    /// What it means that the canary stands at `state`, so many seconds after the first request to the new version,
+    /// having cost `harm` failed requests.
     pub fn finding(&self, state: &State, second: u64, harm: u64) -> Finding {
         let after = second.checked_sub(self.from_seconds);
         match (&state.phase, after) {

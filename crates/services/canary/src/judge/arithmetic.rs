@@ -1,8 +1,8 @@
 //! The few real numbers behind a verdict, computed the same everywhere.
 //!
-//! A replay has to give the same bits on another machine and from another build. IEEE 754 fixes the four operations, but
-//! not logarithms: those come from the `libm` crate, compiled in, and never from the platform. Nothing here depends on the
-//! order of a hash map or on fused operations, which Rust does not introduce by itself.
+//! A replay has to give the same bits on another machine and from another build. IEEE 754 fixes the four operations,
+//! but not logarithms: those come from the `libm` crate, compiled in, and never from the platform. Nothing here depends
+//! on the order of a hash map or on fused operations, which Rust does not introduce by itself.
 
 /// A count as a real number; above 2^53 it is rounded to the nearest.
 #[expect(clippy::cast_precision_loss, reason = "counts above 2^53 may be off by a part in 10^15")]

@@ -3,11 +3,11 @@
 //! A gambler bets against "each request to the new version fails with probability `bound` at least". For every r < 1,
 //! `r^x · ((1 - r·bound)/(1 - bound))^(n - x)` is what becomes of a bet on r times the bound after `x` failures in `n`
 //! requests; its factor for one request has expectation 1 at the bound and less above it, so by Ville's inequality the
-//! average over several r ever reaches 1/β with probability β at most if the version is that bad (Waudby-Smith and Ramdas,
-//! "Estimating means of bounded random variables by betting", 2024, with constant bets).
+//! average over several r ever reaches 1/β with probability β at most if the version is that bad (Waudby-Smith and
+//! Ramdas, "Estimating means of bounded random variables by betting", 2024, with constant bets).
 //!
-//! A service that fails one request in fifty by nature could never be certified so. A tenth of the stake therefore goes on
-//! "its risk is less than `relative` times the old version's", by the bets of `eprocess.rs`.
+//! A service that fails one request in fifty by nature could never be certified so. A tenth of the stake therefore goes
+//! on "its risk is less than `relative` times the old version's", by the bets of `eprocess.rs`.
 
 use super::{
     arithmetic::{ln, ln_1p, log_add, log_sum},

@@ -1,10 +1,11 @@
 //! How far failures come in clusters, measured on the old version.
 //!
 //! The bets take requests for independent. Retries and users who stick to a version break that: one cause makes several
-//! failures, all on one side. The old version's users are split at random into two halves, and how unevenly the bad requests
-//! fall to the halves shows the size of clusters, whatever the common rate does in the meantime: with clusters of size k, the
-//! variance of one half's part is E[k²]/E[k] times that of independent requests. Counts divided by that quotient bet no more
-//! than independent causes would: a cluster's factor, raised to a power of at most 1, has expectation at most 1 (Jensen).
+//! failures, all on one side. The old version's users are split at random into two halves, and how unevenly the bad
+//! requests fall to the halves shows the size of clusters, whatever the common rate does in the meantime: with clusters
+//! of size k, the variance of one half's part is E[k²]/E[k] times that of independent requests. Counts divided by that
+//! quotient bet no more than independent causes would: a cluster's factor, raised to a power of at most 1, has
+//! expectation at most 1 (Jensen).
 
 use std::collections::BTreeMap;
 
@@ -76,7 +77,8 @@ impl Dispersion {
 }
 
 impl Window {
-    /// The measured and the expected variance of the first half's part, of which neither says anything without the other.
+    /// The measured and the expected variance of the first half's part, of which neither says anything without the
+    /// other.
     fn variance(&self) -> (f64, f64) {
         let bad = self.first_bad + self.second_bad;
         if bad <= 0.0 || self.first <= 0.0 || self.second <= 0.0 {

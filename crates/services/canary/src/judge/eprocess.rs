@@ -8,27 +8,27 @@
 //! θ^x / (1 + q(θ - 1))^m
 //! ```
 //!
-//! Nobody can expect to win at that while the claim holds. Let `n`, `N` be the requests and `p`, `P` the risks of the new
-//! and the old version, and g = 1 + q(θ - 1). By 1 + y ≤ e^y the expected factor is at most
-//! exp(np(θ/g - 1) + NP(1/g - 1)), and np + NP times g is at least npθ + NP just when the new version's part of np + NP is
-//! at most q, which is the claim (θ > 1; for θ < 1 the claim is "at least"). So the stake is a non-negative supermartingale
-//! that begins at 1, whatever the weights do and however the common risk swings, and by Ville's inequality (1939) it ever
+//! Nobody can expect to win at that while the claim holds. Let `n`, `N` be the requests and `p`, `P` the risks of the
+//! new and the old version, and g = 1 + q(θ - 1). By 1 + y ≤ e^y the expected factor is at most exp(np(θ/g - 1) +
+//! NP(1/g - 1)), and np + NP times g is at least npθ + NP just when the new version's part of np + NP is at most q,
+//! which is the claim (θ > 1; for θ < 1 the claim is "at least"). So the stake is a non-negative supermartingale that
+//! begins at 1, whatever the weights do and however the common risk swings, and by Ville's inequality (1939) it ever
 //! reaches 1/α with probability α at most. Given m the count x is hypergeometric where the risks are equal, for which
 //! Hoeffding (1963, theorem 4) gives the same bound. The form is that of Lindon and Malek, "Anytime-Valid Inference for
 //! Multinomial Count Data" (2022); a sum over strata as in Turner and Grünwald (2023); mixtures over θ go back to
 //! Robbins (1970).
 //!
-//! Requests may be bad in several ways that exclude each other, such as taking longer than the old version's median, than
-//! nine of ten, than 99 of 100. A bet with a θ for each class multiplies the factors. Let φ = θ/g of a class: the same
-//! bound needs the sum of φ over the new version's requests, which is 1 plus, over the classes, the step in φ times the part
-//! that is at least as slow. If θ does not fall from class to class nor does φ, and the sum is largest where every such part is
-//! `tolerance` times the old version's: there the bound is met with equality. So the claim is that the new version has at most
-//! `tolerance` times as many requests beyond each of the quantiles.
+//! Requests may be bad in several ways that exclude each other, such as taking longer than the old version's median,
+//! than nine of ten, than 99 of 100. A bet with a θ for each class multiplies the factors. Let φ = θ/g of a class: the
+//! same bound needs the sum of φ over the new version's requests, which is 1 plus, over the classes, the step in φ
+//! times the part that is at least as slow. If θ does not fall from class to class nor does φ, and the sum is largest
+//! where every such part is `tolerance` times the old version's: there the bound is met with equality. So the claim is
+//! that the new version has at most `tolerance` times as many requests beyond each of the quantiles.
 //!
-//! The stake is spread over several θ, and a part of it is kept back to be bet later, a slice each minute: so a fault that
-//! begins late is not judged by the good half hour before it (after Shin, Ramdas and Rinaldo's e-detectors, 2024; here the
-//! slices sum to one stake, so the guarantee stays Ville's). Slices opened at different times with the same θ are one
-//! number from then on, and the whole takes a few words of memory however long it runs.
+//! The stake is spread over several θ, and a part of it is kept back to be bet later, a slice each minute: so a fault
+//! that begins late is not judged by the good half hour before it (after Shin, Ramdas and Rinaldo's e-detectors, 2024;
+//! here the slices sum to one stake, so the guarantee stays Ville's). Slices opened at different times with the same θ
+//! are one number from then on, and the whole takes a few words of memory however long it runs.
 
 use super::{
     arithmetic::{ln, ln_1p, log_add, log_sum, real},
@@ -75,9 +75,9 @@ pub(super) const SLOWNESS: &[Bet] = &[
 /// The quantiles of the old version, in a thousand, above which the classes of [`LATENCY`] begin.
 pub(super) const CLASSES: [u16; 5] = [500, 750, 900, 950, 990];
 
-/// Bets on the slower half of the requests as a whole. First, that everything takes longer: what a shift of the logarithm by
-/// 0.1 to 2.4 standard deviations does to the classes, were it normal. Then, that only the slowest do. Within a bet the
-/// ratios do not fall: that is what makes it a bet on "slower".
+/// Bets on the slower half of the requests as a whole. First, that everything takes longer: what a shift of the
+/// logarithm by 0.1 to 2.4 standard deviations does to the classes, were it normal. Then, that only the slowest do.
+/// Within a bet the ratios do not fall: that is what makes it a bet on "slower".
 pub(super) const LATENCY: &[Bet] = &[
     bet(&[1.0, 1.04, 1.1, 1.15, 1.24], 0.06),
     bet(&[1.0, 1.13, 1.25, 1.37, 1.6], 0.14),
@@ -186,8 +186,8 @@ impl EProcess {
     }
 }
 
-/// The new version's part of the bad requests, where its risk is `ratio` times the old one's and it gets `odds` requests
-/// for each of the old one's.
+/// The new version's part of the bad requests, where its risk is `ratio` times the old one's and it gets `odds`
+/// requests for each of the old one's.
 pub(super) fn share(odds: f64, ratio: f64) -> f64 {
     let scaled = odds * ratio;
     scaled / (scaled + 1.0)

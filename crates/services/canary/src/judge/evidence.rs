@@ -26,11 +26,14 @@ pub struct Evidence {
     pub log_certificate: f64,
     /// The fortune at which it is certified.
     pub certificate_limit: f64,
+    /// A version that fails less than this many times as often as the old one is certified too.
+    pub relative_bound: f64,
     /// By metric.
     pub compared: Vec<Compared>,
     /// The routes with most excess failures, most first.
     pub routes: Vec<Route>,
-    /// ln of the fortune of bets that two halves of the old version differ. Beyond 4.6 the judge's promises do not hold here.
+    /// ln of the fortune of bets that two halves of the old version differ. Beyond 4.6 the judge's promises do not hold
+    /// here.
     pub log_halves: f64,
     /// Failed requests beyond those that the old version's rate makes one expect.
     pub harm: u64,
@@ -85,6 +88,7 @@ impl Judge {
             limit: 1.0 / self.settings.alpha,
             log_certificate: self.certificate.log_value(question.bound),
             certificate_limit: 1.0 / self.settings.beta,
+            relative_bound: self.settings.relative_bound,
             compared: self.comparisons.iter().map(|comparison| self.compared(comparison)).collect(),
             routes: self.worst_routes(),
             log_halves: self.halves[0].log_value().max(self.halves[1].log_value()) - ln(2.0),

@@ -21,8 +21,8 @@ pub fn explain(decision: &Decision) -> String {
     }
     if evidence.log_halves >= super::arithmetic::ln(evidence.limit) {
         text.push_str(
-            "\nBeware: two random halves of the old version differ as well. Requests are not assigned at random here, and \
-             the promises of the judge do not hold.",
+            "\nBeware: two random halves of the old version differ as well. Requests are not assigned at random here, \
+             and the promises of the judge do not hold.",
         );
     }
     text
@@ -33,15 +33,17 @@ fn verdict_of(verdict: &Verdict, question: &Question, evidence: &Evidence) -> St
     let bound = percent(question.bound);
     match verdict {
         Verdict::TakeBack => format!(
-            "Take back: were the new version no worse, the odds of seeing this at any time would be under 1 in {:.0} (now {against}). \
-             It cost about {} failed requests.",
+            "Take back: were the new version no worse, the odds of seeing this at any time would be under 1 in {:.0} \
+             (now {against}). It cost about {} failed requests.",
             evidence.limit, evidence.harm
         ),
         Verdict::Hold => {
             format!("Hold: evidence against the new version is mounting ({against} of {:.0}).", evidence.limit)
         }
         Verdict::Certified => format!(
-            "Certified: the new version fails less than {bound} of its requests, or is close to the old one, with {} confidence.",
+            "Certified: the new version fails less than {bound} of its requests, or less than {} times as often as the \
+             old one, with {} confidence.",
+            evidence.relative_bound,
             percent(1.0 - 1.0 / evidence.certificate_limit)
         ),
         Verdict::GoOn => format!(

@@ -1,10 +1,10 @@
 //! How much worse one version is: a confidence sequence for the ratio of their risks.
 //!
-//! It holds every ratio that the bets of `eprocess.rs`, with that ratio as their claim, have not refuted. So it covers the
-//! true one at every look at once with the promised probability (Howard, Ramdas and others, "Time-uniform,
-//! nonparametric, nonasymptotic confidence sequences", 2021). A ratio's fortune depends on the share of requests in each
-//! tick that held a bad one; shares are kept by level, an eighth of a power of two wide, and each bound reads a level at the
-//! end that makes the interval wider.
+//! It holds every ratio that the bets of `eprocess.rs`, with that ratio as their claim, have not refuted. So it covers
+//! the true one at every look at once with the promised probability (Howard, Ramdas and others, "Time-uniform,
+//! nonparametric, nonasymptotic confidence sequences", 2021). A ratio's fortune depends on the share of requests in
+//! each tick that held a bad one; shares are kept by level, an eighth of a power of two wide, and each bound reads a
+//! level at the end that makes the interval wider.
 
 use std::collections::BTreeMap;
 

@@ -48,8 +48,8 @@ impl Metric {
         Self::SlowerThan(999),
     ];
 
-    /// How many times as often a request may be bad at the new version where nothing else is asked for: nobody has to bear
-    /// more failures, but no two versions take exactly as long.
+    /// How many times as often a request may be bad at the new version where nothing else is asked for: nobody has to
+    /// bear more failures, but no two versions take exactly as long.
     pub fn usual_tolerance(self) -> f64 {
         if self == Self::Errors { 1.0 } else { 1.05 }
     }

@@ -1,14 +1,14 @@
 //! The judge: two versions' counts in, a verdict out.
 //!
-//! Nine tools in ten ask once a minute whether a number is above a line, and forgive a few times. This judge compares the
-//! two versions with each other, in the same seconds and on the same routes, by bets that nobody can win while they are
-//! equally good (`eprocess.rs`). That makes three promises hold together: a healthy version is taken back with probability α at
-//! most, over the whole rollout, however often one looks and whatever the weights do; what hits both versions hits neither; and
-//! silence is no evidence of anything.
+//! Nine tools in ten ask once a minute whether a number is above a line, and forgive a few times. This judge compares
+//! the two versions with each other, in the same seconds and on the same routes, by bets that nobody can win while they
+//! are equally good (`eprocess.rs`). That makes three promises hold together: a healthy version is taken back with
+//! probability α at most, over the whole rollout, however often one looks and whatever the weights do; what hits both
+//! versions hits neither; and silence is no evidence of anything.
 //!
-//! It has no clock, no randomness, no I/O: the same ticks give the same verdicts, bit for bit, which is what
-//! [`record`] rests on. Of several metrics the fortunes are averaged, not the thresholds divided: an average of e-processes is
-//! one (Vovk and Wang, "E-values: Calibration, combination and applications", 2021).
+//! It has no clock, no randomness, no I/O: the same ticks give the same verdicts, bit for bit, which is what [`record`]
+//! rests on. Of several metrics the fortunes are averaged, not the thresholds divided: an average of e-processes is one
+//! (Vovk and Wang, "E-values: Calibration, combination and applications", 2021).
 
 mod arithmetic;
 mod certificate;
@@ -56,7 +56,8 @@ pub struct Settings {
     pub alpha: f64,
     /// The probability that a version as bad as a certificate denies is certified, at most.
     pub beta: f64,
-    /// What versions are compared by, each with the ratio of risks that is borne. Errors and latencies get half the stake each.
+    /// What versions are compared by, each with the ratio of risks that is borne. Errors and latencies get half the
+    /// stake each.
     pub metrics: Vec<(Metric, f64)>,
     /// A version is also certified that has shown to fail less than this many times as often as the old one.
     pub relative_bound: f64,
@@ -285,7 +286,8 @@ impl Judge {
         Need { requests: needed.map(|needed| count(needed.ceil())), millis: wait }
     }
 
-    /// Failed requests of the new version beyond those that the old one's rate makes one expect: what the canary has cost.
+    /// Failed requests of the new version beyond those that the old one's rate makes one expect: what the canary has
+    /// cost.
     pub fn harm(&self) -> u64 {
         let errors = self.comparisons.iter().find(|comparison| comparison.metric == Metric::Errors);
         errors.map_or(0, |comparison| count(comparison.excess()))

@@ -1,9 +1,9 @@
 //! What a judge saw and what it answered, line by line, and the proof that the one follows from the other.
 //!
-//! A record is JSON lines: a head with the version of the format and the settings, then ticks as they were judged and the
-//! decisions with their evidence. A replay gives the ticks to a new judge and writes its decisions anew: they must be the
-//! same text. Shortest decimal forms of two numbers are equal only if their bits are, so equal text is equal bits. A judge
-//! that was interrupted is brought back the same way, from its record.
+//! A record is JSON lines: a head with the version of the format and the settings, then ticks as they were judged and
+//! the decisions with their evidence. A replay gives the ticks to a new judge and writes its decisions anew: they must
+//! be the same text. Shortest decimal forms of two numbers are equal only if their bits are, so equal text is equal
+//! bits. A judge that was interrupted is brought back the same way, from its record.
 
 use serde::{Deserialize, Serialize};
 

@@ -41,8 +41,8 @@ const QUESTION: Question = Question { bound: 0.01, last: false };
 
 #[test]
 fn no_bet_can_be_won_on_average_while_the_versions_are_equal() {
-    // By exact enumeration: the expectation of a tick's factor over both versions' failures is 1 at most, for every ratio bet on,
-    // at the claim and below it, also where risks are large.
+    // By exact enumeration: the expectation of a tick's factor over both versions' failures is 1 at most, for every
+    // ratio bet on, at the claim and below it, also where risks are large.
     let chance = |requests: u64, bad: u64, risk: f64| {
         let ways = (0..bad).map(|taken| real(requests - taken) / real(taken + 1)).product::<f64>();
         ways * libm::pow(risk, real(bad)) * libm::pow(1.0 - risk, real(requests - bad))
@@ -69,8 +69,8 @@ fn no_bet_can_be_won_on_average_while_the_versions_are_equal() {
 
 #[test]
 fn no_bet_on_latency_can_be_won_on_average_while_the_canary_is_no_slower() {
-    // By exact enumeration over each of five requests being fast or in one of three classes of slowness: equal, faster, and slower by
-    // just what is tolerated.
+    // By exact enumeration over each of five requests being fast or in one of three classes of slowness: equal, faster,
+    // and slower by just what is tolerated.
     let classes = |falls: [usize; 5], of: std::ops::Range<usize>, class: usize| {
         falls[of].iter().filter(|fall| **fall == class).count() as u64
     };
@@ -102,8 +102,8 @@ fn no_bet_on_latency_can_be_won_on_average_while_the_canary_is_no_slower() {
 
 #[test]
 fn looking_always_and_stopping_at_will_takes_back_one_in_a_hundred_at_most() {
-    // 2000 healthy canaries under a swinging error rate and changing weights, looked at each second. Were each taken back with
-    // probability 1 %, more than 36 would be in one of 10000 such tests.
+    // 2000 healthy canaries under a swinging error rate and changing weights, looked at each second. Were each taken
+    // back with probability 1 %, more than 36 would be in one of 10000 such tests.
     const RUNS: u64 = 2000;
     let mut random = Random(1);
     let mut taken_back = 0;
@@ -318,7 +318,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn every_number_is_finite_whatever_is_counted(ticks in proptest::collection::vec(ticks(), 1..20), bound in 0.0001..0.9) {
+    fn every_number_is_finite_whatever_is_counted(
+        ticks in proptest::collection::vec(ticks(), 1..20), bound in 0.0001..0.9,
+    ) {
         let mut judge = Judge::new(Settings::default());
         let mut lines = vec![record::line(&record::head("any", &Settings::default()))];
         for tick in ticks {

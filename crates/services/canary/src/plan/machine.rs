@@ -6,7 +6,8 @@ use crate::{
     policy::{OnInconclusive, OnTakeBack, Policy, Weight},
 };
 
-/// The most that counts between two looks, in milliseconds: what was not looked at was not watched, and a clock may jump.
+/// The most that counts between two looks, in milliseconds: what was not looked at was not watched, and a clock may
+/// jump.
 const GAP_MAX: u64 = 5000;
 
 /// Where the canary stands after what is seen at `now`, in milliseconds since 1970, and what is to be done.
@@ -40,7 +41,8 @@ impl Machine<'_> {
         }
     }
 
-    /// Lets time pass: as watched only where what the phase asks for is true in every proxy, and both versions can answer.
+    /// Lets time pass: as watched only where what the phase asks for is true in every proxy, and both versions can
+    /// answer.
     fn count(&mut self, now: u64) {
         let elapsed = now.saturating_sub(self.state.seen_at).min(GAP_MAX);
         self.state.seen_at = now;
@@ -60,7 +62,8 @@ impl Machine<'_> {
         let replaced = match before.phase {
             // That one has become the old version.
             Phase::Done => None,
-            // An even earlier one is still to be retired; the one before has had no traffic, and no copy of its own counts.
+            // An even earlier one is still to be retired; the one before has had no traffic, and no copy of its own
+            // counts.
             Phase::Clearing { replaced: Some(replaced) } => {
                 self.actions.push(Action::RetireCanary(before.revision));
                 Some(replaced)

@@ -319,7 +319,9 @@ fn observations() -> impl Strategy<Value = (Observation, u64)> {
 
 proptest! {
     #[test]
-    fn whatever_is_seen_traffic_has_somewhere_to_go(seen in proptest::collection::vec(observations(), 1..120), gated: bool) {
+    fn whatever_is_seen_traffic_has_somewhere_to_go(
+        seen in proptest::collection::vec(observations(), 1..120), gated: bool,
+    ) {
         let policy = if gated { r#"{"Steps":[10,{"Weight":50,"Gate":true}],"HarmBudget":4}"# } else { SHORT };
         let policy = Policy::parse(policy).unwrap();
         let mut state = State::begin("v2", 0);

@@ -1,7 +1,8 @@
 //! What a user asks of a canary: the ramp, how it is judged, and what is done in doubt.
 //!
-//! Its JSON is what stands in a template under `Metadata: {"Serin::Canary": {…}}`, which AWS stores and ignores: so the same
-//! template stays valid there. Everything has a default; `{}` is a policy. What is not understood is refused by name.
+//! Its JSON is what stands in a template under `Metadata: {"Serin::Canary": {…}}`, which AWS stores and ignores: so the
+//! same template stays valid there. Everything has a default; `{}` is a policy. What is not understood is refused by
+//! name.
 
 mod number;
 
@@ -96,7 +97,8 @@ pub struct Step {
 pub struct Watched {
     /// The metric.
     pub name: Metric,
-    /// How many times as often a request may be bad at the new version; 1 for errors and 1.05 for latencies where not given.
+    /// How many times as often a request may be bad at the new version; 1 for errors and 1.05 for latencies where not
+    /// given.
     pub tolerance: f64,
 }
 

@@ -1,7 +1,7 @@
 //! Numbers as templates write them.
 //!
-//! CloudFormation's parameters are text even where they hold a number, and `Ref` puts that text into a template: "10" is as
-//! good as 10.
+//! CloudFormation's parameters are text even where they hold a number, and `Ref` puts that text into a template: "10"
+//! is as good as 10.
 
 use std::{fmt, marker::PhantomData, str::FromStr};
 
