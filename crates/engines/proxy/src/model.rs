@@ -9,6 +9,7 @@ mod edge;
 mod fields;
 mod log;
 mod matching;
+mod outlier;
 mod protocol;
 mod route;
 mod tls;
@@ -25,6 +26,7 @@ pub use log::{AccessLog, LogFormat};
 pub use matching::{
     HeaderMatch, HeaderTest, Part, PathMatch, Pattern, QueryMatch, QueryTest, RouteMatch, StringMatch, StringTest,
 };
+pub use outlier::{FailurePercentage, OutlierDetection, Streak, SuccessRate};
 pub use protocol::{Codec, Http2, Keepalive, Protocol, ServerVersion};
 pub use route::{
     Action, Forward, GRPC_CANCELLED, GRPC_DEADLINE_EXCEEDED, GRPC_INTERNAL, GRPC_RESOURCE_EXHAUSTED, GRPC_UNAVAILABLE,

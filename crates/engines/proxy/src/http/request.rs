@@ -64,7 +64,10 @@ impl Request {
     /// Reads on in `inbound`. Once the head is complete it is moved out of `inbound`, and the answer is true.
     pub(crate) fn read(&mut self, inbound: &mut Vec<u8>) -> Result<bool, Malformed> {
         if self.head.start_line() == Span::default() {
-            skip_empty_lines(inbound);
+            // The first half of an empty line may have been looked at before.
+            if skip_empty_lines(inbound) {
+                self.head.clear();
+            }
         }
         let Some(length) = self.head.read(inbound)? else { return Ok(false) };
         if length == inbound.len() {
@@ -347,11 +350,11 @@ impl Request {
 }
 
 /// Empty lines before a request are a mistake of old clients that is to be overlooked (RFC 9112, 2.2).
-fn skip_empty_lines(inbound: &mut Vec<u8>) {
+/// The answer is whether there were any.
+fn skip_empty_lines(inbound: &mut Vec<u8>) -> bool {
     let empty = inbound.chunks_exact(2).take_while(|pair| pair == b"\r\n").count();
-    if empty > 0 {
-        inbound.drain(..2 * empty);
-    }
+    inbound.drain(..2 * empty);
+    empty > 0
 }
 
 /// The path without `.` and `..` segments, then without doubled slashes; none if it is so already.

@@ -132,6 +132,17 @@ fn empty_lines_before_a_request_are_overlooked() {
 }
 
 #[test]
+fn an_empty_line_before_a_request_may_come_in_two_pieces() {
+    let (mut request, mut inbound) = (Request::default(), b"\r".to_vec());
+    assert!(!request.read(&mut inbound).unwrap());
+    inbound.push(b'\n');
+    assert!(!request.read(&mut inbound).unwrap());
+    inbound.extend_from_slice(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(request.read(&mut inbound).unwrap());
+    assert_eq!(request.path(), b"/a");
+}
+
+#[test]
 fn a_switch_of_protocols_needs_both_fields_and_no_body() {
     let upgrade = |fields: &str| {
         let (request, _) = read(format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes()).unwrap();

@@ -5,7 +5,8 @@ use std::{borrow::Cow, io};
 use tokio::time::Instant;
 
 use super::{
-    passage::{Decision, Passage},
+    outlier::Outcome,
+    passage::{Decision, Passage, outcome_of},
     view::ResponseView,
 };
 use crate::{
@@ -34,8 +35,13 @@ impl Passage {
             self.count_failure(failure);
         }
         let reached = self.is_attempting();
-        if let Some(status) = record.grpc_status.filter(|_| record.from_server) {
-            self.judge_attempt(grpc::http_status(status) < 500);
+        let answered = record.grpc_status.map_or(record.status, grpc::http_status);
+        self.report(match &record.failure {
+            Some(failure) => outcome_of(failure),
+            None => record.from_server.then_some(Outcome::Answered(answered)),
+        });
+        if record.grpc_status.is_some() && record.from_server {
+            self.judge_attempt(answered < 500);
         }
         // A call by gRPC is answered with 200 whatever the status is that the answer stands for.
         let status = if record.from_server { status } else { self.answered.or(status) };

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::{
     endpoint::{Endpoint, EndpointCounters, EndpointSet},
     gates::{Admission, Gates},
+    outlier::{Outcome, Watch},
 };
 use crate::{
     connect::{Connect, Route},
@@ -31,6 +32,8 @@ pub(crate) struct ClusterPlan {
     pub(crate) gates: Arc<Gates>,
     /// Secures connections to it, if they are to be.
     pub(crate) connector: Option<Arc<Connector>>,
+    /// Leaves endpoints out that fail requests, if anybody does.
+    pub(crate) watch: Option<Arc<Watch>>,
 }
 
 /// A cluster on a core.
@@ -90,6 +93,7 @@ impl Cluster {
         self.plan.settings == plan.settings
             && Arc::ptr_eq(&self.plan.endpoints, &plan.endpoints)
             && Arc::ptr_eq(&self.plan.gates, &plan.gates)
+            && self.plan.watch.as_ref().map(Arc::as_ptr) == plan.watch.as_ref().map(Arc::as_ptr)
             && self.connects_as(plan)
     }
 
@@ -137,6 +141,13 @@ impl Cluster {
     /// A server that is nobody's endpoint.
     pub(crate) fn upstream_at(&self, address: SocketAddr) -> Rc<Upstream> {
         Rc::new(upstream(&self.plan, &self.counters, &self.connect, self.security.as_ref(), address))
+    }
+
+    /// What came of a request to `member`.
+    pub(crate) fn report(&self, member: &Member, outcome: Outcome, random: impl FnOnce() -> u64) {
+        if let Some(watch) = &self.plan.watch {
+            watch.report(&member.endpoint, outcome, random());
+        }
     }
 
     /// The endpoint whose turn it is. One that is in `tried` is passed over, at most `passes` times.

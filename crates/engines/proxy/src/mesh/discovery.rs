@@ -85,6 +85,7 @@ impl Plane {
             connect: Arc::clone(&shared.connect),
             security: None,
             counters: shared.registry.health(name),
+            outliers: shared.registry.outliers(name),
             warmth: Arc::clone(warmth),
             news: endpoints.news(),
         })

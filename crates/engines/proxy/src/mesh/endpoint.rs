@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use super::outlier::Conduct;
 use crate::{
     model,
     stats::{Counter, Gauge, PerCore},
@@ -27,6 +28,8 @@ pub(crate) struct Endpoint {
     pub(crate) settings: model::Endpoint,
     /// A bit for each health check that it does not pass, or has not passed yet.
     failing: AtomicU8,
+    /// What is held against it.
+    pub(crate) conduct: Arc<Conduct>,
     /// What went to it.
     pub(crate) counters: PerCore<EndpointCounters>,
 }
@@ -43,12 +46,12 @@ pub(crate) struct EndpointCounters {
 impl Endpoint {
     fn new(settings: model::Endpoint, checks: usize) -> Self {
         let failing = AtomicU8::new(u8::try_from((1_u16 << checks.min(CHECKS_MAX)) - 1).unwrap_or(u8::MAX));
-        Self { settings, failing, counters: PerCore::default() }
+        Self { settings, failing, conduct: Arc::default(), counters: PerCore::default() }
     }
 
     /// Whether requests should go there.
     pub(crate) fn is_healthy(&self) -> bool {
-        self.settings.healthy && self.failing.load(Acquire) == 0
+        self.settings.healthy && self.failing.load(Acquire) == 0 && !self.conduct.is_out()
     }
 
     /// Whether health checks say no, whatever the configuration says.
@@ -82,7 +85,8 @@ impl EndpointSet {
         let keep = |settings: &model::Endpoint| match known.get(&settings.address) {
             Some(endpoint) if endpoint.settings == *settings => Arc::clone(endpoint),
             Some(endpoint) => {
-                let changed = Endpoint::new(settings.clone(), 0);
+                let mut changed = Endpoint::new(settings.clone(), 0);
+                changed.conduct = Arc::clone(&endpoint.conduct);
                 changed.failing.store(endpoint.failing.load(Acquire), std::sync::atomic::Ordering::Release);
                 Arc::new(changed)
             }

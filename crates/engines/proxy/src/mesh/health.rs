@@ -24,7 +24,7 @@ use crate::{
     http::Security,
     model::{HealthCheck, Probe},
     probe::{self, Dial, Question},
-    stats::HealthCounters,
+    stats::{HealthCounters, OutlierCounters},
 };
 
 /// What checks call themselves, as Envoy's do.
@@ -95,6 +95,8 @@ pub(crate) struct Checking {
     /// How connections are secured, if they are.
     pub(crate) security: Option<Security>,
     pub(crate) counters: Arc<HealthCounters>,
+    /// What those count who leave endpoints out that fail requests.
+    pub(crate) outliers: Arc<OutlierCounters>,
     pub(crate) warmth: Arc<Warmth>,
     pub(crate) news: News,
 }

@@ -21,6 +21,7 @@ mod health;
 mod listener;
 mod manager;
 mod matching;
+mod outlier;
 mod overrides;
 mod passage;
 mod report;

@@ -13,6 +13,7 @@ use super::{
     gates::{Admission, Place},
     manager::Manager,
     matching,
+    outlier::Outcome,
     overrides::Overrides,
     retry, rewrite,
     routes::{Forward, Host, Route, Target},
@@ -329,6 +330,15 @@ impl Passage {
         }
     }
 
+    /// Tells who watches the cluster's endpoints what came of the attempt.
+    pub(super) fn report(&self, outcome: Option<Outcome>) {
+        if let (Some(_), Some(outcome), Some(cluster), Some(member)) =
+            (&self.attempt, outcome, &self.cluster, &self.member)
+        {
+            cluster.report(member, outcome, || self.manager.core.random());
+        }
+    }
+
     /// The server's answer has come, and is good or not whatever its status says.
     pub(super) fn judge_attempt(&mut self, good: bool) {
         if let Some(attempt) = self.attempt.take()
@@ -365,9 +375,23 @@ impl Passage {
         cluster.counters.rq_retry_backoff_exponential.increment();
         let wait = retry::backoff(policy, self.attempts + 1, self.manager.core.random());
         self.count_failure(failure);
-        self.end_attempt(if let Failure::Status(status, _) = failure { Some(*status) } else { None });
+        let status = if let Failure::Status(status, _) = failure { Some(*status) } else { None };
+        self.report(outcome_of(failure));
+        self.end_attempt(status);
         self.retrying = place;
         Some(wait)
+    }
+}
+
+/// What a failure says of the server; nothing if it is not the server's.
+pub(super) fn outcome_of(failure: &Failure) -> Option<Outcome> {
+    match failure {
+        Failure::Status(status, _) => Some(Outcome::Answered(*status)),
+        Failure::Timeout | Failure::AttemptTimeout => Some(Outcome::Failed(504)),
+        Failure::Connect(_) | Failure::ConnectTimeout | Failure::Reset | Failure::Refused | Failure::Protocol(_) => {
+            Some(Outcome::Failed(503))
+        }
+        _ => None,
     }
 }
 

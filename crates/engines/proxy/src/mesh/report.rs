@@ -132,19 +132,20 @@ fn describe(text: &mut String, name: &str, cluster: &ClusterState) {
 
 fn describe_endpoint(text: &mut String, cluster: &str, endpoint: &Endpoint) {
     let address = endpoint.settings.address;
-    let health = match (endpoint.settings.healthy, endpoint.is_failing()) {
-        (true, false) => "healthy",
-        (true, true) => "/failed_active_hc",
-        (false, false) => "/failed_eds_health",
-        (false, true) => "/failed_active_hc/failed_eds_health",
-    };
+    let flags = [
+        (endpoint.is_failing(), "/failed_active_hc"),
+        (endpoint.conduct.is_out(), "/failed_outlier_check"),
+        (!endpoint.settings.healthy, "/failed_eds_health"),
+    ];
+    let health: String = flags.iter().filter(|(is_so, _)| *is_so).map(|(_, flag)| *flag).collect();
+    let health = if health.is_empty() { "healthy".to_owned() } else { health };
     let counters = &endpoint.counters;
     for (what, value) in [
         ("rq_active", counters.level(|counters| &counters.rq_active).to_string()),
         ("rq_error", counters.sum(|counters| &counters.rq_error).to_string()),
         ("rq_success", counters.sum(|counters| &counters.rq_success).to_string()),
         ("rq_total", counters.sum(|counters| &counters.rq_total).to_string()),
-        ("health_flags", health.to_owned()),
+        ("health_flags", health),
         ("weight", endpoint.settings.weight.to_string()),
     ] {
         // Writing to a string does not fail.

@@ -13,6 +13,7 @@ use super::{
     endpoint::EndpointSet,
     gates::Gates,
     health::{Checking, Warmth},
+    outlier::Watch,
     worker::{ListenerPlan, Plan, Sockets},
 };
 use crate::{
@@ -38,6 +39,8 @@ pub(super) struct ClusterState {
     connector: Option<Arc<Connector>>,
     /// What goes on until a secret of what it shall be has come.
     running: Option<ClusterPlan>,
+    /// Leaves endpoints out that fail requests.
+    watch: Option<(Arc<Watch>, AbortOnDropHandle<()>)>,
     pub(super) warmth: Arc<Warmth>,
     /// How its endpoints are checked, but for those that are being added.
     checking: Checking,
@@ -61,7 +64,9 @@ impl ClusterState {
         let warmth = Arc::new(Warmth::default());
         let endpoints = Arc::new(EndpointSet::default());
         let checking = Checking { security: connector.as_ref().map(secured), ..checking(&warmth, &endpoints) };
+        let watch = watch(&settings, &endpoints, &checking);
         Self {
+            watch,
             gates: Gates::new(settings.limits),
             settings: Arc::new(settings),
             connector,
@@ -88,6 +93,9 @@ impl ClusterState {
         if self.settings.health_checks != settings.health_checks {
             self.checks.clear();
         }
+        if self.watch.as_ref().map(|(watch, _)| watch.settings()) != settings.outliers.as_ref() {
+            self.watch = watch(&settings, &self.endpoints, &self.checking);
+        }
         if self.gates.limits() != settings.limits {
             self.gates = Gates::new(settings.limits);
         }
@@ -103,7 +111,8 @@ impl ClusterState {
             Some(running) if !is_ready => ClusterPlan { endpoints, ..running.clone() },
             _ => {
                 let (settings, gates) = (Arc::clone(&self.settings), Arc::clone(&self.gates));
-                let plan = ClusterPlan { settings, endpoints, gates, connector: self.connector.clone() };
+                let watch = self.watch.as_ref().map(|(watch, _)| Arc::clone(watch));
+                let plan = ClusterPlan { settings, endpoints, gates, connector: self.connector.clone(), watch };
                 self.running = is_ready.then(|| plan.clone());
                 plan
             }
@@ -121,6 +130,9 @@ impl ClusterState {
         if !self.endpoints.is(endpoints) {
             self.checking.counters.membership_change.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             self.endpoints = Arc::new(self.endpoints.next(endpoints, checks.len()));
+            if let Some((watch, _)) = &self.watch {
+                watch.set_endpoints(Arc::clone(&self.endpoints));
+            }
         }
         if checks.is_empty() {
             // Nobody would ever find out that they are well.
@@ -147,6 +159,16 @@ impl ClusterState {
 /// How checks secure their connections. What becomes of these is not counted with those of requests.
 fn secured(connector: &Arc<Connector>) -> Security {
     Security { connector: Arc::clone(connector), counters: Arc::default() }
+}
+
+/// Who watches the endpoints of a cluster, if anybody shall.
+fn watch(
+    settings: &model::Cluster,
+    endpoints: &Arc<EndpointSet>,
+    checking: &Checking,
+) -> Option<(Arc<Watch>, AbortOnDropHandle<()>)> {
+    let outliers = settings.outliers.clone()?;
+    Some(Watch::start(&checking.cluster, outliers, Arc::clone(endpoints), Arc::clone(&checking.outliers)))
 }
 
 impl State {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use serde::Serialize;
 
-use super::{CONNECT_TIMEOUT, ClientTls, PANIC_THRESHOLD, Protocol};
+use super::{CONNECT_TIMEOUT, ClientTls, OutlierDetection, PANIC_THRESHOLD, Protocol};
 
 /// A group of endpoints that do the same.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -19,6 +19,8 @@ pub struct Cluster {
     pub protocol: Protocol,
     /// How its endpoints are asked whether they are well. Empty: they are.
     pub health_checks: Vec<HealthCheck>,
+    /// When endpoints that fail requests are left out. None: never.
+    pub outliers: Option<OutlierDetection>,
     /// How much may be going on at once.
     pub limits: Limits,
     /// The share of healthy endpoints, in percent, under which health is ignored.
@@ -34,6 +36,7 @@ impl Cluster {
             tls: None,
             protocol: Protocol::default(),
             health_checks: Vec::new(),
+            outliers: None,
             limits: Limits::default(),
             panic_threshold: PANIC_THRESHOLD,
         }

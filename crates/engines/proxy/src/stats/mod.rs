@@ -7,6 +7,7 @@ mod counter;
 mod group;
 mod histogram;
 mod json;
+mod outlier;
 mod registry;
 mod render;
 mod tls;
@@ -17,6 +18,7 @@ pub(crate) use group::{ClusterCounters, Held, HttpCounters, ListenerCounters, Tc
 pub(crate) use histogram::Histogram;
 pub use histogram::Latencies;
 pub(crate) use json::as_json;
+pub(crate) use outlier::OutlierCounters;
 pub(crate) use registry::{Applied, HealthCounters, Registry, ServerFacts};
 pub(crate) use render::{as_prometheus, as_text};
 pub(crate) use tls::TlsCounters;

@@ -12,7 +12,8 @@ use std::{
 };
 
 use super::{
-    ClusterCounters, HttpCounters, ListenerCounters, PerCore, TcpCounters, TlsCounters, VirtualHostCounters,
+    ClusterCounters, HttpCounters, ListenerCounters, OutlierCounters, PerCore, TcpCounters, TlsCounters,
+    VirtualHostCounters,
     group::{Metric, Value},
 };
 
@@ -30,6 +31,7 @@ pub(crate) struct Registry {
     tls_listeners: Named<TlsCounters>,
     tls_clusters: Named<TlsCounters>,
     health: Mutex<BTreeMap<String, Arc<HealthCounters>>>,
+    outliers: Mutex<BTreeMap<String, Arc<OutlierCounters>>>,
     /// What came by xDS.
     pub(crate) config: ConfigCounters,
 }
@@ -139,6 +141,11 @@ impl Registry {
         Arc::clone(health.entry(cluster.to_owned()).or_default())
     }
 
+    pub(crate) fn outliers(&self, cluster: &str) -> Arc<OutlierCounters> {
+        let mut outliers = self.outliers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(outliers.entry(cluster.to_owned()).or_default())
+    }
+
     /// Requests and passed-on connections that are under way.
     pub(crate) fn in_flight(&self) -> i64 {
         let managers = self.managers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -214,7 +221,14 @@ impl Registry {
             labels: vec![("envoy_cluster_name", name.replace(':', "_"))],
             metrics: counters.metrics(),
         };
-        health.iter().map(group).collect()
+        let outliers = self.outliers.lock().unwrap_or_else(PoisonError::into_inner);
+        let outlier = |(name, counters): (&String, &Arc<OutlierCounters>)| Group {
+            path: format!("cluster.{}", name.replace(':', "_")),
+            family: "envoy_cluster",
+            labels: vec![("envoy_cluster_name", name.replace(':', "_"))],
+            metrics: counters.metrics(),
+        };
+        health.iter().map(group).chain(outliers.iter().map(outlier)).collect()
     }
 }
 

@@ -19,7 +19,7 @@ use envoy_types::pb::envoy::config::{
 };
 use envoy_types::pb::google::protobuf::Any;
 
-use super::{Refusal, decode, protocol, refuse, strict::nothing_else, time, tls, translated};
+use super::{Refusal, decode, outlier::outliers, protocol, refuse, strict::nothing_else, time, tls, translated};
 use crate::model::{
     CONNECT_TIMEOUT, Cluster, DNS_REFRESH, Discovery, Dns, Endpoint, HealthCheck, Limits, PANIC_THRESHOLD, Probe,
     ServerVersion,
@@ -77,7 +77,6 @@ fn only_known(proto: &Proto) -> Result<(), String> {
 }
 
 fn cluster(proto: &Proto) -> Result<Cluster, String> {
-    refuse(proto.outlier_detection.is_none(), "outlier detection")?;
     let by_turns =
         proto.lb_policy == LbPolicy::RoundRobin as i32 || proto.lb_policy == LbPolicy::ClusterProvided as i32;
     refuse(by_turns, "a load balancing policy other than ROUND_ROBIN")?;
@@ -102,6 +101,7 @@ fn cluster(proto: &Proto) -> Result<Cluster, String> {
         tls: tls::client(proto.transport_socket.as_ref())?,
         protocol,
         health_checks: proto.health_checks.iter().map(health_check).collect::<Result<_, _>>()?,
+        outliers: proto.outlier_detection.as_ref().map(outliers).transpose()?,
         limits,
         panic_threshold,
     })

@@ -15,6 +15,7 @@ mod header_edits;
 pub(crate) mod keepers;
 mod listeners;
 mod matching;
+mod outlier;
 mod protocol;
 mod retry;
 mod routes;

@@ -9,6 +9,7 @@ mod exchanges;
 mod failures;
 mod http2;
 mod listeners;
+mod outliers;
 mod reports;
 mod routes;
 mod tls;
