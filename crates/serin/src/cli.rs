@@ -81,6 +81,26 @@ pub(crate) struct Up {
     /// Verify signatures, and take only these keys (repeatable)
     #[arg(long = "access-key", value_name = "ID:SECRET", value_parser = access_key)]
     pub(crate) access_keys: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) proxies: Proxies,
+}
+
+/// How proxies on other machines prove who they are. With one of these, or with access keys, those on this machine do too;
+/// tasks are known by their addresses
+#[derive(Args, Clone, Default)]
+pub(crate) struct Proxies {
+    /// Lines of a token and the virtual nodes it opens (ARNs, or beginnings of them with a `*`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) xds_tokens: Option<PathBuf>,
+    /// The certificate chain with which connections that begin with TLS are secured, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Its key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// The authorities of client certificates that name a proxy's virtual node, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
 }
 
 #[derive(Args)]

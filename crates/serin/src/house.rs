@@ -18,6 +18,7 @@ use crate::{
     edge_process,
     exit::{self, Refusal},
     front,
+    proxies::{Guard, Tokens},
 };
 
 /// A house that is built and runs.
@@ -33,9 +34,19 @@ pub(crate) struct House {
 impl House {
     /// Builds everything on `data` and starts the controllers; `address` is where it will answer.
     pub(crate) async fn open(data: DataDir, address: SocketAddr, options: &cli::Up) -> Result<Self> {
+        let tokens = options.proxies.xds_tokens.as_deref().map_or_else(|| Ok(Tokens::default()), Tokens::read)?;
         let store = Store::open(&data.database()).map_err(|error| Refusal::new(exit::DATA, error.to_string()))?;
         let telemetry = Telemetry::open(&data.telemetry(), telemetry::Limits::default())
             .map_err(|error| Refusal::new(exit::DATA, error.to_string()))?;
+        let guard = Guard {
+            store: store.clone(),
+            clock: Clock::System,
+            account: options.account.clone(),
+            secrets: options.access_keys.iter().cloned().collect(),
+            tokens,
+            certificates: options.proxies.tls_client_ca.is_some(),
+        };
+        guard.must_ask_at(address)?;
         let edge = edge_process::find_or_start(&data, address).await?;
         edge.relay(address).await.context("the edge cannot be told where we are")?;
         let parts = Parts {
@@ -67,7 +78,12 @@ impl House {
             options.account.clone(),
             parts.secrets.clone(),
         );
-        let router = front::router(gateway, image::registry::router(images), xds::routes(cache), edge.clone());
+        let router = front::router(
+            gateway,
+            image::registry::router(images),
+            xds::guarded_routes(cache, Arc::new(guard)),
+            edge.clone(),
+        );
         Ok(Self { router, edge, tasks, controllers, _data: data })
     }
 

@@ -11,6 +11,7 @@ mod exit;
 mod front;
 mod house;
 mod picture;
+mod proxies;
 
 use std::process::ExitCode;
 

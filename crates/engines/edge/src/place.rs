@@ -87,7 +87,8 @@ impl Place {
         self.settle_resolvers(wanted.resolver).await?;
         if self.relay.as_ref().is_none_or(|server| server.0.is_finished()) {
             let listener = self.sockets.listen(SocketAddrV4::new(CONTROL_PLANE, relay::PORT)).await?;
-            self.relay = Some(Server(tokio::spawn(relay::serve(listener, control_plane.subscribe()))));
+            self.relay =
+                Some(Server(tokio::spawn(relay::serve(listener, wanted.id.clone(), control_plane.subscribe()))));
         }
         Ok(())
     }

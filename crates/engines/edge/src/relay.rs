@@ -2,12 +2,20 @@
 //!
 //! A task's proxy takes its xDS stream this way, and the X-Ray daemon posts its segments. When the control plane is
 //! gone, connections are refused at once: a proxy tries again and goes on with what it has.
+//!
+//! To the control plane all these connections come from this machine, so each begins with the binary header of HAProxy's
+//! *PROXY protocol*, version 2, which says what a task cannot choose: its address, and, in a field of our own, its VPC.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use nix::sys::socket::{setsockopt, sockopt};
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     time::timeout,
@@ -26,19 +34,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The pause after a failed accept (no descriptors left), so that it does not keep a core busy.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Carries every connection of `listener` to the newest `target`. Never ends by itself; dropping it ends the
+/// How a header begins: the signature, version 2 and the command `PROXY`, TCP over IPv4.
+const HEADER: [u8; 14] = *b"\r\n\r\n\0\r\nQUIT\n\x21\x11";
+
+/// The type of the field that names the VPC, of those left to applications.
+const NETWORK_FIELD: u8 = 0xe0;
+
+/// Carries every connection of `listener`, in the VPC `network`, to the newest `target`. Never ends by itself; dropping it ends the
 /// accepting, and connections with it.
-pub(crate) async fn serve(listener: TcpListener, target: watch::Receiver<SocketAddr>) {
+pub(crate) async fn serve(listener: TcpListener, network: String, target: watch::Receiver<SocketAddr>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
-            Ok((client, _)) => {
+            Ok((client, peer)) => {
                 let target = *target.borrow();
+                let header = header(&network, peer);
                 connections.spawn(async move {
-                    if let Err(error) = carry(client, target).await {
+                    if let Err(error) = carry(client, header, target).await {
                         debug!(%target, %error, "A relayed connection ended early.");
                     }
                     drop(place);
@@ -52,7 +67,29 @@ pub(crate) async fn serve(listener: TcpListener, target: watch::Receiver<SocketA
     }
 }
 
-async fn carry(mut client: TcpStream, target: SocketAddr) -> io::Result<()> {
+/// The header of a connection of `peer` in the VPC `network`. A VPC has IPv4 addresses alone.
+fn header(network: &str, peer: SocketAddr) -> Vec<u8> {
+    let address = match peer.ip() {
+        IpAddr::V4(address) => address,
+        IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+    };
+    let (to, name) = (network::CONTROL_PLANE, network.as_bytes());
+    // A VPC's id is a few bytes; one that were not would be cut, and known to nobody.
+    let name = &name[..name.len().min(u8::MAX.into())];
+    let length = u16::try_from(name.len()).unwrap_or(0);
+    let mut header = HEADER.to_vec();
+    header.extend((12 + 3 + length).to_be_bytes());
+    header.extend(address.octets());
+    header.extend(to.octets());
+    header.extend(peer.port().to_be_bytes());
+    header.extend(PORT.to_be_bytes());
+    header.push(NETWORK_FIELD);
+    header.extend(length.to_be_bytes());
+    header.extend(name);
+    header
+}
+
+async fn carry(mut client: TcpStream, header: Vec<u8>, target: SocketAddr) -> io::Result<()> {
     let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect(target)).await.map_err(io::Error::from);
     let mut server = match connected.and_then(|connected| connected) {
         Ok(server) => server,
@@ -65,5 +102,6 @@ async fn carry(mut client: TcpStream, target: SocketAddr) -> io::Result<()> {
     };
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
+    server.write_all(&header).await?;
     copy_bidirectional(&mut client, &mut server).await.map(|_| ())
 }

@@ -189,6 +189,9 @@ async fn the_relay_reaches_the_control_plane_wherever_it_is_and_refuses_at_once_
     let mut stream = sockets.connect(None, relay, PATIENCE).await.unwrap();
     let (mut served, _) = control_plane.accept().await.unwrap();
     stream.write_all(b"ping").await.unwrap();
+    let mut header = [0; 16 + 12 + 3 + 5];
+    served.read_exact(&mut header).await.unwrap();
+    assert_eq!((&header[16..20], &header[31..]), ([10, 0, 1, 5].as_slice(), b"vpc-1".as_slice()), "who calls");
     let mut buffer = [0; 4];
     served.read_exact(&mut buffer).await.unwrap();
     served.write_all(b"pong").await.unwrap();

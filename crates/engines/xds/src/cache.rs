@@ -92,6 +92,14 @@ struct Nodes {
     revision: u64,
 }
 
+impl Nodes {
+    /// Whether `allowed` holds a shorter name that means the node `name` alone.
+    fn goes_by(&self, name: &str, allowed: &Allowed) -> bool {
+        let mut aliases = self.aliases.iter().filter(|(_, names)| names.len() == 1 && names.contains(name));
+        aliases.any(|(alias, _)| allowed.contain(alias))
+    }
+}
+
 impl Cache {
     /// An empty cache, whose proxies are known by the names that `identify` finds in what they say of themselves.
     pub fn new(identify: Identify) -> Self {
@@ -215,7 +223,7 @@ impl Cache {
         let candidates = (self.0.identify)(node);
         let mut allowed = identity.nodes == Allowed::Any;
         for name in candidates {
-            let may = identity.nodes.contain(&name);
+            let may = identity.nodes.contain(&name) || nodes.goes_by(&name, &identity.nodes);
             allowed |= may;
             if nodes.published.contains_key(name.as_str()) {
                 return if may { Ok(name) } else { Err(forbidden(identity, node)) };
@@ -276,6 +284,17 @@ struct Pending {
 }
 
 impl Watch {
+    /// Waits until [`Watch::next`] would answer at once.
+    pub async fn ready(&self) {
+        loop {
+            let news = self.0.news.notified();
+            if !lock(&self.0.names).is_empty() {
+                return;
+            }
+            news.await;
+        }
+    }
+
     /// The names of the nodes with news; waits until there are some. What it has not returned is not lost by dropping it.
     pub async fn next(&self) -> Vec<String> {
         loop {

@@ -46,6 +46,7 @@ pub(crate) async fn run(options: cli::Demo) -> Result<()> {
         account: names::AccountId::default(),
         envoy: None,
         access_keys: Vec::new(),
+        proxies: cli::Proxies::default(),
     };
     let house = Running::start(&up).await?;
     let screen = Arc::new(Screen::new());

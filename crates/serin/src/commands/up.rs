@@ -49,12 +49,13 @@ impl Running {
     pub(crate) async fn start(options: &cli::Up) -> Result<Self> {
         needs_root()?;
         raise_descriptor_limit()?;
+        let tls = tls(&options.proxies)?;
         let listener = listen(options.listen).await?;
         let address = listener.local_addr()?;
         let data = DataDir::open(&options.data_dir)?;
         let house = House::open(data, address, options).await?;
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(wire::serve(listener, house.router(), stop.clone()));
+        let serving = tokio::spawn(wire::serve(listener, house.router(), tls, stop.clone()));
         Ok(Self { address, house, serving, stop })
     }
 
@@ -95,6 +96,12 @@ fn needs_root() -> Result<()> {
 fn raise_descriptor_limit() -> Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).context("cannot read the limit of open files")?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most).context("cannot raise the limit of open files")
+}
+
+fn tls(proxies: &cli::Proxies) -> Result<Option<wire::Tls>> {
+    let (Some(certificate), Some(key)) = (&proxies.tls_certificate, &proxies.tls_key) else { return Ok(None) };
+    let tls = wire::Tls::read(certificate, key, proxies.tls_client_ca.as_deref());
+    Ok(Some(tls.map_err(|error| Refusal::new(exit::USAGE, error.to_string()))?))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener> {

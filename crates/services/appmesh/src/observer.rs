@@ -23,6 +23,10 @@ use crate::{
 /// to a weight does not mean that nobody serves by another.
 const RETURN_WAIT: Duration = Duration::from_secs(15);
 
+/// How long acknowledgements are gathered before they are written down: of a fleet thousands come together, and each
+/// writing costs as much as a hundred of them.
+const GATHER: Duration = Duration::from_millis(10);
+
 /// The controller that compares what was handed out with what is acknowledged. Its keys are meshes.
 pub struct Observer {
     state: Arc<State>,
@@ -37,14 +41,22 @@ impl Observer {
         Self { state, board, proxies, started: Instant::now() }
     }
 
-    /// The connected proxies of each endpoint of the mesh at `key`.
-    fn proxies(&self, key: &Key) -> Vec<(MeshEndpoint, ProxyState)> {
-        let proxies = self.state.cache.proxies().into_iter();
-        let of_mesh = proxies.filter_map(|proxy| {
-            let (scope, mesh, endpoint) = identity::parse_node_name(&proxy.name)?;
-            (scope == key.scope && mesh == key.name).then_some((endpoint, proxy))
-        });
-        of_mesh.collect()
+    /// The connected proxies of each endpoint of the mesh at `key` that was handed something.
+    fn proxies(&self, key: &Key, handed: &Handed) -> Vec<(MeshEndpoint, ProxyState)> {
+        let of = |endpoint: &MeshEndpoint| {
+            let node = identity::node_name(&key.scope, &key.name, endpoint);
+            let proxies = self.state.cache.proxies_of(&node.name).into_iter();
+            proxies.map(|proxy| (endpoint.clone(), proxy)).collect::<Vec<_>>()
+        };
+        handed.endpoints.keys().flat_map(of).collect()
+    }
+
+    /// The nodes whose proxies came, went, acknowledged or refused.
+    async fn nodes(&self) -> Vec<String> {
+        let proxies = self.proxies.lock().await;
+        proxies.ready().await;
+        tokio::time::sleep(GATHER).await;
+        proxies.next().await
     }
 }
 
@@ -59,10 +71,9 @@ impl Controller for Observer {
     }
 
     async fn news(&self) -> Vec<Key> {
-        let proxies = self.proxies.lock().await;
         tokio::select! {
             keys = self.board.next() => keys,
-            names = proxies.next() => {
+            names = self.nodes() => {
                 let nodes = names.iter().filter_map(|name| identity::parse_node_name(name));
                 nodes.map(|(scope, mesh, _)| Key::new(&scope, mesh)).collect()
             }
@@ -82,7 +93,7 @@ impl Controller for Observer {
             // Just started: nothing is handed out yet, and what was seen before still stands.
             None => return Ok(Next::Settled),
         };
-        let proxies = self.proxies(key);
+        let proxies = self.proxies(key, &handed);
         let returning = self.started.elapsed() < RETURN_WAIT;
         self.state.store.write(|tx| {
             for (observed, _) in tx.list_under::<RouteObserved>(&key.scope, &format!("{}/", key.name))? {

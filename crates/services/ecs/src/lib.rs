@@ -22,6 +22,7 @@
 //! **Stricter than AWS** in one thing: a task without any health check counts as fit only after two seconds, so that
 //! one that ends at once does not replace one that works.
 
+mod caller;
 mod controller;
 mod definition;
 mod error;
@@ -48,6 +49,7 @@ use std::sync::Arc;
 use reconcile::System;
 use wire::{Definition, Protocol};
 
+pub use caller::{CallingTask, task_at};
 pub use error::Error;
 pub use explain::{EXPLAINED, Explanation};
 pub use placement::Machine;

@@ -16,12 +16,13 @@ use container::{
 use image::Image;
 use names::Scope;
 
-use crate::rows::{Interface, Task};
+use crate::{
+    caller::PROXY_VARIABLES,
+    rows::{Interface, Task},
+};
 
 /// Where tasks reach this house, in every VPC.
 const ENDPOINT: &str = "169.254.170.2:4566";
-/// The variables by which a container is known as an App Mesh proxy.
-const PROXY_VARIABLES: [&str; 3] = ["APPMESH_RESOURCE_ARN", "APPMESH_VIRTUAL_NODE_NAME", "APPMESH_RESOURCE_NAME"];
 /// The wait before a container is restarted by its policy, and the longest.
 const RESTART_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
