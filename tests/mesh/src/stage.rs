@@ -78,7 +78,7 @@ impl Stage {
     }
 
     /// Clients that open their connections by `sockets`.
-    pub(crate) fn client(&self, sockets: &Sockets) -> Client {
+    pub fn client(&self, sockets: &Sockets) -> Client {
         Client::new(sockets.clone(), Arc::clone(&self.certificates))
     }
 
@@ -103,6 +103,14 @@ impl Stage {
             }
             self.planes.push((identity, plane));
         }
+    }
+
+    /// Takes the proxies of `identity` off the stage.
+    pub fn take(&mut self, identity: Identity) -> Vec<Plane> {
+        let (taken, rest) = std::mem::take(&mut self.planes).into_iter().partition(|(id, _)| *id == identity);
+        self.planes = rest;
+        let taken: Vec<(Identity, Plane)> = taken;
+        taken.into_iter().map(|(_, plane)| plane).collect()
     }
 
     /// The proxy of this kind that stands for `identity`.

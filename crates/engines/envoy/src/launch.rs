@@ -40,6 +40,8 @@ const DRAIN_MIN: Duration = Duration::from_secs(1);
 const DRAIN_LOOK: Duration = Duration::from_millis(100);
 /// How long an admin page may take.
 const ADMIN_MAX: Duration = Duration::from_secs(2);
+/// How long a line of a log may wait, in milliseconds: Envoy's ten seconds are long for whoever looks on.
+const LOG_WAIT_MILLIS: u32 = 250;
 /// The largest admin page that is read, in bytes.
 const PAGE_MAX: u64 = 1 << 20;
 
@@ -92,6 +94,7 @@ impl Plan {
         let mut arguments = vec!["--config-path".to_owned(), config, "--disable-hot-restart".to_owned()];
         arguments.extend(["--drain-strategy".to_owned(), "immediate".to_owned()]);
         arguments.extend(["--drain-time-s".to_owned(), seconds.max(1).to_string()]);
+        arguments.extend(["--file-flush-interval-msec".to_owned(), LOG_WAIT_MILLIS.to_string()]);
         arguments.extend(["--log-level".to_owned(), level(&variables)?]);
         if let Some(threads) = variables.number("ENVOY_CONCURRENCY", 1..=1024_u32, "a number of threads")? {
             arguments.extend(["--concurrency".to_owned(), threads.to_string()]);
