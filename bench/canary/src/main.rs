@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let size = if short {
         Size { healthy: 100, faulty: 40, short, threads: 1 }
     } else {
-        Size { healthy: 3000, faulty: 600, short, threads }
+        Size { healthy: 1000, faulty: 300, short, threads }
     };
     let begun = Instant::now();
     let findings = arena::run(size);
