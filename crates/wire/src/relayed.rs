@@ -1,7 +1,7 @@
 //! Connections that a relay on this machine carries on behalf of others, and says for whom.
 //!
 //! Tasks reach the port through a relay, so that all of them would seem to call from this machine. The relay therefore
-//! begins each connection with the binary header of HAProxy's *PROXY protocol* (version 2, TCP over IPv4), which names the
+//! begins each connection with the binary header of `HAProxy`'s *PROXY protocol* (version 2, TCP over IPv4), which names the
 //! task's address, and in a field of our own the network that the address is in: networks may have the same addresses.
 //! Only a connection from this machine may begin so; those of others would be lies.
 
