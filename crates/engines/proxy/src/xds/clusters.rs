@@ -98,7 +98,7 @@ fn cluster(proto: &Proto) -> Result<Cluster, String> {
     Ok(Cluster {
         discovery: discovery(proto)?,
         connect_timeout: proto.connect_timeout.map_or(CONNECT_TIMEOUT, time),
-        tls: tls::client(proto.transport_socket.as_ref())?,
+        tls: tls::client(proto.transport_socket.as_ref())?.map(|tls| protocol::offered(tls, protocol.version)),
         protocol,
         health_checks: proto.health_checks.iter().map(health_check).collect::<Result<_, _>>()?,
         outliers: proto.outlier_detection.as_ref().map(outliers).transpose()?,

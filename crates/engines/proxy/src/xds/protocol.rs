@@ -21,7 +21,7 @@ use envoy_types::pb::{
 use prost::Message;
 
 use super::{refuse, strict::nothing_else, time};
-use crate::model::{Codec, Http2, Keepalive, Protocol, ServerVersion};
+use crate::model::{ClientTls, Codec, Http2, Keepalive, Protocol, ServerVersion};
 
 /// The smallest window for a body, as HTTP/2 begins with.
 const WINDOW_MIN: u32 = 65_535;
@@ -92,6 +92,22 @@ fn http3() -> String {
     "HTTP/3 to servers is not supported by this proxy".to_owned()
 }
 
+/// What is offered to a server by ALPN where the configuration does not say: what will be spoken, as Envoy does. Servers
+/// of gRPC insist on it.
+pub(super) fn offered(mut tls: ClientTls, version: ServerVersion) -> ClientTls {
+    let names: &[&str] = match version {
+        ServerVersion::Http1 => &["http/1.1"],
+        ServerVersion::Http2 => &["h2"],
+        ServerVersion::Agreed => &["h2", "http/1.1"],
+        // It is not known before there is a client, and a connection may serve several.
+        ServerVersion::Client => &[],
+    };
+    if tls.common.protocols.is_empty() {
+        tls.common.protocols = names.iter().map(|name| (*name).to_owned()).collect();
+    }
+    tls
+}
+
 /// How HTTP/2 is spoken.
 #[expect(deprecated, reason = "they are cleared to see what else is set")]
 pub(super) fn http2(proto: &Http2ProtocolOptions) -> Result<Http2, String> {
@@ -130,4 +146,67 @@ fn keepalive(proto: &KeepaliveSettings) -> Result<Option<Keepalive>, String> {
     nothing_else(&KeepaliveSettings { interval: None, timeout: None, interval_jitter: None, ..*proto })?;
     let timeout = proto.timeout.map(time).ok_or("a keepalive without timeout")?;
     Ok(proto.interval.and_then(super::limit).map(|interval| Keepalive { interval, timeout }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use envoy_types::pb::google::protobuf;
+
+    use super::*;
+
+    fn packed(options: UpstreamProtocolOptions) -> Any {
+        let proto = Proto {
+            upstream_protocol_options: Some(options),
+            common_http_protocol_options: Some(CommonProto {
+                max_requests_per_connection: Some(UInt32Value { value: 9 }),
+                ..CommonProto::default()
+            }),
+            ..Proto::default()
+        };
+        Any { type_url: String::new(), value: proto.encode_to_vec() }
+    }
+
+    fn auto(http2: Http2ProtocolOptions) -> Result<Protocol, String> {
+        let auto = AutoHttpConfig { http2_protocol_options: Some(http2), ..AutoHttpConfig::default() };
+        of_cluster(&packed(UpstreamProtocolOptions::AutoConfig(auto)))
+    }
+
+    #[test]
+    fn options_are_translated_or_refused_by_name() {
+        let seconds = |seconds| Some(protobuf::Duration { seconds, nanos: 0 });
+        let asked = Http2ProtocolOptions {
+            max_concurrent_streams: Some(UInt32Value { value: 7 }),
+            initial_stream_window_size: Some(UInt32Value { value: 100_000 }),
+            connection_keepalive: Some(KeepaliveSettings {
+                interval: seconds(30),
+                timeout: seconds(5),
+                ..KeepaliveSettings::default()
+            }),
+            ..Http2ProtocolOptions::default()
+        };
+        let found = auto(asked).unwrap();
+        let (interval, timeout) = (Duration::from_secs(30), Duration::from_secs(5));
+        let keepalive = Some(Keepalive { interval, timeout });
+        let http2 = Http2 { concurrent_streams: 7, stream_window: 100_000, keepalive, ..Http2::default() };
+        let version = ServerVersion::Agreed;
+        assert_eq!(found, Protocol { version, http2, requests_per_connection: Some(9), idle_timeout: None });
+        let refused = auto(Http2ProtocolOptions { allow_connect: true, ..Http2ProtocolOptions::default() });
+        assert!(refused.unwrap_err().contains("allow_connect"));
+        let same = UpstreamProtocolOptions::UseDownstreamProtocolConfig(UseDownstreamHttpConfig::default());
+        assert_eq!(of_cluster(&packed(same)).unwrap().version, ServerVersion::Client);
+        assert_eq!((codec(0), codec(1), codec(2)), (Ok(Codec::Auto), Ok(Codec::Http1), Ok(Codec::Http2)));
+        assert!(codec(3).unwrap_err().contains("HTTP/3"));
+    }
+
+    #[test]
+    fn what_will_be_spoken_is_offered_unless_the_configuration_offers_something() {
+        let offers = |tls, version| offered(tls, version).common.protocols;
+        assert_eq!(offers(ClientTls::default(), ServerVersion::Http2), ["h2"]);
+        assert_eq!(offers(ClientTls::default(), ServerVersion::Agreed), ["h2", "http/1.1"]);
+        let mut own = ClientTls::default();
+        own.common.protocols = vec!["x".to_owned()];
+        assert_eq!(offers(own, ServerVersion::Http2), ["x"]);
+    }
 }

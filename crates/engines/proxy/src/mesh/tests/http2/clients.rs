@@ -1,6 +1,11 @@
 //! Connections of clients, the well-behaved and the others.
 
 use super::*;
+use crate::{
+    model::{Action, Codec, Config, Filter, Http2, Keepalive, Listener},
+    testing::listener,
+    tls::testing::Authority,
+};
 
 #[tokio::test]
 async fn a_connection_that_is_drained_ends_and_loses_no_stream() {
@@ -136,19 +141,69 @@ async fn curl_gets_an_answer_and_uploads() {
 #[tokio::test]
 async fn a_listener_speaks_what_it_is_told_to() {
     let server = Server::named("hi").await;
-    let routes = || table(vec![prefix_route("/", crate::model::Action::Forward(Forward::to("api")))]);
+    let routes = || table(vec![prefix_route("/", Action::Forward(Forward::to("api")))]);
     let managed = |codec| {
         let manager = HttpManager { routes: "routes".to_owned(), codec, ..HttpManager::default() };
         let clusters = [("api".to_owned(), cluster_at(&[server.address]))].into();
         Mesh::managed(clusters, routes(), manager, Settings::default())
     };
-    let mesh = managed(crate::model::Codec::Http1).await;
+    let mesh = managed(Codec::Http1).await;
     let mut client = Client::connect(mesh.address).await;
     client.say("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
     assert_eq!(client.answer("GET").await.status, 505);
-    let mesh = managed(crate::model::Codec::Http2).await;
+    let mesh = managed(Codec::Http2).await;
     let mut client = Client::connect(mesh.address).await;
     client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert!(soon("an end", refusal(&mut client)).await);
     assert_eq!(Client2::connect(mesh.address).await.get("http://a/").await.body, b"hi");
+}
+
+#[tokio::test]
+async fn by_alpn_both_sides_agree_on_what_is_spoken() {
+    let (authority, server) = (Authority::new("mesh"), Server::named("hi").await);
+    let routes = || [("routes".to_owned(), table(vec![prefix_route("/", Action::Forward(Forward::to("api")))]))].into();
+    let manager = || HttpManager { routes: "routes".to_owned(), ..HttpManager::default() };
+    for (offers, http2) in [(&["h2", "http/1.1"][..], 1), (&["http/1.1"], 0), (&[], 0)] {
+        let mut tls = authority.server(&["api.example"]);
+        tls.common.protocols = offers.iter().map(|name| (*name).to_owned()).collect();
+        let mut main: Listener = listener(Filter::Http(manager()));
+        main.chains[0].tls = Some(tls);
+        let clusters = [("api".to_owned(), cluster_at(&[server.address]))].into();
+        let config =
+            Config { clusters, listeners: [("main".to_owned(), main)].into(), routes: routes(), ..Config::default() };
+        let secured = Mesh::of(config, Settings::default()).await;
+        let mut tls = authority.client("api.example");
+        tls.common.protocols = vec!["h2".to_owned(), "http/1.1".to_owned()];
+        let cluster = Cluster { tls: Some(tls), ..speaking(ServerVersion::Agreed, &[secured.address]) };
+        let mesh = mesh_to(cluster, |_| {}).await;
+        let mut client = Client::connect(mesh.address).await;
+        for _ in 0..3 {
+            assert_eq!(client.get("a", "/").await.text(), "hi", "{offers:?}");
+        }
+        assert_eq!(Client2::connect(mesh.address).await.get("http://a/").await.body, b"hi", "{offers:?}");
+        secured.counted("http.ingress.downstream_cx_http2_total", http2).await;
+        secured.counted("http.ingress.downstream_cx_http1_total", 1 - http2).await;
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_answer_pings_is_gone() {
+    let (interval, timeout) = (Duration::from_millis(50), Duration::from_millis(100));
+    let http2 = Http2 { keepalive: Some(Keepalive { interval, timeout }), ..Http2::default() };
+    let manager = HttpManager { routes: "routes".to_owned(), http2: http2.clone(), ..HttpManager::default() };
+    let routes = table(vec![prefix_route("/", Action::Forward(Forward::to("api")))]);
+    // It takes the request, and says nothing.
+    let silent = Server::start(|mut conversation| async move { while conversation.more().await {} }).await;
+    let protocol = Protocol { version: ServerVersion::Http2, http2, ..Protocol::default() };
+    let cluster = Cluster { protocol, ..cluster_at(&[silent.address]) };
+    let mesh = Mesh::managed([("api".to_owned(), cluster)].into(), routes, manager, Settings::default()).await;
+    assert_eq!(soon("an answer", Client::connect(mesh.address).await.get("a", "/")).await.status, 503);
+    let mut client = Client::connect(mesh.address).await;
+    client.say(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let gone = async {
+        while tokio::io::AsyncReadExt::read_buf(&mut client.stream, &mut client.bytes).await.is_ok_and(|read| read > 0)
+        {
+        }
+    };
+    soon("the end of the connection", gone).await;
 }
