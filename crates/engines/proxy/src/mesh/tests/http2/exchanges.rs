@@ -202,6 +202,10 @@ async fn who_breaks_off_is_broken_off_with() {
     assert_eq!(soon("a reset", gone.recv()).await, Some(Reason::CANCEL));
     let mut plain = Client::connect(mesh.address).await;
     plain.say("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    while !plain.bytes.ends_with(b"half\r\n") {
+        let more = tokio::io::AsyncReadExt::read_buf(&mut plain.stream, &mut plain.bytes);
+        assert!(soon("half", more).await.unwrap() > 0);
+    }
     drop(plain);
     assert_eq!(soon("a reset", gone.recv()).await, Some(Reason::CANCEL));
 }
