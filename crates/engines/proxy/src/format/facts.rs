@@ -59,7 +59,6 @@ pub(crate) struct Facts<'a> {
     pub(crate) upstream: Option<SocketAddr>,
     /// The name of the endpoint, where it has one.
     pub(crate) upstream_name: Option<&'a str>,
-    pub(crate) upstream_local: Option<SocketAddr>,
     pub(crate) upstream_failure: Option<&'a str>,
     pub(crate) attempts: u32,
     /// The client, as far as it is known: by `x-forwarded-for` where that is trusted.
@@ -67,12 +66,9 @@ pub(crate) struct Facts<'a> {
     /// The other end of the connection.
     pub(crate) downstream_direct: Option<SocketAddr>,
     pub(crate) downstream_local: Option<SocketAddr>,
-    pub(crate) connection_id: Option<u64>,
     /// The name asked for by TLS.
     pub(crate) server_name: Option<&'a str>,
     pub(crate) route_name: Option<&'a str>,
-    pub(crate) chain_name: Option<&'a str>,
     pub(crate) local_body: Option<&'a [u8]>,
-    pub(crate) hostname: Option<&'a str>,
     pub(crate) trace_id: Option<&'a str>,
 }

@@ -12,6 +12,9 @@ const TIME: &str = "%Y-%m-%dT%H:%M:%S.%3fZ";
 /// The format of local times where none is given.
 const LOCAL_TIME: &str = "%Y-%m-%dT%H:%M:%S.%3f%z";
 
+/// Where the kernel says what this machine, or task, is called.
+const HOSTNAME: &str = "/proc/sys/kernel/hostname";
+
 /// An operator.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Operator {
@@ -47,7 +50,6 @@ pub(super) enum GrpcFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     UpstreamRemote,
-    UpstreamLocal,
     DownstreamRemote,
     DownstreamDirect,
     DownstreamLocal,
@@ -67,13 +69,10 @@ pub(super) enum Plain {
     AccessLogType,
     BytesReceived,
     BytesSent,
-    ChainName,
-    ConnectionId,
     Details,
     Duration,
     Flags,
     FlagsLong,
-    Hostname,
     LocalBody,
     /// What never happens here: a connection's end of our making, virtual clusters.
     Nothing,
@@ -96,15 +95,12 @@ pub(super) enum Plain {
     UpstreamProtocol,
 }
 
-const PLAIN: [(&str, Plain); 34] = [
+const PLAIN: [(&str, Plain); 28] = [
     ("ACCESS_LOG_TYPE", Plain::AccessLogType),
     ("BYTES_RECEIVED", Plain::BytesReceived),
     ("BYTES_SENT", Plain::BytesSent),
-    ("CONNECTION_ID", Plain::ConnectionId),
     ("CONNECTION_TERMINATION_DETAILS", Plain::Nothing),
     ("DURATION", Plain::Duration),
-    ("FILTER_CHAIN_NAME", Plain::ChainName),
-    ("HOSTNAME", Plain::Hostname),
     ("LOCAL_REPLY_BODY", Plain::LocalBody),
     ("PROTOCOL", Plain::Protocol),
     ("QUERY_PARAMS", Plain::Query),
@@ -128,15 +124,10 @@ const PLAIN: [(&str, Plain); 34] = [
     ("UPSTREAM_REQUEST_ATTEMPT_COUNT", Plain::UpstreamAttempts),
     ("UPSTREAM_TRANSPORT_FAILURE_REASON", Plain::UpstreamFailure),
     ("VIRTUAL_CLUSTER_NAME", Plain::Nothing),
-    // Connections that are not encrypted have none of these.
-    ("DOWNSTREAM_HANDSHAKE_DURATION", Plain::Nothing),
-    ("DOWNSTREAM_TRANSPORT_FAILURE_REASON", Plain::Nothing),
-    ("SPAN_ID", Plain::Nothing),
 ];
 
-const ENDS: [(&str, End); 5] = [
+const ENDS: [(&str, End); 4] = [
     ("UPSTREAM_REMOTE", End::UpstreamRemote),
-    ("UPSTREAM_LOCAL", End::UpstreamLocal),
     ("DOWNSTREAM_REMOTE", End::DownstreamRemote),
     ("DOWNSTREAM_DIRECT_REMOTE", End::DownstreamDirect),
     ("DOWNSTREAM_LOCAL", End::DownstreamLocal),
@@ -194,6 +185,10 @@ impl Operator {
             "QUERY_PARAM" => Self::QueryParameter(needed()?.to_owned()),
             "GRPC_STATUS" => Self::GrpcStatus(grpc_format(argument)?),
             "GRPC_STATUS_NUMBER" => Self::GrpcStatus(GrpcFormat::Number),
+            "HOSTNAME" if argument.is_none() => {
+                let name = std::fs::read_to_string(HOSTNAME).unwrap_or_default();
+                Self::Environment(Some(name.trim().to_owned()))
+            }
             "ENVIRONMENT" => Self::Environment(std::env::var(needed()?).ok()),
             _ if argument.is_some() => {
                 return Err(format!(
@@ -333,8 +328,8 @@ fn grpc_status(facts: &Facts<'_>, format: GrpcFormat) -> Value {
 
 fn end_of(facts: &Facts<'_>, end: End) -> Option<SocketAddr> {
     match end {
-        End::UpstreamRemote => facts.upstream.filter(|_| facts.upstream_local.is_some()),
-        End::UpstreamLocal => facts.upstream_local,
+        // Where there is no connection there is no other end.
+        End::UpstreamRemote => facts.upstream.filter(|_| facts.upstream_failure.is_none()),
         End::DownstreamRemote => facts.downstream,
         End::DownstreamDirect => facts.downstream_direct,
         End::DownstreamLocal => facts.downstream_local,
@@ -363,13 +358,10 @@ impl Plain {
             }
             Self::BytesReceived => number(facts.received),
             Self::BytesSent => number(facts.sent),
-            Self::ChainName => Value::some(facts.chain_name),
-            Self::ConnectionId => facts.connection_id.map_or(Value::Nothing, number),
             Self::Details => Value::some(facts.details),
             Self::Duration => milliseconds(facts.duration),
             Self::Flags => Value::text(flags(facts, |flag| flag)),
             Self::FlagsLong => Value::text(flags(facts, long)),
-            Self::Hostname => Value::some(facts.hostname),
             Self::LocalBody => Value::Text(facts.local_body.unwrap_or_default().to_vec()),
             Self::Nothing => Value::Nothing,
             Self::Protocol => Value::some(facts.protocol),

@@ -156,7 +156,6 @@ impl Passage {
             // An answer of the proxy's own has no status yet when its fields are edited.
             facts.status = if service_time.is_some() { status } else { 0 };
             facts.upstream = self.upstream();
-            facts.upstream_local = facts.upstream;
             let values = values(level, &facts);
             add(&mut edited, values);
         }

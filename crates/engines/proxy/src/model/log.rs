@@ -138,7 +138,7 @@ mod tests {
             ("%QUERY_PARAM(x)% %QUERY_PARAMS%", "1 x=1&y"),
             ("%GRPC_STATUS% %GRPC_STATUS(SNAKE_STRING)% %GRPC_STATUS_NUMBER%", "NotFound NOT_FOUND 5"),
             ("%RESPONSE_FLAGS_LONG%", "UpstreamConnectionFailure,UpstreamRetryLimitExceeded"),
-            ("%UPSTREAM_HOST% %UPSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_REMOTE_PORT%", "10.0.0.9:80 - -"),
+            ("%UPSTREAM_HOST% %UPSTREAM_REMOTE_PORT% %DOWNSTREAM_REMOTE_PORT%", "10.0.0.9:80 80 -"),
             ("%UPSTREAM_REQUEST_ATTEMPT_COUNT% %ROUTE_NAME%", "2 -"),
         ] {
             let template = Template::parse(text).unwrap();
@@ -151,6 +151,8 @@ mod tests {
         for (text, wanted) in [
             ("%VIRTUAL_HOST_NAME%", "%VIRTUAL_HOST_NAME%"),
             ("%DYNAMIC_METADATA(a)%", "%DYNAMIC_METADATA(a)%"),
+            ("%CONNECTION_ID%", "%CONNECTION_ID% is not supported"),
+            ("%UPSTREAM_LOCAL_ADDRESS%", "%UPSTREAM_LOCAL_ADDRESS% is not supported"),
             ("%REQ%", "%REQ% needs an argument"),
             ("%START_TIME(%Q)%", "%Q"),
             ("50% of", "without end"),
