@@ -196,6 +196,8 @@ pub struct TcpProxy {
     pub stat_prefix: String,
     /// Where connections go, by weight.
     pub clusters: Vec<WeightedCluster>,
+    /// How often a server is tried to be connected to, at least once; each time another one, if there is.
+    pub max_connect_attempts: u32,
     /// How long a connection may stand still. None: for ever.
     pub idle_timeout: Option<Duration>,
     /// Where connections are written down.

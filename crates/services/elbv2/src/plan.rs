@@ -92,7 +92,7 @@ fn balancer(world: &World, key: &Key, row: &LoadBalancer) -> Option<desired::Bal
 
 fn listener(row: &Listener) -> desired::Listener {
     let action = row.actions.last().map_or_else(|| desired::Action::Forward(Vec::new()), action);
-    desired::Listener { port: row.port, action }
+    desired::Listener { port: row.port, action, certificates: Vec::new() }
 }
 
 fn action(action: &Action) -> desired::Action {

@@ -1,9 +1,16 @@
 //! What is asked of the balancers, and what they see.
 
-use std::net::Ipv4Addr;
+use std::{fmt, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
+use names::Clock;
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    TlsError,
+    model::{self, CertificateSource, CommonTls, Material, ServerTls},
+    tls::Store,
+};
 
 /// All load balancers of the machine, and the groups they forward to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +60,44 @@ pub struct Listener {
     pub port: u16,
     /// What it does with a request.
     pub action: Action,
+    /// The certificates of its names, if it speaks TLS: each is for the clients that ask for a name it is for, and the
+    /// first for all others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<Certificate>,
+}
+
+/// A certificate of a listener, in PEM.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// It, and those that vouch for it.
+    pub chain: String,
+    /// Its key.
+    pub key: String,
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate").field("chain", &self.chain).finish_non_exhaustive()
+    }
+}
+
+impl Listener {
+    /// How it secures connections; none if it does not.
+    pub(crate) fn tls(&self) -> Option<ServerTls> {
+        let inline = |pem: &String| Material::Inline(pem.clone());
+        let given = |one: &Certificate| model::Certificate { chain: inline(&one.chain), key: inline(&one.key) };
+        let certificates: Vec<_> = self.certificates.iter().map(|one| CertificateSource::Given(given(one))).collect();
+        let protocols = ["h2", "http/1.1"].map(str::to_owned).to_vec();
+        let common = CommonTls { certificates, protocols, ..CommonTls::default() };
+        (!self.certificates.is_empty()).then(|| ServerTls { common, ..ServerTls::default() })
+    }
+
+    /// Whether its certificates can be used; the error names what is wrong with one.
+    pub fn check(&self) -> Result<(), TlsError> {
+        let store = Store::new(Clock::System);
+        self.tls().map_or(Ok(()), |tls| store.acceptor(&tls).map(drop))
+    }
 }
 
 /// What happens to a request.

@@ -9,13 +9,16 @@ use super::{
     Entry,
     answer::{SERVER, page},
     call::{Forwarding, Verdict},
-    table::{Deed, Stand, Table},
+    table::{Deed, Security, Stand, Table},
 };
 use crate::{
     core::{self, Closing, Core},
     http::{self, Answer, Application, Malformed, Patience, Peer, Request},
     intake::Intake,
     model::{Codec, Http2},
+    sni,
+    stats::TlsCounters,
+    transport::Transport,
 };
 
 /// The most connections of a listener; more are closed at once.
@@ -33,13 +36,22 @@ pub(crate) struct Front {
     table: Rc<Table>,
     entry: Entry,
     http2: Http2,
+    tls: TlsCounters,
     open: Cell<u32>,
     closing: Closing,
 }
 
 impl Front {
     pub(crate) fn new(core: Rc<Core>, table: Rc<Table>, entry: Entry) -> Self {
-        Self { core, table, entry, http2: Http2::default(), open: Cell::new(0), closing: Closing::default() }
+        Self {
+            core,
+            table,
+            entry,
+            http2: Http2::default(),
+            tls: TlsCounters::default(),
+            open: Cell::new(0),
+            closing: Closing::default(),
+        }
     }
 
     /// Takes connections until `closed`.
@@ -73,16 +85,43 @@ impl Front {
 
     async fn connection(self: Rc<Self>, stream: TcpStream, client: SocketAddr) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let peer = Peer { address: client, destination: stream.local_addr()?, session: None };
-        http::serve(self, stream.into(), peer).await;
+        let destination = stream.local_addr()?;
+        let stream = self.secured(stream).await?;
+        let peer = Peer { address: client, destination, session: stream.session().cloned() };
+        http::serve(self, stream, peer).await;
         Ok(())
     }
 
+    /// Shakes hands with a client that begins with TLS, if anybody here speaks it.
+    async fn secured(&self, stream: TcpStream) -> io::Result<Transport> {
+        let (Entry::Own { port, .. } | Entry::Named { port }) = &self.entry else { return Ok(stream.into()) };
+        if !self.table.has_secured(*port) {
+            return Ok(stream.into());
+        }
+        let Some(hello) = sni::peek(&stream).await else { return Ok(stream.into()) };
+        let stand = if let Entry::Own { balancer, .. } = &self.entry {
+            self.table.balancer(balancer)
+        } else {
+            let named = hello.name.and_then(|name| self.table.named(name.as_bytes()));
+            named.or_else(|| self.table.only_secured(*port))
+        };
+        let port = stand.and_then(|stand| stand.at(*port));
+        match port.as_ref().map(|port| &port.security) {
+            Some(Security::Secured(acceptor)) => acceptor.accept(stream, &self.tls).await,
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "nobody speaks TLS by that name")),
+        }
+    }
+
     /// The balancer a request is for, and at which of its ports.
-    fn find(&self, request: &Request) -> Option<(Rc<Stand>, u16)> {
+    fn find(&self, request: &Request, peer: &Peer) -> Option<(Rc<Stand>, u16)> {
         match &self.entry {
             Entry::Own { balancer, port } => Some((self.table.balancer(balancer)?, *port)),
-            Entry::Named { port } => Some((self.table.named(request.authority())?, *port)),
+            Entry::Named { port } => {
+                // Who has come by TLS may ask for any name that a certificate is for.
+                let named = self.table.named(request.authority());
+                let other = || peer.session.as_ref().and_then(|_| self.table.only_secured(*port));
+                Some((named.or_else(other)?, *port))
+            }
             Entry::Any => {
                 let stand = self.table.named(request.authority())?;
                 let port = stand.lowest()?;
@@ -92,12 +131,16 @@ impl Front {
     }
 
     fn decide(&self, request: &Request, peer: &Peer) -> (Verdict, u16, u32) {
-        let Some((stand, port)) = self.find(request) else { return (Verdict::Say(page(404)), 0, 0) };
+        let Some((stand, port)) = self.find(request, peer) else { return (Verdict::Say(page(404)), 0, 0) };
         let idle = stand.idle_timeout_seconds();
         if !stand.lets_in(peer.address.ip(), port) {
             return (Verdict::Say(page(403)), port, idle);
         }
         let Some(listener) = stand.at(port) else { return (Verdict::Say(page(404)), port, idle) };
+        let secured = !matches!(listener.security, Security::Bare);
+        if secured != peer.session.is_some() && !matches!(self.entry, Entry::Any) {
+            return (Verdict::Say(page(400)), port, idle);
+        }
         let verdict = match &listener.deed {
             Deed::Forward { groups, turns } => {
                 turns.turn().map_or_else(|| Verdict::Say(page(503)), |turn| Verdict::Forward(Rc::clone(&groups[turn])))
@@ -106,7 +149,7 @@ impl Front {
                 Verdict::Say(super::answer::fixed(*status, content_type, body))
             }
             Deed::Redirect { status, location } => {
-                Verdict::Say(super::answer::redirect(*status, located(location, request, port)))
+                Verdict::Say(super::answer::redirect(*status, located(location, request, port, peer.session.is_some())))
             }
         };
         (verdict, port, idle)
@@ -114,14 +157,14 @@ impl Front {
 }
 
 /// A redirection's target, with what was asked in the place of its stand-ins.
-fn located(template: &str, request: &Request, port: u16) -> String {
+fn located(template: &str, request: &Request, port: u16, secured: bool) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let host = text(request.authority());
     let host = host.rsplit_once(':').map_or(host.as_str(), |(host, _)| host);
     let (path, target) = (text(request.path()), text(request.target()));
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let location = template
-        .replace("#{protocol}", "http")
+        .replace("#{protocol}", if secured { "https" } else { "http" })
         .replace("#{host}", host)
         .replace("#{port}", &port.to_string())
         .replace("#{path}", path.trim_start_matches('/'))

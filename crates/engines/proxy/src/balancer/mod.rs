@@ -22,7 +22,7 @@ mod health;
 mod table;
 
 pub use config::{
-    Access, Action, Balancer as BalancerConfig, Check, Config, Group, Listener, Seen, Target, TargetSeen,
+    Access, Action, Balancer as BalancerConfig, Certificate, Check, Config, Group, Listener, Seen, Target, TargetSeen,
 };
 
 use std::{io, rc::Rc, sync::Arc};
@@ -73,8 +73,8 @@ impl Balancer {
     pub fn start(connect: Arc<dyn Connect>, clock: Clock, seed: u64) -> io::Result<Self> {
         let (tell, seen) = watch::channel(Seen::default());
         let core = Handle::start("balancer".to_owned(), move |mut orders| async move {
+            let table = Rc::new(Table::new(connect, clock.clone(), tell));
             let core = core::on_thread(0, seed, clock);
-            let table = Rc::new(Table::new(connect, tell));
             while let Some(order) = orders.recv().await {
                 match order {
                     Order::Apply(config, done) => {

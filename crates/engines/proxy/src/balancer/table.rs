@@ -2,6 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, rc::Rc, sync::Arc};
 
+use names::Clock;
 use tokio::sync::watch;
 
 use super::{
@@ -9,11 +10,16 @@ use super::{
     config::{Access, Action, Balancer, Config, Group as GroupConfig, Listener},
     group::{Group, Place},
 };
-use crate::{Connect, rotation::Rotation};
+use crate::{
+    Connect,
+    rotation::Rotation,
+    tls::{Acceptor, Store},
+};
 
 /// What is there. One for the core.
 pub(crate) struct Table {
     connect: Arc<dyn Connect>,
+    store: Store,
     tell: watch::Sender<Seen>,
     standing: RefCell<Standing>,
 }
@@ -37,6 +43,16 @@ pub(crate) struct Stand {
 pub(crate) struct Port {
     config: Listener,
     pub(crate) deed: Deed,
+    pub(crate) security: Security,
+}
+
+/// How a port secures connections.
+pub(crate) enum Security {
+    /// Not at all.
+    Bare,
+    Secured(Arc<Acceptor>),
+    /// It should, and can't: nobody is let in.
+    Broken,
 }
 
 /// What is done with a request.
@@ -50,8 +66,8 @@ pub(crate) enum Deed {
 }
 
 impl Table {
-    pub(crate) fn new(connect: Arc<dyn Connect>, tell: watch::Sender<Seen>) -> Self {
-        Self { connect, tell, standing: RefCell::default() }
+    pub(crate) fn new(connect: Arc<dyn Connect>, clock: Clock, tell: watch::Sender<Seen>) -> Self {
+        Self { connect, store: Store::new(clock), tell, standing: RefCell::default() }
     }
 
     /// Makes `config` what is there; what is the same is kept as it is.
@@ -76,7 +92,7 @@ impl Table {
                 };
                 let old = before.balancers.get(&balancer.id).and_then(|stand| stand.ports.get(&listener.port));
                 let kept = old.filter(|old| old.config == *listener && old.has(&mut group));
-                let port = kept.map_or_else(|| Rc::new(Port::new(listener, &mut group)), Rc::clone);
+                let port = kept.map_or_else(|| Rc::new(Port::new(listener, &self.store, &mut group)), Rc::clone);
                 ports.insert(listener.port, port);
             }
             let stand = Rc::new(Stand { config: balancer.clone(), ports });
@@ -122,6 +138,18 @@ impl Table {
         self.standing.borrow().balancers.get(id).cloned()
     }
 
+    /// The one balancer that speaks TLS at `port`; none if there are several, of which a name must choose.
+    pub(crate) fn only_secured(&self, port: u16) -> Option<Rc<Stand>> {
+        let standing = self.standing.borrow();
+        let mut secured = standing.balancers.values().filter(|stand| stand.is_secured(port));
+        secured.next().filter(|_| secured.next().is_none()).map(Rc::clone)
+    }
+
+    /// Whether any balancer speaks TLS at `port`.
+    pub(crate) fn has_secured(&self, port: u16) -> bool {
+        self.standing.borrow().balancers.values().any(|stand| stand.is_secured(port))
+    }
+
     /// The balancer that answers to this name.
     pub(crate) fn named(&self, host: &[u8]) -> Option<Rc<Stand>> {
         let host = std::str::from_utf8(host).ok()?;
@@ -134,6 +162,10 @@ impl Stand {
     /// What it does at `port`.
     pub(crate) fn at(&self, port: u16) -> Option<Rc<Port>> {
         self.ports.get(&port).cloned()
+    }
+
+    fn is_secured(&self, port: u16) -> bool {
+        self.ports.get(&port).is_some_and(|port| !matches!(port.security, Security::Bare))
     }
 
     /// Its lowest port.
@@ -157,7 +189,7 @@ impl Stand {
 }
 
 impl Port {
-    fn new(config: &Listener, group: &mut impl FnMut(&String) -> Option<Rc<Group>>) -> Self {
+    fn new(config: &Listener, store: &Store, group: &mut impl FnMut(&String) -> Option<Rc<Group>>) -> Self {
         let deed = match config.action.clone() {
             Action::Forward(weights) => {
                 let found = weights.iter().filter_map(|(id, weight)| Some((group(id)?, *weight)));
@@ -167,7 +199,16 @@ impl Port {
             Action::Answer { status, content_type, body } => Deed::Answer { status, content_type, body },
             Action::Redirect { status, location } => Deed::Redirect { status, location },
         };
-        Self { config: config.clone(), deed }
+        let acceptor = config.tls().map(|tls| store.acceptor(&tls));
+        let security = match acceptor {
+            None => Security::Bare,
+            Some(Ok(acceptor)) => Security::Secured(acceptor),
+            Some(Err(error)) => {
+                tracing::error!(port = config.port, %error, "a listener cannot be secured");
+                Security::Broken
+            }
+        };
+        Self { config: config.clone(), deed, security }
     }
 
     /// Whether it forwards to just the groups that `group` finds, so that its turns can go on.

@@ -88,7 +88,7 @@ fn config(action: Action, groups: Vec<Group>) -> Config {
         addresses: vec![],
         allowed: vec![everybody],
         idle_timeout_seconds: 5,
-        listeners: vec![Listener { port: 80, action }],
+        listeners: vec![Listener { port: 80, action, certificates: Vec::new() }],
     };
     Config { balancers: vec![balancer], groups }
 }
@@ -236,4 +236,45 @@ async fn a_target_that_died_costs_no_request() {
         balancer(config(Action::Forward(vec![("g".into(), 1)]), vec![group("g", &[&a, &gone])])).await;
     // Before the first check both are tried.
     assert_eq!(of(&answers(port, 6).await, 'a'), 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_listeners_choose_the_certificate_by_name_and_tell_the_target() {
+    use crate::{testing::Client, tls::testing::Authority};
+    let (authority, target) = (Authority::new("public"), server("1"));
+    let certificate = |names: &[&str]| {
+        let (chain, key) = authority.issue(names);
+        Certificate { chain, key }
+    };
+    let action = Action::Forward(vec![("g".into(), 1)]);
+    let mut secured = config(action.clone(), vec![group("g", &[&target])]);
+    secured.balancers[0].listeners[0].certificates =
+        vec![certificate(&["default.example"]), certificate(&["*.api.example"]), certificate(&["v1.api.example"])];
+    let (balancer, port) = balancer(secured.clone()).await;
+    until(&balancer, all_healthy).await;
+    let address = ([127, 0, 0, 1], port).into();
+    let client = |name: &str| {
+        let mut tls = authority.client(name);
+        tls.common.protocols = vec!["http/1.1".to_owned()];
+        tls
+    };
+    for name in ["v1.api.example", "v2.api.example", "default.example"] {
+        let mut caller = Client::secured(address, &client(name)).await.unwrap();
+        let answer = caller.get(name, "/todos").await;
+        assert!(answer.text().contains("x-forwarded-proto: https"), "{name}: {answer:?}");
+    }
+    let mut other = client("other.example");
+    other.validate_server_name = false;
+    let caller = Client::secured(address, &other).await.unwrap();
+    let shown = caller.stream.session().unwrap().peer().unwrap().names[0].1.clone();
+    assert_eq!(shown, "default.example");
+    assert!(get(port, "b.elb.localhost").await.starts_with("HTTP/1.1 400"), "a bare request has come to a TLS port");
+    let mut renewed = secured.clone();
+    renewed.balancers[0].listeners[0].certificates = vec![certificate(&["renewed.example"])];
+    balancer.apply(renewed).await;
+    assert!(Client::secured(address, &client("renewed.example")).await.is_ok());
+    assert!(Client::secured(address, &client("v1.api.example")).await.is_err());
+    let mut broken = secured.balancers[0].listeners[0].clone();
+    broken.certificates[0].key = authority.issue(&["default.example"]).1;
+    assert!(broken.check().unwrap_err().to_string().contains("not that of the certificate"));
 }

@@ -9,25 +9,20 @@ use std::{
     time::Duration,
 };
 
-use names::Timestamp;
 use nix::sys::socket::{getsockopt, sockopt::OriginalDst};
 use tokio::{net::TcpStream, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Redirected, choice, cluster::Cluster, manager::Manager, slot::Slot};
+use super::{Redirected, choice, manager::Manager, tcp::Tcp};
 use crate::{
-    access_log::Log,
     core::{Closing, Core, spawn},
-    format::Facts,
-    http::{self, Failure, Peer},
+    http::{self, Peer},
     intake::{Closed, Intake},
-    model::{FilterChain, Listener as Settings, TcpProxy},
-    rotation::Rotation,
+    model::{FilterChain, Listener as Settings},
     sni,
-    stats::{Held, ListenerCounters, TcpCounters, TlsCounters},
+    stats::{Held, ListenerCounters, TlsCounters},
     tls::Acceptor,
     transport::Transport,
-    tunnel,
 };
 
 /// The most connections of a listener on a core; more are closed at once.
@@ -57,16 +52,7 @@ pub(crate) struct Security {
 /// What a chain does.
 pub(crate) enum Filter {
     Http(Rc<Manager>),
-    Tcp(Tcp),
-}
-
-/// Passes connections on as they are.
-pub(crate) struct Tcp {
-    pub(crate) settings: TcpProxy,
-    pub(crate) clusters: Vec<Rc<Slot<Cluster>>>,
-    pub(crate) rotation: Rotation,
-    pub(crate) counters: Arc<TcpCounters>,
-    pub(crate) logs: Vec<Log>,
+    Tcp(Box<Tcp>),
 }
 
 /// A listener on a core.
@@ -156,104 +142,6 @@ impl Listener {
             sleep(wait).await;
             end.cancel();
         });
-    }
-}
-
-impl Tcp {
-    async fn pass(&self, core: &Core, mut stream: Transport, peer: Peer, local: SocketAddr) -> io::Result<()> {
-        self.counters.cx_total.increment();
-        let _active = Held::new(Arc::clone(&self.counters), |counters| &counters.cx_active);
-        let (start, begun) = (core.clock.now(), tokio::time::Instant::now());
-        let mut line = Line { start, flags: "", received: 0, sent: 0, upstream: None };
-        let turn = self.rotation.turn();
-        let outcome = self.pass_on(core, &mut stream, peer.clone(), local, turn, &mut line).await;
-        for log in &self.logs {
-            let cluster = turn.map(|turn| &*self.clusters[turn].name);
-            log.write(&line.facts(cluster, &peer, begun.elapsed()));
-        }
-        if outcome.is_err() {
-            stream.set_zero_linger()?;
-        }
-        outcome
-    }
-
-    async fn pass_on(
-        &self,
-        core: &Core,
-        stream: &mut Transport,
-        peer: Peer,
-        local: SocketAddr,
-        turn: Option<usize>,
-        line: &mut Line,
-    ) -> io::Result<()> {
-        let cluster = turn.and_then(|turn| self.clusters[turn].get());
-        let Some(cluster) = cluster else {
-            self.counters.cx_no_route.increment();
-            line.flags = "NC";
-            return Err(io::ErrorKind::HostUnreachable.into());
-        };
-        let upstream = if cluster.is_original_destination() {
-            if peer.destination == local {
-                // It was not redirected but sent here: passing it on would go round in circles.
-                return Err(io::ErrorKind::AddrNotAvailable.into());
-            }
-            cluster.upstream_at(peer.destination)
-        } else {
-            let member = cluster.pick(&[], 0).ok_or_else(|| {
-                line.flags = "UH";
-                io::Error::from(io::ErrorKind::HostUnreachable)
-            })?;
-            Rc::clone(&member.upstream)
-        };
-        line.upstream = Some(upstream.route.target);
-        let mut connection = upstream.connect().await.map_err(|failure| {
-            line.flags = "UF";
-            match failure {
-                Failure::Connect(error) => error,
-                _ => io::ErrorKind::TimedOut.into(),
-            }
-        })?;
-        let passed = tunnel::pass(core, stream, &mut connection.stream, self.settings.idle_timeout).await;
-        (line.received, line.sent) = (passed.forth, passed.back);
-        self.counters.rx_bytes.add(passed.forth);
-        self.counters.tx_bytes.add(passed.back);
-        match passed.end {
-            tunnel::End::Closed => Ok(()),
-            tunnel::End::Broken => Err(io::ErrorKind::ConnectionReset.into()),
-            tunnel::End::Idle => {
-                self.counters.idle_timeout.increment();
-                Ok(())
-            }
-        }
-    }
-}
-
-/// What the access log will say of a connection.
-struct Line {
-    start: Timestamp,
-    flags: &'static str,
-    received: u64,
-    sent: u64,
-    upstream: Option<SocketAddr>,
-}
-
-impl Line {
-    /// What is known of the connection with `peer` to `cluster`, now that it took so long.
-    fn facts<'a>(&'a self, cluster: Option<&'a str>, peer: &'a Peer, duration: Duration) -> Facts<'a> {
-        Facts {
-            start: self.start,
-            flags: if self.flags.is_empty() { &[] } else { std::slice::from_ref(&self.flags) },
-            received: self.received,
-            sent: self.sent,
-            duration: Some(duration),
-            cluster,
-            upstream: self.upstream,
-            downstream: Some(peer.address),
-            downstream_direct: Some(peer.address),
-            downstream_local: Some(peer.destination),
-            server_name: peer.session.as_ref().and_then(|session| session.server_name.as_deref()),
-            ..Facts::default()
-        }
     }
 }
 

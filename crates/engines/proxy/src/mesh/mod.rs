@@ -30,6 +30,7 @@ mod rewrite;
 mod routes;
 mod slot;
 mod state;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -20,10 +20,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Redirected,
     cluster::{Cluster, ClusterPlan},
-    listener::{Chain, Filter, Listener, Security, Tcp},
+    listener::{Chain, Filter, Listener, Security},
     manager::Manager,
     routes::Routes,
     slot::Slots,
+    tcp::Tcp,
 };
 use crate::{
     access_log::{AccessLogs, Log},
@@ -293,13 +294,13 @@ impl Worker {
                 tracer: self.shared.tracer.clone().filter(|_| manager.tracing),
                 closing: Rc::clone(&closing),
             })),
-            model::Filter::Tcp(tcp) => Filter::Tcp(Tcp {
+            model::Filter::Tcp(tcp) => Filter::Tcp(Box::new(Tcp {
                 clusters: tcp.clusters.iter().map(|cluster| self.clusters.slot(&cluster.name)).collect(),
                 rotation: Rotation::new(tcp.clusters.iter().map(|cluster| cluster.weight)),
                 counters: self.shared.registry.tcp(&tcp.stat_prefix).local(),
                 logs: self.logs(&tcp.access_logs)?,
                 settings: tcp.clone(),
-            }),
+            })),
         };
         Ok(Chain { settings: settings.clone(), filter, security, closing, end: CancellationToken::new() })
     }

@@ -115,6 +115,8 @@ counters! {
             cx_connect_timeout: "upstream_cx_connect_timeout",
             cx_http2_total: "upstream_cx_http2_total",
             cx_none_healthy: "upstream_cx_none_healthy",
+            cx_connect_attempts_exceeded: "upstream_cx_connect_attempts_exceeded",
+            cx_overflow: "upstream_cx_overflow",
             cx_total: "upstream_cx_total",
             lb_healthy_panic: "lb_healthy_panic",
             rq_cancelled: "upstream_rq_cancelled",

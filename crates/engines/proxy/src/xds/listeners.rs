@@ -302,6 +302,7 @@ fn tcp_proxy(proto: &TcpProto) -> Result<TcpProxy, String> {
         stat_prefix: String::new(),
         cluster_specifier: None,
         idle_timeout: None,
+        max_connect_attempts: None,
         access_log: Vec::new(),
         ..proto.clone()
     })?;
@@ -315,6 +316,7 @@ fn tcp_proxy(proto: &TcpProto) -> Result<TcpProxy, String> {
     Ok(TcpProxy {
         stat_prefix: proto.stat_prefix.clone(),
         clusters,
+        max_connect_attempts: proto.max_connect_attempts.map_or(1, |attempts| attempts.value),
         idle_timeout: proto.idle_timeout.map_or(Some(CONNECTION_IDLE_TIMEOUT), limit),
         access_logs: access_logs(&proto.access_log)?,
     })

@@ -8,9 +8,10 @@ use tokio::{
 };
 
 use crate::{
+    mesh::Settings,
     model::{
-        Action, ChainMatch, Cluster, Config, Direction, Discovery, Filter, FilterChain, Forward, HttpManager, Listener,
-        TcpProxy, WeightedCluster,
+        Action, ChainMatch, Cluster, Config, Direction, Discovery, Filter, FilterChain, Forward, HttpManager, Limits,
+        Listener, TcpProxy, WeightedCluster,
     },
     testing::{Client, Mesh, Server, cluster_at, prefix_route, soon, table},
 };
@@ -19,6 +20,7 @@ fn tcp(prefix: &str, cluster: &str) -> Filter {
     Filter::Tcp(TcpProxy {
         stat_prefix: prefix.to_owned(),
         clusters: vec![WeightedCluster::of(cluster, 1)],
+        max_connect_attempts: 1,
         idle_timeout: Some(Duration::from_mins(1)),
         access_logs: Vec::new(),
     })
@@ -140,4 +142,55 @@ async fn a_server_that_speaks_first_is_heard_at_once() {
     let mut said = [0; 9];
     soon("the greeting", stream.read_exact(&mut said)).await.unwrap();
     assert_eq!(&said, b"220 hello");
+}
+
+/// Passes connections on to servers at these addresses, and tries so often.
+async fn passing_on(addresses: &[SocketAddr], max_connect_attempts: u32, limits: Limits) -> Mesh {
+    let Filter::Tcp(settings) = tcp("tcp", "api") else { panic!("it is TCP") };
+    let main = crate::testing::listener(Filter::Tcp(TcpProxy { max_connect_attempts, ..settings }));
+    let mut cluster = cluster_at(addresses);
+    cluster.limits = limits;
+    let config = Config {
+        clusters: [("api".to_owned(), cluster)].into(),
+        listeners: [("main".to_owned(), main)].into(),
+        ..Config::default()
+    };
+    Mesh::of(config, Settings::default()).await
+}
+
+#[tokio::test]
+async fn a_server_that_cant_be_reached_is_passed_over_as_often_as_may_be() {
+    let server = shouting().await;
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mesh = passing_on(&[gone, server.address], 2, Limits::default()).await;
+    for _ in 0..4 {
+        let mut client = Client::connect(mesh.address).await;
+        client.say("hello").await;
+        let mut said = [0; 5];
+        soon("an echo", client.stream.read_exact(&mut said)).await.unwrap();
+        assert_eq!(&said, b"HELLO");
+    }
+    let mesh = passing_on(&[gone], 3, Limits::default()).await;
+    let client = TcpStream::connect(mesh.address).await.unwrap();
+    assert!(Client { stream: client.into(), bytes: Vec::new() }.is_ended().await);
+    mesh.counted("cluster.api.upstream_cx_connect_fail", 3).await;
+    mesh.counted("cluster.api.upstream_cx_connect_attempts_exceeded", 1).await;
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_turned_away() {
+    let server = shouting().await;
+    let limits = Limits { connections: Some(1), pending: Some(0), ..Limits::default() };
+    let mesh = passing_on(&[server.address], 1, limits).await;
+    let mut first = Client::connect(mesh.address).await;
+    first.say("hello").await;
+    let mut said = [0; 5];
+    soon("an echo", first.stream.read_exact(&mut said)).await.unwrap();
+    // It may be reset before anything can be said of it.
+    let second = TcpStream::connect(mesh.address).await.unwrap();
+    assert!(Client { stream: second.into(), bytes: Vec::new() }.is_ended().await);
+    mesh.counted("cluster.api.upstream_cx_overflow", 1).await;
+    first.say("again").await;
+    soon("an echo", first.stream.read_exact(&mut said)).await.unwrap();
+    assert_eq!(&said, b"AGAIN");
 }

@@ -263,6 +263,7 @@ async fn bytes_are_passed_on_from_tls_to_tls() {
     let tcp = Filter::Tcp(TcpProxy {
         stat_prefix: "tcp".to_owned(),
         clusters: vec![WeightedCluster::of("api", 1)],
+        max_connect_attempts: 1,
         idle_timeout: None,
         access_logs: Vec::new(),
     });
