@@ -7,7 +7,7 @@ use e2e::{House, Load, Machine, Sample, get, run, wait_until};
 /// How long the first answer may take once all is deployed.
 const FIRST_MAX: Duration = Duration::from_secs(30);
 
-/// The Envoy itself; what PyPI puts on the search path is a script that starts it.
+/// The Envoy itself; what its package on `PyPI` puts on the search path is a script that starts it.
 fn envoy() -> PathBuf {
     if let Some(path) = std::env::var_os("SERIN_TEST_ENVOY") {
         return path.into();

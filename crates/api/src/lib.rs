@@ -16,6 +16,7 @@
 pub mod acm;
 pub mod acmpca;
 pub mod appmesh;
+pub mod canary;
 pub mod cloudformation;
 pub mod ec2;
 pub mod ecr;

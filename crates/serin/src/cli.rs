@@ -30,6 +30,9 @@ pub(crate) enum Command {
     /// Runs a stock Envoy as App Mesh's image did; started in tasks of `up --envoy`
     #[command(hide = true)]
     Envoy,
+    /// Starts, watches and steers canaries of routes
+    #[command(subcommand)]
+    Canary(Canary),
     /// Holds the VPCs; started by `up`
     #[command(hide = true)]
     Edge(Edge),
@@ -154,6 +157,85 @@ pub(crate) struct Map {
     /// How far to look back, in minutes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=360))]
     pub(crate) minutes: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Canary {
+    /// Moves a route to another virtual node, step by step, if that is good enough
+    Start(StartCanary),
+    /// Lists all canaries, the latest first
+    List(Canaries),
+    /// Shows how a canary is doing, and why
+    Status(OneCanary),
+    /// Follows a canary to its end; exit code 0 if it was promoted, 1 if not
+    Watch(OneCanary),
+    /// What happened, oldest first
+    History(OneCanary),
+    /// Why the last decision was taken, with its numbers
+    Explain(OneCanary),
+    /// Judges the record anew: exit code 0 if every decision comes out the same, bit for bit
+    Replay(OneCanary),
+    /// Stays at the present weight; a worse version is still taken back
+    Pause(OneCanary),
+    /// Goes on after a pause or a freeze
+    Resume(OneCanary),
+    /// Lets a gated step begin
+    Approve(OneCanary),
+    /// Gives the new version everything now, whatever the judge says
+    Promote(OneCanary),
+    /// Gives the old version everything now
+    Abort(OneCanary),
+    /// Begins again after a taking back
+    Retry(OneCanary),
+    /// Changes nothing until somebody decides
+    Freeze(OneCanary),
+}
+
+#[derive(Args)]
+pub(crate) struct StartCanary {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The mesh
+    #[arg(long)]
+    pub(crate) mesh: String,
+    /// The virtual router
+    #[arg(long)]
+    pub(crate) router: String,
+    /// The route
+    #[arg(long)]
+    pub(crate) route: String,
+    /// The virtual node that is to get everything
+    #[arg(long)]
+    pub(crate) to: String,
+    /// The policy: JSON as under `Serin::Canary` in a template, or `@file`
+    #[arg(long)]
+    pub(crate) policy: Option<String>,
+    /// Follow it to its end
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Canaries {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct OneCanary {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The canary's id, or its route's name; the latest of all if not given
+    pub(crate) canary: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -74,6 +74,11 @@ impl DataDir {
         self.path.join("images")
     }
 
+    /// What canaries' judges saw.
+    pub(crate) fn canaries(&self) -> PathBuf {
+        self.path.join("canaries")
+    }
+
     /// A directory for each task.
     pub(crate) fn tasks(&self) -> PathBuf {
         self.path.join("tasks")

@@ -178,6 +178,14 @@ impl Parts {
             logs::service(telemetry.clone(), clock()),
             xray::service(telemetry.traces(), clock()),
             cloudformation::service(store(), clock(), ids(), caller()),
+            canary::service(canary::Canaries {
+                store: store(),
+                clock: clock(),
+                ids: ids(),
+                caller: caller(),
+                proxies: Arc::new(canary::reading::TaskProxies::new(caller())),
+                records: data.canaries(),
+            }),
         ];
         systems.extend(acm::services(certificates));
         systems.extend(iam::services(store(), clock(), ids(), keys));

@@ -3,6 +3,8 @@
 //! These operations are ours. They stand beside Amazon's under a path of their own, and answer what `serin status`
 //! shows and a canary's judge waits for: a weight counts as applied when every proxy it concerns has acknowledged it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::WeightedTarget;
@@ -40,6 +42,9 @@ pub struct DescribeRouteStatusResponse {
     pub applied_version: Option<i64>,
     /// The shares of that version.
     pub applied: Vec<WeightedTarget>,
+    /// The clusters that proxies know its targets by, by virtual node; a variant of one has its name, `_` and more.
+    #[serde(default)]
+    pub clusters: BTreeMap<String, Vec<String>>,
     /// How many connected proxies carry the route.
     pub proxies: u32,
     /// How many of them have acknowledged the version that is asked for.

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod canary;
 mod demo;
 mod edge;
 mod envoy;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         }
         Command::Status(options) => block_on(status::run(options)),
         Command::Logs(options) => block_on(logs::run(options)),
+        Command::Canary(command) => return canary::run(command),
         Command::Map(options) => block_on(map::run(options)),
         Command::Edge(options) => {
             log("info");
@@ -52,6 +54,15 @@ pub(crate) fn run(command: Command) -> ExitCode {
 
 fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// Does `work`, whose outcome is an exit code of its own.
+fn block_on_to(work: impl Future<Output = Result<ExitCode>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(work))
+        .unwrap_or_else(|error| exit::failed(&error))
 }
 
 /// Logs to standard error from `level` up; `SERIN_LOG` says otherwise, as in `SERIN_LOG=info,wire=debug`.

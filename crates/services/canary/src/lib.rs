@@ -5,10 +5,56 @@
 //! versions and answers whether the new one is worse, good enough, or neither yet; the [`plan`] follows a [`policy`]
 //! and says which part of the traffic the new version gets next. The [`rehearsal`] says what faults a proxy is to make,
 //! for who wants to see a canary fail. All are pure: what judge and plan saw is recorded, and a replay of it gives the
-//! same decision. A controller, which reads counts from the proxies and shifts the weights of routes, will be the third
-//! part of the house.
+//! same decision.
+//!
+//! A controller reads counts from the proxies ([`reading`]), keeps the record (`live.rs`), and shifts the weights of
+//! routes by App Mesh's own API (`shift.rs`), as a user would: whoever changes a route in the middle of its canary ends
+//! that.
 
+mod controller;
+mod error;
 pub mod judge;
+mod live;
+mod operations;
 pub mod plan;
 pub mod policy;
+pub mod reading;
 pub mod rehearsal;
+mod rows;
+mod shift;
+mod show;
+
+use std::{path::PathBuf, sync::Arc};
+
+use names::{Clock, Ids};
+use reconcile::{System, boxed};
+use store::Store;
+use wire::{Caller, Definition, Protocol, Service};
+
+pub use error::Error;
+use reading::Proxies;
+
+/// The service's state.
+pub struct Canaries {
+    /// Where rows are kept.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where ids come from.
+    pub ids: Ids,
+    /// How App Mesh is called.
+    pub caller: Caller,
+    /// Who knows what proxies have counted.
+    pub proxies: Arc<dyn Proxies>,
+    /// The folder of the records.
+    pub records: PathBuf,
+}
+
+/// Canaries, as the binary takes them.
+pub fn service(canaries: Canaries) -> System {
+    let state = Arc::new(canaries);
+    let definition =
+        Definition { signing_name: "canary", protocol: Protocol::RestJson, invalid: "ValidationException" };
+    let service = Service::new(definition, &state, operations::operations());
+    System { service, controllers: vec![boxed(controller::Watcher::new(state))] }
+}

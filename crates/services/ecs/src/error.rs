@@ -5,6 +5,9 @@ use api::Fault;
 /// A failure of an operation. The codes are those of the API model.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// It is for neighbours in this house, and came over a socket.
+    #[error("Unknown operation: {0}")]
+    InProcess(&'static str),
     /// The cluster is not there, or was deleted.
     #[error("Cluster not found.")]
     ClusterNotFound,
@@ -79,6 +82,7 @@ impl Error {
     /// The code and HTTP status of the API model.
     pub fn code(&self) -> (&'static str, u16) {
         match self {
+            Self::InProcess(_) => ("UnknownOperationException", 400),
             Self::ClusterNotFound => ("ClusterNotFoundException", 400),
             Self::ClusterContainsServices => ("ClusterContainsServicesException", 400),
             Self::ClusterContainsTasks => ("ClusterContainsTasksException", 400),

@@ -45,6 +45,14 @@ impl Plane {
         }
     }
 
+    /// The healthy endpoints of the clusters whose name `is_wanted`, of the one that has the fewest; none if there is no
+    /// such cluster.
+    pub(crate) async fn healthy(&self, is_wanted: impl Fn(&str) -> bool) -> Option<usize> {
+        let state = self.0.state.lock().await;
+        let wanted = state.clusters.iter().filter(|(name, _)| is_wanted(name));
+        wanted.map(|(_, cluster)| cluster.endpoints.healthy()).min()
+    }
+
     /// Clusters and their endpoints, in the words of Envoy's `/clusters`.
     pub(crate) async fn clusters_as_text(&self) -> String {
         let state = self.0.state.lock().await;

@@ -14,7 +14,7 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Process, dump::dump, settings::level_word};
+use super::{Process, counts, dump::dump, settings::level_word};
 use crate::{
     mesh::Plane,
     model::NameKind,
@@ -87,6 +87,7 @@ impl Admin {
             .route("/stats", get(stats))
             .route("/stats/prometheus", get(prometheus))
             .route("/clusters", get(clusters))
+            .route("/serin/counts", get(counts::counts))
             .route("/listeners", get(listeners))
             .route("/config_dump", get(config_dump))
             .route("/certs", get(certs))

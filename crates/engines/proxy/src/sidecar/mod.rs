@@ -2,6 +2,7 @@
 
 mod admin;
 mod agent;
+mod counts;
 mod dump;
 mod settings;
 #[cfg(test)]

@@ -80,6 +80,11 @@ impl Latencies {
         self.buckets.iter().sum()
     }
 
+    /// The buckets that hold any times, with how many.
+    pub(crate) fn filled(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.buckets.iter().copied().enumerate().filter(|(_, count)| *count > 0)
+    }
+
     /// The sum of all times.
     pub fn sum(&self) -> Duration {
         Duration::from_micros(self.microseconds)

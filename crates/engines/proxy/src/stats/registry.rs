@@ -110,6 +110,12 @@ impl Registry {
         named(&self.clusters, name)
     }
 
+    /// The counters of all clusters whose name `is_wanted`.
+    pub(crate) fn clusters(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Arc<PerCore<ClusterCounters>>> {
+        let clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
+        clusters.iter().filter(|(name, _)| is_wanted(name)).map(|(_, sets)| Arc::clone(sets)).collect()
+    }
+
     pub(crate) fn manager(&self, stat_prefix: &str) -> Arc<PerCore<HttpCounters>> {
         named(&self.managers, stat_prefix)
     }

@@ -1,9 +1,9 @@
 //! What App Mesh never told: how far the proxies are. These operations are ours.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use api::appmesh::{
-    RouteSpec,
+    RouteSpec, VirtualNodeSpec,
     status::{DescribeRouteStatusRequest, DescribeRouteStatusResponse, ListProxiesRequest, ListProxiesResponse, Proxy},
 };
 use store::{Key, Row};
@@ -17,7 +17,8 @@ use crate::{
     error::Error,
     identity, observer,
     plan::MeshEndpoint,
-    rows::{MeshObserved, RouteObserved, Spec, targets},
+    rows::{MeshObserved, Resource, RouteObserved, Spec, targets},
+    snapshot::clusters_of,
 };
 
 /// The longest an answer is held, in seconds.
@@ -50,6 +51,14 @@ pub(super) async fn describe_route_status(
 fn status(cx: &Context<State>, key: &Key) -> Result<DescribeRouteStatusResponse, Error> {
     let route = resource::describe::<RouteSpec>(&cx.store, key)?;
     let observed = cx.store.get::<RouteObserved>(key)?.filter(|observed| observed.uid == route.uid).unwrap_or_default();
+    let mesh = key.name.split('/').next().unwrap_or_default();
+    let mut clusters = BTreeMap::new();
+    for target in targets(&route.spec) {
+        let node = Key::new(&key.scope, format!("{mesh}/{}", target.virtual_node));
+        let node = cx.store.get::<Resource<VirtualNodeSpec>>(&node)?;
+        let listeners = node.map(|node| node.spec.listeners).unwrap_or_default();
+        clusters.insert(target.virtual_node.clone(), clusters_of(mesh, &target.virtual_node, &listeners));
+    }
     // What proxies have acknowledged of an older version says nothing of the one that is asked for now.
     let current = observed.asked_version == route.version;
     Ok(DescribeRouteStatusResponse {
@@ -57,6 +66,7 @@ fn status(cx: &Context<State>, key: &Key) -> Result<DescribeRouteStatusResponse,
         asked: targets(&route.spec).to_vec(),
         applied_version: observed.applied_version,
         applied: observed.applied,
+        clusters,
         proxies: observed.proxies,
         acknowledged: if current { observed.acknowledged } else { 0 },
         refusals: observed.refusals,

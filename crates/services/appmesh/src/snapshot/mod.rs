@@ -21,7 +21,7 @@ mod tls;
 use std::collections::BTreeSet;
 
 use api::appmesh::{
-    BackendDefaults, ClientPolicy, ClientPolicyTls, IpPreference, Logging, VirtualGatewaySpec,
+    BackendDefaults, ClientPolicy, ClientPolicyTls, IpPreference, Listener, Logging, PortMapping, VirtualGatewaySpec,
     VirtualNodeConnectionPool, VirtualNodeSpec,
 };
 use xds::{Builder, Snapshot};
@@ -41,6 +41,13 @@ struct Scene<'a> {
     builder: Builder,
     routes: BTreeSet<RouteName>,
     faults: Vec<Fault>,
+}
+
+/// The clusters by which other endpoints of `mesh` know the virtual node `node` with these listeners.
+pub(crate) fn clusters_of(mesh: &str, node: &str, listeners: &[Listener]) -> Vec<String> {
+    let name =
+        |mapping: PortMapping| names::cluster(names::Direction::Egress, mesh, node, mapping.protocol, mapping.port);
+    listeners.iter().map(|listener| name(listener.port_mapping)).collect()
 }
 
 impl<'a> Scene<'a> {

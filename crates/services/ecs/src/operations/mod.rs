@@ -1,6 +1,7 @@
 //! The operations of ECS, in the order of the AWS reference.
 
 mod cluster;
+mod namespace;
 mod neighbours;
 mod refused;
 mod service;
@@ -36,6 +37,7 @@ pub(crate) fn operations() -> Vec<Bound<Ecs>> {
         bind::<ecs::DescribeClusters, _, _, _, _>(cluster::describe),
         bind::<ecs::DescribeServices, _, _, _, _>(service::describe),
         bind::<ecs::DescribeTaskDefinition, _, _, _, _>(task_definition::describe),
+        bind::<ecs::DescribeTaskNamespaces, _, _, _, _>(namespace::describe),
         bind::<ecs::DescribeTasks, _, _, _, _>(task::describe),
         bind::<ecs::ExecuteCommand, _, _, _, _>(task::execute),
         bind::<ecs::ListAccountSettings, _, _, _, _>(setting::list),

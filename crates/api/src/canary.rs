@@ -1,0 +1,193 @@
+//! Canaries: Serin's own operations. Not part of any AWS API, which never had such a thing for App Mesh.
+
+use names::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{appmesh::RouteSpec, operation};
+
+operation!(StartCanary, "canary", StartCanaryRequest, StartCanaryResponse);
+operation!(DescribeCanary, "canary", DescribeCanaryRequest, DescribeCanaryResponse);
+operation!(ListCanaries, "canary", ListCanariesRequest, ListCanariesResponse);
+operation!(CommandCanary, "canary", CommandCanaryRequest, CommandCanaryResponse);
+operation!(GetCanaryRecord, "canary", GetCanaryRecordRequest, GetCanaryRecordResponse);
+
+/// Asks for a route to become what `spec` says, step by step, if the version that gains by it is good enough.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StartCanaryRequest {
+    /// The mesh.
+    pub mesh_name: String,
+    /// The virtual router.
+    pub virtual_router_name: String,
+    /// The route.
+    pub route_name: String,
+    /// What the route is to become. Exactly one virtual node gains weight by it, and exactly one loses.
+    pub spec: RouteSpec,
+    /// The policy, as it stands in a template under `Serin::Canary`; the usual one if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Value>,
+    /// Tells this version of the gaining node from others; asking twice with the same one starts once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
+/// The canary that began, or that had begun already.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartCanaryResponse {
+    /// The canary.
+    pub canary: CanaryDescription,
+}
+
+/// Asks how a canary is doing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DescribeCanaryRequest {
+    /// Its id, or the name of its route if no other route is called so: then the latest of that route.
+    pub canary: String,
+    /// Hold the answer until its version is above this …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_version: Option<u64>,
+    /// … for at most so many seconds, 60 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_seconds: Option<u32>,
+}
+
+/// How a canary is doing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeCanaryResponse {
+    /// The canary.
+    pub canary: CanaryDescription,
+}
+
+/// Asks for all canaries, the latest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListCanariesRequest {}
+
+/// All canaries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListCanariesResponse {
+    /// The canaries.
+    pub canaries: Vec<CanaryDescription>,
+}
+
+/// Asks something of a canary.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CommandCanaryRequest {
+    /// Its id, or the name of its route.
+    pub canary: String,
+    /// `Pause`, `Resume`, `Approve`, `Promote`, `Abort`, `Retry` or `Freeze`.
+    pub command: String,
+}
+
+/// The canary, which has heard the command and acts on it next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandCanaryResponse {
+    /// The canary.
+    pub canary: CanaryDescription,
+}
+
+/// Asks for what a canary's judge saw and decided.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GetCanaryRecordRequest {
+    /// Its id, or the name of its route.
+    pub canary: String,
+    /// Where to read on, in bytes.
+    #[serde(default)]
+    pub offset: u64,
+}
+
+/// A part of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetCanaryRecordResponse {
+    /// Whole lines of JSON.
+    pub lines: Vec<String>,
+    /// Where to read on; none at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_offset: Option<u64>,
+}
+
+/// A canary: what was asked, how far it is, and what it rests on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CanaryDescription {
+    /// Its id.
+    pub id: String,
+    /// The mesh.
+    pub mesh_name: String,
+    /// The virtual router.
+    pub virtual_router_name: String,
+    /// The route.
+    pub route_name: String,
+    /// The virtual node that loses.
+    pub baseline: String,
+    /// The virtual node that gains.
+    pub canary: String,
+    /// Which version of it.
+    pub revision: String,
+    /// The policy it follows.
+    pub policy: Value,
+    /// `Clearing`, `Waiting`, `Gated`, `Watching`, `Baking`, `Finishing`, `Done`, `TakingBack`, `TakenBack` or `Frozen`.
+    pub phase: String,
+    /// Whether it has come to an end.
+    pub ended: bool,
+    /// Why it was taken back or frozen, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether somebody paused it.
+    pub paused: bool,
+    /// The part of the traffic that the new version is to have, in percent.
+    pub percent: f64,
+    /// The part that every proxy has acknowledged; none while they are at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_percent: Option<f64>,
+    /// How many proxies carry the route.
+    pub proxies: u32,
+    /// Healthy copies of the new version, as the proxy sees them that sees the fewest.
+    pub healthy: u32,
+    /// Requests to the new version, and the failed ones of them.
+    pub requests: (u64, u64),
+    /// The same of the old version.
+    pub baseline_requests: (u64, u64),
+    /// The fortune of the bets against the new version; at `limit` it is taken back.
+    pub e_value: f64,
+    /// See `e_value`.
+    pub limit: f64,
+    /// The fortune of the bets for it; at `certificate_limit` the present step is passed.
+    pub certificate: f64,
+    /// See `certificate`.
+    pub certificate_limit: f64,
+    /// Failed requests beyond those that the old version's rate makes one expect.
+    pub harm: u64,
+    /// What it waits for, or how it ended, in plain words.
+    pub message: String,
+    /// Why, with the numbers.
+    pub explanation: String,
+    /// What happened, oldest first.
+    pub events: Vec<CanaryEvent>,
+    /// When it was asked for.
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// Grows with every change.
+    pub version: u64,
+}
+
+/// Something that happened to a canary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CanaryEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What, in plain words.
+    pub message: String,
+}

@@ -1,0 +1,285 @@
+//! Looks, asks the judge, and does what the ramp says, ten times a second for each canary.
+//!
+//! What is seen is recorded before it is acted on; where the canary stands is a row. So whoever takes over after a crash
+//! reads the row, makes the judge again from the record, and asks anew for whatever was asked for last.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use api::{
+    Fault,
+    appmesh::{
+        DescribeRoute, DescribeRouteRequest, RouteSpec, UpdateRoute, UpdateRouteRequest,
+        status::{DescribeRouteStatus, DescribeRouteStatusRequest, DescribeRouteStatusResponse},
+    },
+};
+use names::{Scope, Timestamp};
+use reconcile::{Controller, Next};
+use store::{Key, Row};
+
+use crate::{
+    Canaries, Error,
+    live::{self, Live},
+    plan::{self, Action, Observation, Phase},
+    policy::Weight,
+    reading::Clusters,
+    rows::{Canary, CanaryObserved},
+    shift::{self, Move},
+    show,
+};
+
+/// How often to look.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often what has not changed in kind, such as times and counts, is written down.
+const WRITE: u64 = 1000;
+
+/// Takes canaries through their ramps.
+pub(crate) struct Watcher {
+    service: Arc<Canaries>,
+    live: Mutex<HashMap<Key, Live>>,
+}
+
+/// One look at one canary.
+struct Look<'a> {
+    key: &'a Key,
+    canary: &'a Canary,
+    between: Move,
+    before: &'a CanaryObserved,
+    now: Timestamp,
+    /// The route as it is asked for now, and how far the proxies are with it.
+    route: RouteSpec,
+    status: DescribeRouteStatusResponse,
+}
+
+impl Watcher {
+    pub(crate) fn new(service: Arc<Canaries>) -> Self {
+        Self { service, live: Mutex::default() }
+    }
+}
+
+impl Controller for Watcher {
+    type Error = Error;
+    const NAME: &'static str = "canary/watcher";
+
+    fn watches(&self) -> &'static [&'static str] {
+        &[Canary::KIND]
+    }
+
+    async fn keys(&self) -> Result<Vec<Key>, Error> {
+        Ok(self.service.store.list_all::<Canary>()?.into_iter().map(|(key, _)| key).collect())
+    }
+
+    async fn reconcile(&self, key: &Key) -> Result<Next, Error> {
+        let store = &self.service.store;
+        let Some(canary) = store.get::<Canary>(key)? else { return Ok(Next::Settled) };
+        let now = self.service.clock.now();
+        let seen = store.get::<CanaryObserved>(key)?.unwrap_or_else(|| CanaryObserved::begin(&canary, millis(now)));
+        if seen.ended.is_some() {
+            self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            return Ok(Next::Settled);
+        }
+        let (route, status) = match self.route(&key.scope, &canary).await {
+            Ok(found) => found,
+            Err(fault) if fault.code == "NotFoundException" => {
+                return self.abandon(key, seen, now, format!("the route {} is gone", canary.route));
+            }
+            Err(fault) => return Err(fault.into()),
+        };
+        if seen.route.as_ref().is_some_and(|ours| *ours != route) {
+            let why = format!("somebody else changed the route {}, and it stays as they wanted it", canary.route);
+            return self.abandon(key, seen, now, why);
+        }
+        let between = Move { baseline: canary.baseline.clone(), canary: canary.canary.clone() };
+        let look = Look { key, canary: &canary, between, before: &seen, now, route, status };
+        self.look(&look).await
+    }
+}
+
+impl Watcher {
+    /// The route as it is asked for, and how far the proxies are with it.
+    async fn route(&self, scope: &Scope, canary: &Canary) -> Result<(RouteSpec, DescribeRouteStatusResponse), Fault> {
+        let Canary { mesh, router, route, .. } = canary;
+        let request = DescribeRouteRequest {
+            mesh_name: mesh.clone(),
+            mesh_owner: None,
+            route_name: route.clone(),
+            virtual_router_name: router.clone(),
+        };
+        let spec = self.service.caller.call::<DescribeRoute>(scope, request).await?.route.spec;
+        let request = DescribeRouteStatusRequest {
+            mesh_name: mesh.clone(),
+            mesh_owner: None,
+            virtual_router_name: router.clone(),
+            route_name: route.clone(),
+            wait_seconds: None,
+        };
+        Ok((spec, self.service.caller.call::<DescribeRouteStatus>(scope, request).await?))
+    }
+
+    /// The canary comes to an end that its ramp does not know.
+    fn abandon(&self, key: &Key, seen: CanaryObserved, now: Timestamp, why: String) -> Result<Next, Error> {
+        let mut after = CanaryObserved { ended: Some(now), abandoned: Some(why.clone()), ..seen };
+        after.version += 1;
+        after.tell(now, format!("The canary ends: {why}."));
+        self.service.store.write(|tx| tx.put(key, &after))?;
+        Ok(Next::Settled)
+    }
+
+    async fn look(&self, look: &Look<'_>) -> Result<Next, Error> {
+        let Look { key, canary, before, status, .. } = look;
+        let now = look.now;
+        let mut live = self.take(look)?;
+        let clusters = look.clusters();
+        let readings = self.service.proxies.read(&key.scope, &canary.mesh, &clusters).await?;
+        let healthy = live.look(&canary.route, readings, millis(self.service.clock.now()))?;
+        let decision = live.decide(before.state.question(&canary.policy), now);
+        let heard = canary.command.filter(|(number, _)| *number > before.heard);
+        let observation = Observation {
+            revision: canary.revision.clone(),
+            verdict: decision.verdict,
+            harm: decision.evidence.harm,
+            healthy,
+            applied: look.applied(),
+            command: heard.map(|(_, command)| command),
+        };
+        let (state, actions) = plan::step(&before.state, &canary.policy, &observation, millis(now));
+        live.note(&decision, &state.phase)?;
+        let mut after = CanaryObserved {
+            state,
+            heard: heard.map_or(before.heard, |(number, _)| number),
+            applied: observation.applied,
+            proxies: status.proxies,
+            healthy,
+            decision: Some(decision),
+            ..CanaryObserved::clone(before)
+        };
+        for action in actions {
+            self.act(look, action, &mut live, &mut after).await?;
+        }
+        self.conclude(look, live, after)
+    }
+
+    /// Does what the ramp says. Versions are the user's to retire: they are services and virtual nodes of their own.
+    async fn act(
+        &self,
+        look: &Look<'_>,
+        action: Action,
+        live: &mut Live,
+        after: &mut CanaryObserved,
+    ) -> Result<(), Error> {
+        match action {
+            Action::Shift(weight) => self.shift(look, weight, after).await?,
+            Action::Judge(revision) => {
+                after.judgement += 1;
+                let path = live::path(&self.service.records, &look.key.name, after.judgement);
+                *live = Live::begin(path, &revision, &look.canary.policy, millis(look.now))?;
+            }
+            Action::Tell(notice) => after.tell(look.now, show::notice(&notice)),
+            Action::RetireCanary(_) | Action::RetireBaseline => {}
+        }
+        Ok(())
+    }
+
+    async fn shift(&self, look: &Look<'_>, weight: Weight, after: &mut CanaryObserved) -> Result<(), Error> {
+        let Canary { mesh, router, route, before, after: wanted, .. } = look.canary;
+        let back = matches!(after.state.phase, Phase::TakingBack(_) | Phase::TakenBack(_)) && weight == Weight::NONE;
+        let spec = if back {
+            shift::taken_back(before, &look.between)
+        } else {
+            shift::underway(before, wanted, &look.between, weight)
+        };
+        if spec == look.route {
+            after.route = Some(spec);
+            return Ok(());
+        }
+        // Written down first: what is found after a crash in between is known as ours, or as what was before.
+        self.service.store.write(|tx| {
+            tx.put(look.key, &CanaryObserved { route: None, version: look.before.version + 1, ..look.before.clone() })
+        })?;
+        let request = UpdateRouteRequest {
+            client_token: None,
+            mesh_name: mesh.clone(),
+            mesh_owner: None,
+            route_name: route.clone(),
+            spec: spec.clone(),
+            virtual_router_name: router.clone(),
+        };
+        self.service.caller.call::<UpdateRoute>(&look.key.scope, request).await?;
+        after.route = Some(spec);
+        Ok(())
+    }
+
+    /// Writes down what has become of the canary, and looks again soon unless it has ended.
+    fn conclude(&self, look: &Look<'_>, live: Live, mut after: CanaryObserved) -> Result<Next, Error> {
+        let ended = after.state.ended();
+        if ended && after.state.phase == look.before.state.phase {
+            // One more look has passed, in which nothing wanted to begin again.
+            after.ended = Some(look.now);
+        }
+        let counted = millis(look.now) / WRITE != look.before.state.seen_at / WRITE;
+        if counted || changed(look.before, &after) {
+            after.version = self.service.store.get::<CanaryObserved>(look.key)?.map_or(0, |seen| seen.version) + 1;
+            self.service.store.write(|tx| tx.put(look.key, &after))?;
+        }
+        if after.ended.is_none() {
+            self.live.lock().unwrap_or_else(PoisonError::into_inner).insert(look.key.clone(), live);
+            Ok(Next::After(LOOK))
+        } else {
+            Ok(Next::Settled)
+        }
+    }
+
+    /// The judgement that goes on: at hand, from its record, or a new one.
+    fn take(&self, look: &Look<'_>) -> Result<Live, Error> {
+        let at_hand = self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(look.key);
+        if let Some(live) = at_hand {
+            return Ok(live);
+        }
+        let path = live::path(&self.service.records, &look.key.name, look.before.judgement);
+        if let Some(live) = Live::restore(path.clone(), millis(look.now))? {
+            return Ok(live);
+        }
+        Live::begin(path, &look.canary.revision, &look.canary.policy, millis(look.now))
+    }
+}
+
+impl Look<'_> {
+    /// The part of the new version that every proxy has acknowledged.
+    fn applied(&self) -> Option<Weight> {
+        // A route that is not ours yet says nothing of what we asked for.
+        let ours = self.before.route.is_some() && self.status.is_applied();
+        if ours { shift::part(&self.status.applied, &self.between) } else { None }
+    }
+
+    fn clusters(&self) -> Clusters {
+        let of = |node: &String| self.status.clusters.get(node).cloned().unwrap_or_default();
+        Clusters { baseline: of(&self.between.baseline), canary: of(&self.between.canary) }
+    }
+}
+
+/// Whether something changed that is not just time passing.
+fn changed(before: &CanaryObserved, after: &CanaryObserved) -> bool {
+    let kind = |seen: &CanaryObserved| {
+        let verdict = seen.decision.as_ref().map(|decision| std::mem::discriminant(&decision.verdict));
+        (
+            seen.state.phase.clone(),
+            seen.state.paused,
+            seen.applied,
+            seen.healthy,
+            seen.heard,
+            verdict,
+            seen.route.clone(),
+        )
+    };
+    before.events.len() != after.events.len()
+        || before.ended != after.ended
+        || before.judgement != after.judgement
+        || kind(before) != kind(after)
+}
+
+fn millis(moment: Timestamp) -> u64 {
+    u64::try_from(moment.as_millis()).unwrap_or(0)
+}

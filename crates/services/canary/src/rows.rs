@@ -1,0 +1,108 @@
+//! What is asked of a canary, and what was seen of it.
+
+use api::{appmesh::RouteSpec, canary::CanaryEvent};
+use names::{Scope, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{Key, Row};
+
+use crate::{
+    judge::record::Decision,
+    plan::{Command, Healthy, State},
+    policy::{Policy, Weight},
+};
+
+/// Events kept of one canary; the oldest go first.
+const EVENTS_MAX: usize = 200;
+
+/// A canary, as asked. Its key is its id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Canary {
+    pub(crate) mesh: String,
+    pub(crate) router: String,
+    pub(crate) route: String,
+    /// The virtual node that loses.
+    pub(crate) baseline: String,
+    /// The virtual node that gains.
+    pub(crate) canary: String,
+    /// Which version of it; a change of it begins anew.
+    pub(crate) revision: String,
+    /// The route before the canary, which it has again if that is taken back.
+    pub(crate) before: RouteSpec,
+    /// The route as it is to become.
+    pub(crate) after: RouteSpec,
+    pub(crate) policy: Policy,
+    /// The last thing that somebody asked of it, numbered.
+    pub(crate) command: Option<(u64, Command)>,
+    pub(crate) started: Timestamp,
+}
+
+impl Row for Canary {
+    const KIND: &'static str = "canary/canary";
+}
+
+impl Canary {
+    pub(crate) fn key(scope: &Scope, id: &str) -> Key {
+        Key::new(scope, id)
+    }
+
+    /// Whether it is about this route.
+    pub(crate) fn is_of(&self, mesh: &str, router: &str, route: &str) -> bool {
+        (self.mesh.as_str(), self.router.as_str(), self.route.as_str()) == (mesh, router, route)
+    }
+}
+
+/// A canary, as seen, at the key of the asked one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CanaryObserved {
+    /// Where it stands.
+    pub(crate) state: State,
+    /// The number of the last command that was heard.
+    pub(crate) heard: u64,
+    /// Judgements begun; the record of the last is the one that counts.
+    pub(crate) judgement: u32,
+    /// What this canary last made of the route.
+    pub(crate) route: Option<RouteSpec>,
+    /// The part of the new version that every proxy has acknowledged.
+    pub(crate) applied: Option<Weight>,
+    pub(crate) proxies: u32,
+    pub(crate) healthy: Healthy,
+    /// The last answer of the judge.
+    pub(crate) decision: Option<Decision>,
+    pub(crate) events: Vec<CanaryEvent>,
+    /// When it ended, and how, where the ramp itself does not say.
+    pub(crate) ended: Option<Timestamp>,
+    pub(crate) abandoned: Option<String>,
+    /// Grows with every change.
+    pub(crate) version: u64,
+}
+
+impl Row for CanaryObserved {
+    const KIND: &'static str = "canary/canary.observed";
+}
+
+impl CanaryObserved {
+    /// A canary of which nothing was seen yet.
+    pub(crate) fn begin(canary: &Canary, now: u64) -> Self {
+        Self {
+            state: State::begin(&canary.revision, now),
+            heard: 0,
+            judgement: 0,
+            route: None,
+            applied: None,
+            proxies: 0,
+            healthy: Healthy { baseline: 0, canary: 0 },
+            decision: None,
+            events: Vec::new(),
+            ended: None,
+            abandoned: None,
+            version: 0,
+        }
+    }
+
+    pub(crate) fn tell(&mut self, at: Timestamp, message: String) {
+        if self.events.len() >= EVENTS_MAX {
+            self.events.remove(0);
+        }
+        self.events.push(CanaryEvent { at, message });
+    }
+}

@@ -1,0 +1,75 @@
+//! The canary that judges itself: a good version is promoted, a bad one is taken back before many have met it.
+
+use std::{
+    process::{Command, Output},
+    time::Duration,
+};
+
+use e2e::{House, Load, Machine, Sample, binary, get, wait_until};
+use serde_json::Value;
+
+/// A ramp that is short enough for a test. Errors alone are judged: what shares two cores with its clients and its peers
+/// has latencies that say little.
+const POLICY: &str = r#"{"Steps": [5, 25, 50], "MinimumStepSeconds": 1, "BakeSeconds": 2, "Metrics": ["Errors"]}"#;
+
+fn serin(arguments: &[&str]) -> Output {
+    let mut command = Command::new(binary("serin"));
+    command.args(arguments).args(["--region", "ap-southeast-2"]).output().expect("serin can be started")
+}
+
+fn canary(arguments: &[&str]) -> Output {
+    serin(&[&["canary"], arguments].concat())
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn start(to: &str) -> Output {
+    let route = ["--mesh", "todo", "--router", "api", "--route", "api"];
+    canary(&[&["start"], route.as_slice(), &["--to", to, "--policy", POLICY, "--watch"]].concat())
+}
+
+fn status() -> Value {
+    let shown = canary(&["status", "--json"]);
+    serde_json::from_slice(&shown.stdout).unwrap_or_else(|_| panic!("{}", text(&shown)))
+}
+
+#[test]
+fn a_good_version_is_promoted_and_a_bad_one_taken_back() {
+    let machine = Machine::new();
+    let house = House::start(&machine);
+    let sample = Sample::push(&house);
+    let url = sample.deploy();
+    wait_until("the first answer", Duration::from_secs(30), || get(&url).is_ok_and(|answer| answer.status == 200));
+
+    let load = Load::start(&url, 200);
+    let promoted = start("api-v2");
+    assert!(promoted.status.success(), "{}", text(&promoted));
+    let report = load.stop();
+    assert!(report.failures.is_empty(), "{} failed: {:?}", report.failures.len(), report.failures.first());
+    assert!(report.of("2") > 0);
+    assert_eq!(get(&url).expect("an answer").version().as_deref(), Some("2"));
+    let replayed = canary(&["replay"]);
+    assert!(replayed.status.success(), "{}", text(&replayed));
+
+    // Back to the first version, and the second becomes one that fails every other request. The template knows nothing
+    // of the canary, and is first brought to where the route is.
+    sample.deploy_mesh(0, 1);
+    sample.deploy_mesh(1, 0);
+    sample.deploy_services("3");
+    let load = Load::start(&url, 200);
+    let refused = start("api-v2");
+    assert!(!refused.status.success(), "{}", text(&refused));
+    let seen = status();
+    assert_eq!(seen["phase"], "TakenBack", "{seen:#}");
+    assert_eq!(seen["reason"], "the new version is worse than the old one");
+    let report = load.stop();
+    let failed = report.failures.len();
+    assert!((1..=20).contains(&failed), "{failed} of {} failed", report.total());
+    assert_eq!(get(&url).expect("an answer").version().as_deref(), Some("1"));
+    assert!(text(&canary(&["explain"])).contains("Take back"));
+    assert!(canary(&["replay"]).status.success());
+    sample.delete();
+    house.stop();
+}
