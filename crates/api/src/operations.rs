@@ -29,6 +29,8 @@ macro_rules! for_each_operation {
                 ListVirtualGateways ListVirtualNodes ListVirtualRouters ListVirtualServices TagResource UntagResource
                 UpdateGatewayRoute UpdateMesh UpdateRoute UpdateVirtualGateway UpdateVirtualNode UpdateVirtualRouter
                 UpdateVirtualService;
+            canary:
+                CommandCanary DescribeCanary GetCanaryRecord ListCanaries StartCanary;
             cloudformation:
                 CancelUpdateStack ContinueUpdateRollback CreateChangeSet CreateStack DeleteChangeSet DeleteStack
                 DescribeChangeSet DescribeStackEvents DescribeStackResource DescribeStackResources DescribeStacks
@@ -53,7 +55,8 @@ macro_rules! for_each_operation {
                 TagResource UntagResource;
             ecs:
                 CreateCluster CreateService DeleteAccountSetting DeleteCluster DeleteService DeleteTaskDefinitions
-                DeregisterTaskDefinition DescribeClusters DescribeServices DescribeTaskDefinition DescribeTasks
+                DeregisterTaskDefinition DescribeClusters DescribeServices DescribeTaskDefinition
+                DescribeTaskNamespaces DescribeTasks
                 ExecuteCommand ListAccountSettings ListClusters ListServices ListTagsForResource
                 ListTaskDefinitionFamilies ListTaskDefinitions ListTasks PutAccountSetting
                 PutAccountSettingDefault PutClusterCapacityProviders RegisterTaskDefinition RunTask StopTask

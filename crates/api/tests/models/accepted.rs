@@ -1,7 +1,7 @@
 //! Where we differ from the models on purpose, and why.
 
 /// Modules that no published model describes.
-pub(crate) const UNPUBLISHED: &[&str] = &["serin"];
+pub(crate) const UNPUBLISHED: &[&str] = &["canary", "serin"];
 
 /// Operations of our own among those of a published service: module, name, what they are for.
 pub(crate) const OWN: &[(&str, &str, &str)] = &[
@@ -11,6 +11,7 @@ pub(crate) const OWN: &[(&str, &str, &str)] = &[
     ("appmesh", "DescribeRouteStatus", "which proxies have taken a route's present weights"),
     ("appmesh", "ListProxies", "the proxies that are connected"),
     ("ec2", "DescribeVpcNamespaces", "the network namespaces that stand for VPCs, for neighbours in process"),
+    ("ecs", "DescribeTaskNamespaces", "the network namespaces of tasks, for neighbours in process"),
     ("elbv2", "DescribeLoadBalancerUrls", "where a load balancer's listeners answer on this machine"),
 ];
 

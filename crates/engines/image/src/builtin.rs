@@ -235,7 +235,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let content = Content::open(directory.path(), Ids::counting()).unwrap();
         let files = ["envoy", "libc"].map(|name| directory.path().join(name));
-        files.iter().for_each(|file| fs::write(file, file.to_str().unwrap()).unwrap());
+        for file in &files {
+            fs::write(file, file.to_str().unwrap()).unwrap();
+        }
         let [envoy, library] = files;
         let mut program = executable(directory.path(), 0o755);
         let without = Builtins::open(directory.path(), program.clone()).unwrap();

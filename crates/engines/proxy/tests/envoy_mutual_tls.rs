@@ -136,14 +136,14 @@ fn cluster(name: &str, to: SocketAddr, common: Value) -> Value {
     })
 }
 
-fn validation(authority: &Authority, peer: &str) -> Option<ValidationSource> {
+fn validation(authority: &Authority, peer: &str) -> ValidationSource {
     let text = TextMatch { pattern: TextPattern::Exact(peer.to_owned()), ignore_case: false };
     let given = Validation {
         authorities: Some(Material::Inline(authority.pem.clone())),
         names: vec![NameMatch { kind: Some(NameKind::Uri), text }],
         ..Validation::default()
     };
-    Some(ValidationSource { given, secret: None })
+    ValidationSource { given, secret: None }
 }
 
 /// Our data plane: in by mutual TLS at `at`, out by mutual TLS to `to`.
@@ -151,7 +151,7 @@ async fn ours(own: &(String, String), authority: &Authority, at: SocketAddr, to:
     let (chain, key) = (Material::Inline(own.0.clone()), Material::Inline(own.1.clone()));
     let common = CommonTls {
         certificates: vec![CertificateSource::Given(Certificate { chain, key })],
-        validation: validation(authority, "spiffe://mesh/envoy"),
+        validation: Some(validation(authority, "spiffe://mesh/envoy")),
         ..CommonTls::default()
     };
     let client =

@@ -82,7 +82,7 @@ impl Error {
     /// The code and HTTP status of the API model.
     pub fn code(&self) -> (&'static str, u16) {
         match self {
-            Self::InProcess(_) => ("UnknownOperationException", 400),
+            Self::InProcess(_) => ("ClientException", 400),
             Self::ClusterNotFound => ("ClusterNotFoundException", 400),
             Self::ClusterContainsServices => ("ClusterContainsServicesException", 400),
             Self::ClusterContainsTasks => ("ClusterContainsTasksException", 400),

@@ -158,6 +158,14 @@ async fn passing_on(addresses: &[SocketAddr], max_connect_attempts: u32, limits:
     Mesh::of(config, Settings::default()).await
 }
 
+/// Whether a connection is ended by the other side; a reset may come before the client knows it is connected.
+async fn is_turned_away(address: std::net::SocketAddr) -> bool {
+    match TcpStream::connect(address).await {
+        Ok(stream) => Client { stream: stream.into(), bytes: Vec::new() }.is_ended().await,
+        Err(_) => true,
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_cant_be_reached_is_passed_over_as_often_as_may_be() {
     let server = shouting().await;
@@ -171,8 +179,7 @@ async fn a_server_that_cant_be_reached_is_passed_over_as_often_as_may_be() {
         assert_eq!(&said, b"HELLO");
     }
     let mesh = passing_on(&[gone], 3, Limits::default()).await;
-    let client = TcpStream::connect(mesh.address).await.unwrap();
-    assert!(Client { stream: client.into(), bytes: Vec::new() }.is_ended().await);
+    assert!(is_turned_away(mesh.address).await);
     mesh.counted("cluster.api.upstream_cx_connect_fail", 3).await;
     mesh.counted("cluster.api.upstream_cx_connect_attempts_exceeded", 1).await;
 }
@@ -186,9 +193,7 @@ async fn one_connection_too_many_is_turned_away() {
     first.say("hello").await;
     let mut said = [0; 5];
     soon("an echo", first.stream.read_exact(&mut said)).await.unwrap();
-    // It may be reset before anything can be said of it.
-    let second = TcpStream::connect(mesh.address).await.unwrap();
-    assert!(Client { stream: second.into(), bytes: Vec::new() }.is_ended().await);
+    assert!(is_turned_away(mesh.address).await);
     mesh.counted("cluster.api.upstream_cx_overflow", 1).await;
     first.say("again").await;
     soon("an echo", first.stream.read_exact(&mut said)).await.unwrap();
