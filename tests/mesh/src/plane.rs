@@ -11,7 +11,7 @@ use network::Namespace;
 use nix::{
     mount::{MsFlags, mount},
     sched::{CloneFlags, unshare},
-    sys::signal::{Signal, kill},
+    sys::signal::{Signal, kill, killpg},
     unistd::Pid,
 };
 use tokio::sync::oneshot;
@@ -145,7 +145,8 @@ impl Plane {
 impl Drop for Plane {
     fn drop(&mut self) {
         if !self.has_ended() {
-            let _ = kill(self.pid, Signal::SIGKILL);
+            // Envoy is a child of the process that was started, and must not outlive it.
+            let _ = killpg(self.pid, Signal::SIGKILL);
         }
     }
 }
@@ -156,7 +157,8 @@ async fn spawn(task: &Namespace, mut command: Command, folder: PathBuf) -> (Pid,
     let (started, has_started) = oneshot::channel();
     let (ending, ended) = oneshot::channel();
     let output = |name: &str| Stdio::from(File::create(folder.join(name)).expect("a file for its output"));
-    command.stdin(Stdio::null()).stdout(output("output")).stderr(output("errors")).gid(PROXY_GROUP);
+    command.stdin(Stdio::null()).stdout(output("output")).stderr(output("errors"));
+    command.gid(PROXY_GROUP).process_group(0);
     let inside = task.try_clone().expect("a task's namespace");
     tokio::spawn(async move {
         let work = move || {
