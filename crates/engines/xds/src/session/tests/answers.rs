@@ -137,6 +137,25 @@ fn a_refused_change_leaves_what_was_there_and_others_go_on() {
 }
 
 #[test]
+fn what_was_refused_does_not_come_by_the_next_difference() {
+    let build = |a: i64, b: i64| {
+        let mut builder = Snapshot::builder();
+        cluster(&mut builder, "a", a);
+        cluster(&mut builder, "b", b);
+        builder.build()
+    };
+    let mut proxy = Proxy::settled(Dialect::Delta, build(1, 1));
+    let a = proxy.session.of(Kind::Cluster).acked["a"].version().to_owned();
+    let first = proxy.publish(build(2, 1));
+    let second = proxy.publish(build(2, 2));
+    proxy.refuse_for(&first[0], "a is wrong");
+    proxy.accept(&second[0]);
+    let clusters = proxy.session.of(Kind::Cluster);
+    assert_eq!(clusters.acked["a"].version(), a, "the second says nothing of it");
+    assert!(clusters.refusal.is_some());
+}
+
+#[test]
 fn a_proxy_that_refuses_everything_is_sent_each_change_once() {
     for dialect in BOTH {
         let mut proxy = Proxy::settled(dialect, canary(&["v1"], &[("v1", 1)]));
