@@ -1,12 +1,12 @@
 //! Names to addresses, asked of the task's nameservers.
 //!
 //! The resolver of the C library can't be used: it blocks, keeps what it found in ways of its own, says nothing of
-//! times to live, and does not work in a static binary. This one asks for A records, over UDP and, if the answer does
-//! not fit, over TCP, and that is all it does.
+//! times to live, and does not work in a static binary. This one asks for A and AAAA records, one kind after the other
+//! as the configuration wants them, over UDP and, if the answer does not fit, over TCP, and that is all it does.
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     time::Duration,
 };
@@ -20,6 +20,8 @@ use tokio::{
     net::{TcpStream, UdpSocket},
     time::timeout,
 };
+
+use crate::model::AddressFamily;
 
 /// Where nameservers are written.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -84,9 +86,30 @@ impl Resolver {
         )
     }
 
-    /// The addresses of `name`.
-    pub(crate) async fn resolve(&self, name: &str) -> Result<Addresses, Error> {
-        if let Some(addresses) = without_asking(name) {
+    /// The addresses of `name`, of the families wanted: where one is only liked better, the other is what is left.
+    pub(crate) async fn resolve(&self, name: &str, family: AddressFamily) -> Result<Addresses, Error> {
+        let (first, second) = match family {
+            AddressFamily::V4Only => (RecordType::A, None),
+            AddressFamily::V6Only => (RecordType::AAAA, None),
+            AddressFamily::V4Preferred => (RecordType::A, Some(RecordType::AAAA)),
+            AddressFamily::V6Preferred | AddressFamily::All => (RecordType::AAAA, Some(RecordType::A)),
+        };
+        let found = self.records(name, first).await;
+        let Some(second) = second else { return found };
+        if family != AddressFamily::All && found.as_ref().is_ok_and(|found| !found.addresses.is_empty()) {
+            return found;
+        }
+        match (found, self.records(name, second).await) {
+            (Ok(one), Ok(other)) => Ok(one.and(other)),
+            // Where one family is enough, what is there of it counts.
+            (Err(_), Ok(other)) if family != AddressFamily::All && !other.addresses.is_empty() => Ok(other),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        }
+    }
+
+    /// The addresses that `name` has in records of this type.
+    async fn records(&self, name: &str, record: RecordType) -> Result<Addresses, Error> {
+        if let Some(addresses) = without_asking(name, record) {
             return Ok(addresses);
         }
         let mut absolute = Name::from_utf8(name).map_err(|_| Error::Name(name.to_owned()))?;
@@ -94,7 +117,7 @@ impl Resolver {
         let mut failure = Error::NoNameserver;
         for _ in 0..ROUNDS {
             for server in &self.servers {
-                match ask(*server, &absolute).await {
+                match ask(*server, &absolute, record).await {
                     Ok(addresses) => return Ok(addresses),
                     Err(error) => failure = error,
                 }
@@ -104,13 +127,27 @@ impl Resolver {
     }
 }
 
+impl Addresses {
+    /// These and others, which are good as long as both are; an answer without any does not count for that.
+    fn and(self, other: Self) -> Self {
+        let time_to_live = match (self.addresses.is_empty(), other.addresses.is_empty()) {
+            (true, false) => other.time_to_live,
+            (false, true) => self.time_to_live,
+            _ => self.time_to_live.min(other.time_to_live),
+        };
+        Self { addresses: [self.addresses, other.addresses].concat(), time_to_live }
+    }
+}
+
 /// What needs no nameserver: addresses, and names of the own machine (RFC 6761, 6.3).
-fn without_asking(name: &str) -> Option<Addresses> {
+fn without_asking(name: &str, record: RecordType) -> Option<Addresses> {
     const GOOD_FOR: Duration = Duration::from_hours(1);
     let bare = name.strip_suffix('.').unwrap_or(name);
     let local = bare.eq_ignore_ascii_case("localhost") || bare.to_ascii_lowercase().ends_with(".localhost");
-    let address = if local { Some(IpAddr::V4(Ipv4Addr::LOCALHOST)) } else { name.parse().ok() };
-    address.map(|address| Addresses { addresses: vec![address], time_to_live: GOOD_FOR })
+    let known =
+        if local { vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] } else { vec![name.parse().ok()?] };
+    let wanted = |address: &IpAddr| address.is_ipv4() == (record == RecordType::A);
+    Some(Addresses { addresses: known.into_iter().filter(wanted).collect(), time_to_live: GOOD_FOR })
 }
 
 fn nameservers(text: &str) -> Vec<SocketAddr> {
@@ -121,10 +158,10 @@ fn nameservers(text: &str) -> Vec<SocketAddr> {
     text.lines().filter_map(server).take(NAMESERVERS_MAX).map(|address| SocketAddr::new(address, 53)).collect()
 }
 
-async fn ask(server: SocketAddr, name: &Name) -> Result<Addresses, Error> {
+async fn ask(server: SocketAddr, name: &Name, record: RecordType) -> Result<Addresses, Error> {
     let mut query = Message::new(rand::random(), MessageType::Query, OpCode::Query);
     query.metadata.recursion_desired = true;
-    query.add_query(Query::query(name.clone(), RecordType::A));
+    query.add_query(Query::query(name.clone(), record));
     let packet = query.to_vec().map_err(|_| Error::Name(name.to_utf8()))?;
     let socket = |source| Error::Socket { server, source };
     let silent = |_| Error::Silent { server };
@@ -133,7 +170,7 @@ async fn ask(server: SocketAddr, name: &Name) -> Result<Addresses, Error> {
         answer = timeout(ANSWER_MAX, over_tcp(server, &packet)).await.map_err(silent)?.map_err(socket)?;
     }
     let answer = Message::from_vec(&answer).map_err(|_| Error::Nonsense { server })?;
-    let same_question = answer.queries.first().is_some_and(|asked| asked.name == *name);
+    let same_question = answer.queries.first().is_some_and(|asked| asked.name == *name && asked.query_type == record);
     if answer.metadata.id != query.metadata.id || !same_question {
         return Err(Error::Nonsense { server });
     }
@@ -184,10 +221,12 @@ fn addresses(answer: &Message, name: &Name) -> Addresses {
     }
     let mut found = Vec::new();
     for record in answer.answers.iter().filter(|record| record.name == name) {
-        if let RData::A(address) = &record.data {
-            found.push(IpAddr::V4(address.0));
-            time_to_live = time_to_live.min(record.ttl);
-        }
+        found.push(match &record.data {
+            RData::A(address) => IpAddr::V4(address.0),
+            RData::AAAA(address) => IpAddr::V6(address.0),
+            _ => continue,
+        });
+        time_to_live = time_to_live.min(record.ttl);
     }
     let seconds = if found.is_empty() { NEGATIVE } else { time_to_live };
     Addresses { addresses: found, time_to_live: Duration::from_secs(u64::from(seconds)) }
@@ -230,7 +269,7 @@ mod tests {
             }
         })
         .await;
-        let found = Resolver::new(vec![server]).resolve("api.sample").await.unwrap();
+        let found = Resolver::new(vec![server]).resolve("api.sample", AddressFamily::V4Only).await.unwrap();
         assert_eq!(found.addresses, [IpAddr::from([10, 0, 0, 4]), IpAddr::from([10, 0, 0, 5])]);
         assert_eq!(found.time_to_live, Duration::from_secs(7));
     }
@@ -238,10 +277,23 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_is_not_there_has_no_addresses_and_a_refusal_is_an_error() {
         let nobody = nameserver(|message| message.metadata.response_code = ResponseCode::NXDomain).await;
-        assert!(Resolver::new(vec![nobody]).resolve("gone.sample").await.unwrap().addresses.is_empty());
+        assert!(
+            Resolver::new(vec![nobody])
+                .resolve("gone.sample", AddressFamily::V4Only)
+                .await
+                .unwrap()
+                .addresses
+                .is_empty()
+        );
         let refuser = nameserver(|message| message.metadata.response_code = ResponseCode::Refused).await;
-        assert!(matches!(Resolver::new(vec![refuser]).resolve("a.b").await, Err(Error::Refused { .. })));
-        assert!(matches!(Resolver::new(Vec::new()).resolve("a.b").await, Err(Error::NoNameserver)));
+        assert!(matches!(
+            Resolver::new(vec![refuser]).resolve("a.b", AddressFamily::V4Only).await,
+            Err(Error::Refused { .. })
+        ));
+        assert!(matches!(
+            Resolver::new(Vec::new()).resolve("a.b", AddressFamily::V4Only).await,
+            Err(Error::NoNameserver)
+        ));
     }
 
     #[tokio::test]
@@ -253,7 +305,7 @@ mod tests {
             message.add_answer(Record::from_rdata(asked, 3600, address));
         })
         .await;
-        let found = Resolver::new(vec![forger, honest]).resolve("a.b").await.unwrap();
+        let found = Resolver::new(vec![forger, honest]).resolve("a.b", AddressFamily::V4Only).await.unwrap();
         assert_eq!(found.addresses, [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
     }
 
@@ -261,8 +313,73 @@ mod tests {
     async fn addresses_and_localhost_are_not_asked_for() {
         let resolver = Resolver::new(Vec::new());
         for (name, address) in [("10.1.2.3", "10.1.2.3"), ("localhost", "127.0.0.1"), ("api.localhost.", "127.0.0.1")] {
-            assert_eq!(resolver.resolve(name).await.unwrap().addresses, [address.parse::<IpAddr>().unwrap()]);
+            assert_eq!(
+                resolver.resolve(name, AddressFamily::V4Only).await.unwrap().addresses,
+                [address.parse::<IpAddr>().unwrap()]
+            );
         }
+    }
+
+    /// A nameserver that knows `a.four` by IPv4, `a.six` by IPv6 and `a.both` by both.
+    async fn two_families() -> Resolver {
+        let server = nameserver(|message| {
+            let (asked, kind) = (message.queries[0].name.clone(), message.queries[0].query_type);
+            let last = asked.to_utf8();
+            if kind == RecordType::A && !last.ends_with("six.") {
+                let data = RData::A(rdata::A(Ipv4Addr::new(10, 0, 0, 4)));
+                message.add_answer(Record::from_rdata(asked, 20, data));
+            } else if kind == RecordType::AAAA && !last.ends_with("four.") {
+                let data = RData::AAAA(rdata::AAAA(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 6)));
+                message.add_answer(Record::from_rdata(asked, 10, data));
+            }
+        });
+        Resolver::new(vec![server.await])
+    }
+
+    #[tokio::test]
+    async fn a_family_that_is_liked_better_comes_first_and_one_that_is_alone_is_alone() {
+        use AddressFamily::{All, V4Only, V4Preferred, V6Only, V6Preferred};
+        let resolver = two_families().await;
+        let (four, six) = ("10.0.0.4", "fd00::6");
+        for (name, family, wanted) in [
+            ("a.both", V4Only, &[four][..]),
+            ("a.both", V6Only, &[six]),
+            ("a.both", V4Preferred, &[four]),
+            ("a.both", V6Preferred, &[six]),
+            ("a.both", All, &[six, four]),
+            ("a.four", V6Only, &[]),
+            ("a.four", V6Preferred, &[four]),
+            ("a.four", All, &[four]),
+            ("a.six", V4Only, &[]),
+            ("a.six", V4Preferred, &[six]),
+            ("fd00::1", V6Only, &["fd00::1"]),
+            ("fd00::1", V4Only, &[]),
+            ("10.0.0.1", V6Preferred, &["10.0.0.1"]),
+            ("localhost", V6Preferred, &["::1"]),
+            ("localhost", V4Preferred, &["127.0.0.1"]),
+        ] {
+            let found = resolver.resolve(name, family).await.unwrap();
+            let wanted: Vec<IpAddr> = wanted.iter().map(|address| address.parse().unwrap()).collect();
+            assert_eq!(found.addresses, wanted, "{name} {family:?}");
+        }
+        assert_eq!(resolver.resolve("a.both", All).await.unwrap().time_to_live, Duration::from_secs(10));
+        assert_eq!(resolver.resolve("a.four", V6Preferred).await.unwrap().time_to_live, Duration::from_secs(20));
+    }
+
+    #[tokio::test]
+    async fn a_nameserver_that_refuses_one_family_is_believed_about_the_other() {
+        let server = nameserver(|message| match message.queries[0].query_type {
+            RecordType::A => {
+                let asked = message.queries[0].name.clone();
+                message.add_answer(Record::from_rdata(asked, 60, RData::A(rdata::A(Ipv4Addr::LOCALHOST))));
+            }
+            _ => message.metadata.response_code = ResponseCode::ServFail,
+        });
+        let resolver = Resolver::new(vec![server.await]);
+        let found = resolver.resolve("a.b", AddressFamily::V6Preferred).await.unwrap();
+        assert_eq!(found.addresses, [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
+        assert!(resolver.resolve("a.b", AddressFamily::V6Only).await.is_err());
+        assert!(resolver.resolve("a.b", AddressFamily::All).await.is_err());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use serde::Serialize;
 
 pub use crate::format::{Json, Template};
-pub use cluster::{Cluster, Discovery, Dns, Endpoint, HealthCheck, Limits, Probe};
+pub use cluster::{AddressFamily, Cluster, Discovery, Dns, Endpoint, HealthCheck, Limits, Probe};
 pub use edge::Edge;
 pub use fields::{Append, Edits, HeaderAdd, HeaderEdits};
 pub use log::{AccessLog, LogFormat};
@@ -97,6 +97,8 @@ impl Direction {
 pub struct Listener {
     /// The address to bind.
     pub address: SocketAddr,
+    /// At all IPv6 addresses means at all IPv4 addresses too.
+    pub ipv4_too: bool,
     /// Which way the traffic goes.
     pub direction: Direction,
     /// Connections come redirected: where they were going to decides the chain.

@@ -161,8 +161,13 @@ async fn ours(own: &(String, String), authority: &Authority, at: SocketAddr, to:
         ClientCertificate { forward: ForwardClientCertificate::Set, uri: true, ..ClientCertificate::default() };
     let manager = HttpManager { routes: "routes".to_owned(), client_certificate, ..HttpManager::default() };
     let chain = FilterChain { matches: ChainMatch::default(), tls: Some(server), filter: Filter::Http(manager) };
-    let listener =
-        Listener { address: at, direction: Direction::Inbound, original_destination: false, chains: vec![chain] };
+    let listener = Listener {
+        address: at,
+        ipv4_too: false,
+        direction: Direction::Inbound,
+        original_destination: false,
+        chains: vec![chain],
+    };
     let mut envoy = Cluster::of(Discovery::Static(vec![Endpoint::at(to)]));
     envoy.tls = Some(client);
     let host = VirtualHost {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use socket2::SockRef;
 use tokio::{net::TcpSocket, time::sleep};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -123,16 +124,16 @@ impl Plane {
             let present = state.listeners.get(&name);
             let wanted = match present.map(|listener| &listener.wanted) {
                 Some(wanted) if *wanted.settings == settings => wanted.clone(),
-                Some(wanted) if wanted.settings.address == settings.address => {
+                Some(wanted) if binds_as(&wanted.settings, &settings) => {
                     ListenerPlan { settings: Arc::new(settings), acceptors, sockets: Arc::clone(&wanted.sockets) }
                 }
                 _ => {
                     let failed = |source| Error::Bind { name: name.clone(), address: settings.address, source };
                     // A listener of another name may have the address now: its sockets are taken over with all who are
                     // in line at them.
-                    let sockets = match state.sockets_at(settings.address) {
+                    let sockets = match state.sockets_at(settings.address, settings.ipv4_too) {
                         Some(sockets) => sockets,
-                        None => Arc::new(bind(settings.address, self.0.concurrency).map_err(failed)?),
+                        None => Arc::new(bind(&settings, self.0.concurrency).map_err(failed)?),
                     };
                     ListenerPlan { settings: Arc::new(settings), acceptors, sockets }
                 }
@@ -179,7 +180,7 @@ async fn look_up(plane: Weak<Inner>, cluster: String, dns: Dns, first_only: bool
         let mut time_to_live = Duration::MAX;
         let mut complete = true;
         for (host, port) in &dns.hosts {
-            match plane.0.resolver.resolve(host).await {
+            match plane.0.resolver.resolve(host, dns.family).await {
                 Ok(addresses) => {
                     time_to_live = time_to_live.min(addresses.time_to_live);
                     let wanted = if first_only { 1 } else { usize::MAX };
@@ -220,12 +221,21 @@ impl Plane {
     }
 }
 
+/// Whether both listeners can have the same sockets.
+fn binds_as(one: &Listener, other: &Listener) -> bool {
+    (one.address, one.ipv4_too) == (other.address, other.ipv4_too)
+}
+
 /// A listening socket for each core; the kernel spreads connections over them.
-fn bind(address: SocketAddr, cores: usize) -> io::Result<Sockets> {
+fn bind(listener: &Listener, cores: usize) -> io::Result<Sockets> {
+    let address = listener.address;
     let mut bound = address;
     let mut for_cores = Vec::with_capacity(cores);
     for _ in 0..cores {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if address.is_ipv6() {
+            SockRef::from(&socket).set_only_v6(!listener.ipv4_too)?;
+        }
         socket.set_reuseaddr(true)?;
         // For the other cores; and the address can be had again while whoever had it before closes.
         socket.set_reuseport(true)?;

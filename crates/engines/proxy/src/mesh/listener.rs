@@ -3,13 +3,16 @@
 use std::{
     cell::RefCell,
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     rc::Rc,
     sync::Arc,
     time::Duration,
 };
 
-use nix::sys::socket::{getsockopt, sockopt::OriginalDst};
+use nix::sys::socket::{
+    getsockopt,
+    sockopt::{Ip6tOriginalDst, OriginalDst},
+};
 use tokio::{net::TcpStream, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -98,7 +101,7 @@ impl Listener {
 
     async fn connection(&self, stream: TcpStream, client: SocketAddr) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let local = stream.local_addr()?;
+        let (client, local) = (plain(client), plain(stream.local_addr()?));
         let destination =
             if self.settings.borrow().original_destination { self.redirected.destination(&stream)? } else { local };
         let Some(chain) = self.chain_for(&stream, destination.port()).await else {
@@ -147,11 +150,27 @@ impl Listener {
 
 /// Where the kernel says a redirected connection was going to; where it came to if it was not redirected.
 pub(crate) fn original_destination(stream: &TcpStream) -> io::Result<SocketAddr> {
-    match getsockopt(stream, OriginalDst) {
-        Ok(address) => {
+    let local = plain(stream.local_addr()?);
+    let found = if local.is_ipv4() {
+        let four = getsockopt(stream, OriginalDst).map(|address| {
             let ip = Ipv4Addr::from(u32::from_be(address.sin_addr.s_addr));
-            Ok(SocketAddr::from((ip, u16::from_be(address.sin_port))))
-        }
-        Err(_) => stream.local_addr(),
+            SocketAddr::from((ip, u16::from_be(address.sin_port)))
+        });
+        four.ok()
+    } else {
+        let six = getsockopt(stream, Ip6tOriginalDst).map(|address| {
+            let ip = Ipv6Addr::from(address.sin6_addr.s6_addr);
+            SocketAddr::from((ip, u16::from_be(address.sin6_port)))
+        });
+        six.ok()
+    };
+    Ok(found.unwrap_or(local))
+}
+
+/// An address of IPv4 that an IPv6 socket wraps up, as what it is.
+fn plain(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::from((ip, address.port())),
+        IpAddr::V6(_) => address,
     }
 }

@@ -269,10 +269,12 @@ impl State {
     }
 
     /// The sockets that are bound to `address`, which is none of the kernel's choice.
-    pub(super) fn sockets_at(&self, address: SocketAddr) -> Option<Arc<Sockets>> {
-        let bound =
-            self.plans().map(|plan| &plan.sockets).find(|sockets| sockets.address == address && !sockets.is_released());
-        bound.filter(|_| address.port() != 0).map(Arc::clone)
+    pub(super) fn sockets_at(&self, address: SocketAddr, ipv4_too: bool) -> Option<Arc<Sockets>> {
+        let bound = |plan: &&ListenerPlan| {
+            let same = plan.sockets.address == address && plan.settings.ipv4_too == ipv4_too;
+            same && !plan.sockets.is_released()
+        };
+        self.plans().find(bound).filter(|_| address.port() != 0).map(|plan| Arc::clone(&plan.sockets))
     }
 
     pub(super) fn address_of(&self, listener: &str) -> Option<SocketAddr> {

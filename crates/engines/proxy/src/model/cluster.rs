@@ -70,6 +70,23 @@ pub struct Dns {
     pub refresh: Duration,
     /// The answer's time to live counts instead, where it is longer.
     pub respect_ttl: bool,
+    /// Which addresses are asked for.
+    pub family: AddressFamily,
+}
+
+/// Which addresses of a name are asked for, by Envoy's `dns_lookup_family`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum AddressFamily {
+    /// IPv4 and nothing else.
+    V4Only,
+    /// IPv6 and nothing else.
+    V6Only,
+    /// IPv4, and IPv6 where there is none.
+    V4Preferred,
+    /// IPv6, and IPv4 where there is none.
+    V6Preferred,
+    /// Both.
+    All,
 }
 
 /// One server of a cluster.

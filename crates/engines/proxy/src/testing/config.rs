@@ -30,6 +30,7 @@ pub(crate) fn table(routes: Vec<Route>) -> RouteTable {
 pub(crate) fn listener(filter: Filter) -> Listener {
     Listener {
         address: ([127, 0, 0, 1], 0).into(),
+        ipv4_too: false,
         direction: Direction::Outbound,
         original_destination: false,
         chains: vec![FilterChain { matches: ChainMatch::default(), tls: None, filter }],

@@ -9,7 +9,7 @@ mod server;
 pub(crate) use client::{Answer, Client};
 pub(crate) use config::{Mesh, cluster_at, listener, prefix_route, table};
 pub(crate) use http2::{Client2, Server2, read, say, whole};
-pub(crate) use server::{Asked, Server};
+pub(crate) use server::{Asked, Server, ok};
 
 use std::time::Duration;
 

@@ -21,8 +21,8 @@ use envoy_types::pb::google::protobuf::Any;
 
 use super::{Refusal, decode, outlier::outliers, protocol, refuse, strict::nothing_else, time, tls, translated};
 use crate::model::{
-    CONNECT_TIMEOUT, Cluster, DNS_REFRESH, Discovery, Dns, Endpoint, HealthCheck, Limits, PANIC_THRESHOLD, Probe,
-    ServerVersion,
+    AddressFamily, CONNECT_TIMEOUT, Cluster, DNS_REFRESH, Discovery, Dns, Endpoint, HealthCheck, Limits,
+    PANIC_THRESHOLD, Probe, ServerVersion,
 };
 
 /// Where HTTP options of a cluster are.
@@ -48,8 +48,9 @@ pub(super) fn endpoints(resources: &[Any]) -> Result<BTreeMap<String, Vec<Endpoi
 fn only_known(proto: &Proto) -> Result<(), String> {
     let common = proto.common_lb_config.clone().unwrap_or_default();
     nothing_else(&CommonLbConfig { healthy_panic_threshold: None, ..common })?;
-    // IPv6 alone can't be had, as VPCs have none; where it is only liked better IPv4 is what is left.
-    refuse(proto.dns_lookup_family != DnsLookupFamily::V6Only as i32, "looking up IPv6 addresses alone")?;
+    let races = proto.dns_lookup_family == DnsLookupFamily::All as i32
+        && proto.cluster_discovery_type == Some(ClusterDiscoveryType::Type(DiscoveryType::LogicalDns as i32));
+    refuse(!races, "racing the addresses of both families (dns_lookup_family ALL with LOGICAL_DNS)")?;
     nothing_else(&Proto {
         name: String::new(),
         cluster_discovery_type: None,
@@ -117,8 +118,8 @@ fn discovery(proto: &Proto) -> Result<Discovery, String> {
         DiscoveryType::Static => {
             Discovery::Static(assigned()?.into_iter().map(Host::endpoint).collect::<Result<_, _>>()?)
         }
-        DiscoveryType::StrictDns => Discovery::StrictDns(dns(proto, &assigned()?)),
-        DiscoveryType::LogicalDns => Discovery::LogicalDns(dns(proto, &assigned()?)),
+        DiscoveryType::StrictDns => Discovery::StrictDns(dns(proto, &assigned()?)?),
+        DiscoveryType::LogicalDns => Discovery::LogicalDns(dns(proto, &assigned()?)?),
         DiscoveryType::OriginalDst => Discovery::OriginalDestination,
         DiscoveryType::Eds => {
             let named = proto.eds_cluster_config.as_ref().map(|config| config.service_name.clone());
@@ -129,12 +130,21 @@ fn discovery(proto: &Proto) -> Result<Discovery, String> {
 }
 
 #[expect(deprecated, reason = "what replaced them is an extension that older control planes don't send")]
-fn dns(proto: &Proto, hosts: &[Host]) -> Dns {
-    Dns {
+fn dns(proto: &Proto, hosts: &[Host]) -> Result<Dns, String> {
+    let family = proto.dns_lookup_family;
+    Ok(Dns {
         hosts: hosts.iter().map(|host| (host.address.clone(), host.port)).collect(),
         refresh: proto.dns_refresh_rate.map_or(DNS_REFRESH, time),
         respect_ttl: proto.respect_dns_ttl,
-    }
+        family: match DnsLookupFamily::try_from(family) {
+            Ok(DnsLookupFamily::Auto) => AddressFamily::V6Preferred,
+            Ok(DnsLookupFamily::V4Only) => AddressFamily::V4Only,
+            Ok(DnsLookupFamily::V6Only) => AddressFamily::V6Only,
+            Ok(DnsLookupFamily::V4Preferred) => AddressFamily::V4Preferred,
+            Ok(DnsLookupFamily::All) => AddressFamily::All,
+            Err(_) => return Err(format!("dns_lookup_family {family} is not known")),
+        },
+    })
 }
 
 /// A host as it is written: a name or an address.

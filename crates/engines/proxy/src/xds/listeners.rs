@@ -83,8 +83,8 @@ fn listener(proto: &Proto) -> Result<(Listener, Inline), String> {
         Ok(TrafficDirection::Outbound) => Direction::Outbound,
         _ => Direction::Unspecified,
     };
-    let listener =
-        Listener { address: (ip, port).into(), direction, original_destination: listener_filters(proto)?, chains };
+    let (original_destination, ipv4_too) = (listener_filters(proto)?, socket.ipv4_compat);
+    let listener = Listener { address: (ip, port).into(), ipv4_too, direction, original_destination, chains };
     Ok((listener, inline))
 }
 

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use crate::{
     mesh::Settings,
     model::{
-        Action, Discovery, Dns, Forward, HealthCheck, HttpManager, Limits, PathMatch, Probe, Respond, Route,
-        RouteTable, VirtualHost,
+        Action, AddressFamily, Discovery, Dns, Forward, HealthCheck, HttpManager, Limits, PathMatch, Probe, Respond,
+        Route, RouteTable, VirtualHost,
     },
     testing::{Client, Mesh, Server, cluster_at, prefix_route, soon, table, until},
 };
@@ -227,8 +227,12 @@ async fn names_are_looked_up_and_looked_up_again() {
             nameserver.send_to(&message.to_vec().unwrap(), client).await.unwrap();
         }
     }));
-    let dns =
-        Dns { hosts: vec![("api.sample.".to_owned(), port)], refresh: Duration::from_millis(500), respect_ttl: false };
+    let dns = Dns {
+        hosts: vec![("api.sample.".to_owned(), port)],
+        refresh: Duration::from_millis(500),
+        respect_ttl: false,
+        family: AddressFamily::V4Only,
+    };
     let cluster = crate::model::Cluster::of(Discovery::StrictDns(dns));
     let manager = HttpManager { routes: "routes".to_owned(), ..HttpManager::default() };
     let mesh = Mesh::managed(

@@ -46,6 +46,7 @@ async fn egress(http: SocketAddr, going_to: SocketAddr, allow_all: bool) -> Mesh
     let listener = Listener {
         address: ([127, 0, 0, 1], 0).into(),
         direction: Direction::Outbound,
+        ipv4_too: false,
         original_destination: true,
         chains,
     };

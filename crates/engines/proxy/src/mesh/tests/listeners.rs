@@ -197,3 +197,25 @@ async fn a_listener_of_another_name_at_the_same_address_takes_over_who_is_in_lin
         assert!(answered > 0 && refused == 0, "{answered} answered, {refused} refused");
     }
 }
+
+#[tokio::test]
+async fn a_listener_at_all_ipv6_addresses_takes_ipv4_if_it_shall_and_servers_may_be_at_ipv6() {
+    let six = Server::at((std::net::Ipv6Addr::LOCALHOST, 0).into(), |mut conversation| async move {
+        while let Some(asked) = conversation.asked().await {
+            conversation.say(&crate::testing::ok(&asked.head)).await;
+        }
+    })
+    .await;
+    for (ipv4_too, wanted) in [(true, true), (false, false)] {
+        let mut config = Mesh::spreading(&[("api", six.address, 1)]).await.config.clone();
+        let listener = config.listeners.get_mut("main").unwrap();
+        (listener.address, listener.ipv4_too) = ((std::net::Ipv6Addr::UNSPECIFIED, 0).into(), ipv4_too);
+        let mesh = Mesh::of(config, Settings::default()).await;
+        let port = mesh.address.port();
+        let mut client = Client::connect((std::net::Ipv6Addr::LOCALHOST, port).into()).await;
+        assert!(client.get("a", "/").await.text().starts_with("GET / HTTP/1.1"));
+        let four = TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port)).await;
+        assert_eq!(four.is_ok(), wanted, "ipv4_too {ipv4_too}");
+        assert!(mesh.plane.clusters_as_text().await.contains("api::[::1]:"));
+    }
+}
