@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     scenarios::{self, Contender, FAULTS, FLAGGER_HELD, HELD, HOUR, OURS, PEERS, RATES, USUAL_ERRORS},
     summary::{Summary, by_chance},
-    traffic::{Fault, Service},
+    traffic::Service,
 };
 
 /// A healthy version is taken back in so many of a hundred rollouts at most.
@@ -78,26 +78,30 @@ impl Arena {
         let _ = writeln!(self.findings.tables, "|{}", "---|".repeat(contenders.len() + 1));
     }
 
-    fn run(&self, contender: Contender, service: &Service, seconds: u64) -> Summary {
-        let faulty = service.fault != Fault::NONE;
-        let count = if faulty { self.size.faulty } else { self.size.healthy };
-        scenarios::run(contender, service, count, seconds, self.size.threads)
+    /// A healthy version.
+    fn spared(&self, contender: Contender, service: &Service, seconds: u64) -> Summary {
+        scenarios::run(contender, service, self.size.healthy, seconds, self.size.threads)
+    }
+
+    /// A faulty one.
+    fn caught(&self, contender: Contender, service: &Service, seconds: u64) -> Summary {
+        scenarios::run(contender, service, self.size.faulty, seconds, self.size.threads)
     }
 
     fn healthy(&mut self) {
         let names: Vec<_> = [OURS].iter().chain(&PEERS).map(|contender| contender.name).collect();
         self.head("A healthy version: taken back, %", "scenario", &names);
         for scenario in scenarios::healthy() {
-            let ours = self.run(scenario.contender, &scenario.service, scenario.seconds);
+            let ours = self.spared(scenario.contender, &scenario.service, scenario.seconds);
             let mut cells = vec![scenario.name.clone(), format!("{:.2}", ours.taken_back())];
             for peer in PEERS {
                 let shown = scenario.peers && !(self.size.short && scenario.service.rate > 100.0);
-                let taken_back = || format!("{:.1}", self.run(peer, &scenario.service, HOUR).taken_back());
+                let taken_back = || format!("{:.1}", self.spared(peer, &scenario.service, HOUR).taken_back());
                 cells.push(if shown { taken_back() } else { String::new() });
             }
             self.row(&cells);
             self.percent(format!("false take-backs: {}", scenario.name), ours.taken_back(), FALSE_GOAL, ours.count());
-            if (scenario.service.errors - USUAL_ERRORS).abs() < 1e-9 && scenario.name.contains('%') {
+            if (scenario.service.errors - USUAL_ERRORS).abs() < 1e-9 && scenario.name.contains("% errors") {
                 self.ramp(&ours, scenario.service.rate);
             }
         }
@@ -126,11 +130,11 @@ impl Arena {
             self.head(&title, "fails", &names);
             for errors in FAULTS {
                 let service = scenarios::failing(rate, errors);
-                let ours = self.run(OURS, &service, HOUR);
+                let ours = self.caught(OURS, &service, HOUR);
                 let mut cells = vec![format!("{} %", errors * 100.0), cell(&ours)];
                 for peer in PEERS {
                     let shown = !self.size.short || rate < 100.0;
-                    cells.push(if shown { cell(&self.run(peer, &service, HOUR)) } else { String::new() });
+                    cells.push(if shown { cell(&self.caught(peer, &service, HOUR)) } else { String::new() });
                 }
                 self.row(&cells);
                 self.hold_to_goals(&ours, rate, errors);
@@ -173,7 +177,7 @@ impl Arena {
                 // A median of few runs is rough, and these are soon over.
                 let count = if aimed { self.size.faulty.max(300) } else { self.size.faulty };
                 let ours = scenarios::run(HELD, &service, count, 1800, self.size.threads);
-                let peer = self.run(FLAGGER_HELD, &service, 1800);
+                let peer = self.caught(FLAGGER_HELD, &service, 1800);
                 self.row(&[name.to_owned(), found(&ours), found(&peer)]);
                 if aimed {
                     let goal = if rate > 100.0 { 15.0 } else { 90.0 };
@@ -194,7 +198,7 @@ impl Arena {
         for errors in [0.005, 0.02, 0.5] {
             let mut service = scenarios::failing(50.0, errors);
             service.fault.from = 1800;
-            let ours = self.run(HELD, &service, 2 * HOUR);
+            let ours = self.caught(HELD, &service, 2 * HOUR);
             let after = ours.median().map_or_else(|| "-".to_owned(), |median| format!("{:.0}", median - 1800.0));
             self.row(&[format!("{} %", errors * 100.0), format!("{:.1} / {after}", ours.taken_back())]);
         }

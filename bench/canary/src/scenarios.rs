@@ -5,7 +5,7 @@ use crate::{
     random::Random,
     run::{self, Runs},
     summary::Summary,
-    traffic::{Common, Fault, Service},
+    traffic::{Common, DEVIATION, Fault, LOG_MEDIAN, Service},
 };
 
 /// Of an hour.
@@ -16,6 +16,9 @@ pub(crate) const RATES: [f64; 2] = [50.0, 500.0];
 pub(crate) const USUAL_ERRORS: f64 = 0.001;
 /// Error rates of a faulty version.
 pub(crate) const FAULTS: [f64; 6] = [0.002, 0.005, 0.01, 0.02, 0.05, 0.5];
+
+/// ln of 800 microseconds.
+const LOG_800_MICROS: f64 = 6.684_611_728;
 
 /// How one makes a detector for a run.
 pub(crate) type Maker = fn(Random) -> Box<dyn Detector>;
@@ -48,7 +51,7 @@ pub(crate) const PEERS: [Contender; 5] = [
 pub(crate) const FLAGGER_HELD: Contender =
     Contender { name: "Flagger, p99 ≤ 500 ms", make: |_| Box::new(Flagger::held(0.1, 5)), fewer: 4 };
 
-/// Something that happens to a service without a fault of the new version.
+/// Something that happens to a service without a fault of the new version, or with one that is to be borne.
 pub(crate) struct Healthy {
     pub(crate) name: String,
     pub(crate) service: Service,
@@ -85,6 +88,15 @@ pub(crate) fn healthy() -> Vec<Healthy> {
     }
     let service = Service::steady(50.0, 0.01);
     add("weights change each 150 s, 50 rps".to_owned(), service, CHANGING, 1800, false);
+    for rate in RATES {
+        let colder = Fault { added: 300.0, ..Fault::NONE };
+        let service = Service { log_median: LOG_800_MICROS, fault: colder, ..Service::steady(rate, USUAL_ERRORS) };
+        add(format!("0.3 ms slower, of 0.8 ms, {rate} rps"), service, OURS, HOUR, false);
+        let longer = Fault { scale: 1.03, ..Fault::NONE };
+        let service = Service { deviation: 0.005, fault: longer, ..Service::steady(rate, USUAL_ERRORS) };
+        add(format!("3 % slower, always 60 ms, {rate} rps"), service, OURS, HOUR, false);
+    }
+    add("3 % slower, 500 rps".to_owned(), slower(500.0, 1.03, 1.0), OURS, HOUR, false);
     for rate in [0.2, 1.0, 5.0] {
         add(format!("hardly any traffic, {rate} rps"), Service::steady(rate, USUAL_ERRORS), OURS, HOUR, true);
     }
@@ -106,8 +118,12 @@ pub(crate) fn run(contender: Contender, service: &Service, count: u64, seconds: 
     // The seed is the scenario's own, so that it does not matter which others are run.
     let fault = service.fault;
     let numbers = [service.rate, service.errors, service.cluster, fault.errors, fault.scale, fault.tail];
-    let seed =
-        numbers.iter().fold(1_u64, |seed, number| seed.rotate_left(9) ^ number.to_bits().wrapping_mul(0x9e37_79b9));
+    let times = [(fault.added, 0.0), (service.log_median, LOG_MEDIAN), (service.deviation, DEVIATION)];
+    let unusual = times.iter().filter(|(number, usual)| number.to_bits() != usual.to_bits()).map(|(number, _)| number);
+    let seed = numbers
+        .iter()
+        .chain(unusual)
+        .fold(1_u64, |seed, number| seed.rotate_left(9) ^ number.to_bits().wrapping_mul(0x9e37_79b9));
     let count = (count / contender.fewer).max(10);
     Summary::of(&run::many(service, &contender.make, Runs { seed, count, seconds, threads }))
 }

@@ -8,9 +8,9 @@ use canary::judge::{Arm, Histogram, Stratum, Tick};
 use crate::random::Random;
 
 /// ln of the median time, in microseconds.
-const LOG_MEDIAN: f64 = 11.002_099_841; // 60 ms
+pub(crate) const LOG_MEDIAN: f64 = 11.002_099_841; // 60 ms
 /// Of ln of the time: puts the 99th of a hundred at 300 ms.
-const DEVIATION: f64 = 0.691_83;
+pub(crate) const DEVIATION: f64 = 0.691_83;
 /// Quantiles of the standard normal distribution.
 const Z90: f64 = 1.281_552;
 const Z99: f64 = 2.326_348;
@@ -41,13 +41,15 @@ pub(crate) struct Fault {
     pub(crate) errors: f64,
     /// How many times as long everything takes.
     pub(crate) scale: f64,
+    /// How many microseconds longer everything takes.
+    pub(crate) added: f64,
     /// How many times as long the slowest hundredth takes, while nine of ten are as fast as ever.
     pub(crate) tail: f64,
 }
 
 impl Fault {
     /// Nothing.
-    pub(crate) const NONE: Self = Self { from: 0, errors: 0.0, scale: 1.0, tail: 1.0 };
+    pub(crate) const NONE: Self = Self { from: 0, errors: 0.0, scale: 1.0, added: 0.0, tail: 1.0 };
 }
 
 /// A service with two versions.
@@ -59,6 +61,10 @@ pub(crate) struct Service {
     pub(crate) errors: f64,
     /// The mean size of clusters of failures.
     pub(crate) cluster: f64,
+    /// ln of the median time, in microseconds.
+    pub(crate) log_median: f64,
+    /// The standard deviation of ln of the time.
+    pub(crate) deviation: f64,
     pub(crate) common: Common,
     pub(crate) fault: Fault,
 }
@@ -66,7 +72,15 @@ pub(crate) struct Service {
 impl Service {
     /// A steady one with nothing wrong.
     pub(crate) fn steady(rate: f64, errors: f64) -> Self {
-        Self { rate, errors, cluster: 1.0, common: Common::Steady, fault: Fault::NONE }
+        Self {
+            rate,
+            errors,
+            cluster: 1.0,
+            log_median: LOG_MEDIAN,
+            deviation: DEVIATION,
+            common: Common::Steady,
+            fault: Fault::NONE,
+        }
     }
 
     /// Error rates of the old and the new version at `second`, which may be before the beginning.
@@ -114,8 +128,9 @@ impl Times {
         let levels = if service.common == Common::Swinging { SWINGS } else { 1 };
         let table = |level: usize| {
             let swing = if levels == 1 { 1.0 } else { 1.0 + 0.5 * libm::sin(level_phase(level)) };
-            let Fault { scale, tail, .. } = service.fault;
-            [table(swing, 1.0), table(swing * scale, tail)]
+            let healthy = Fault { scale: swing, ..Fault::NONE };
+            let faulty = Fault { scale: swing * service.fault.scale, ..service.fault };
+            [table(service, healthy), table(service, faulty)]
         };
         Self { tables: (0..levels).map(table).collect() }
     }
@@ -127,12 +142,13 @@ fn level_phase(level: usize) -> f64 {
 
 /// The bucket of the time at each 65536th of the distribution.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "microseconds, and there are 232 buckets")]
-fn table(scale: f64, tail: f64) -> Box<[u8]> {
-    let stretch = 1.0 + libm::log(tail) / (DEVIATION * (Z99 - Z90));
+fn table(service: &Service, fault: Fault) -> Box<[u8]> {
+    let Service { log_median, deviation, .. } = service;
+    let stretch = 1.0 + libm::log(fault.tail) / (deviation * (Z99 - Z90));
     let bucket = |place: usize| {
         let z = normal((real(place as u64) + 0.5) / real(TABLE as u64));
         let z = if z > Z90 { Z90 + (z - Z90) * stretch } else { z };
-        Histogram::bucket_of((libm::exp(LOG_MEDIAN + DEVIATION * z) * scale) as u64) as u8
+        Histogram::bucket_of((libm::exp(log_median + deviation * z) * fault.scale + fault.added) as u64) as u8
     };
     (0..TABLE).map(bucket).collect()
 }

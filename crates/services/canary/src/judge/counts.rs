@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{arithmetic::real, histogram::Histogram};
+use super::{arithmetic::real, boundary::Boundary, histogram::Histogram};
 
 /// What one version answered in a tick.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,28 +22,39 @@ impl Arm {
         *self == Self::default()
     }
 
-    /// Counts of `of`: how many requests there were, and how many were bad.
-    pub(super) fn counts(&self, of: Badness) -> (u64, u64) {
+    /// How many requests there were, and how many of them were bad, where it is the new version.
+    pub(super) fn as_canary(&self, of: Badness) -> Counted {
+        self.counts(of, Boundary::canary)
+    }
+
+    /// The same where it is the old version, of whose requests a part of one may be bad.
+    pub(super) fn as_baseline(&self, of: Badness) -> Counted {
+        self.counts(of, Boundary::baseline)
+    }
+
+    fn counts(&self, of: Badness, slower: fn(&Boundary, &Histogram) -> f64) -> Counted {
+        let slower = |than: Boundary| slower(&than, &self.latency);
         let (requests, bad) = match of {
-            Badness::Failed => (self.requests, self.errors),
-            Badness::SlowerThan(bucket) => (self.latency.total(), self.latency.above(bucket)),
-            Badness::Between(above, upto) => {
-                (self.latency.total(), self.latency.above(above) - self.latency.above(upto.max(above)))
-            }
+            Badness::Failed => (self.requests, real(self.errors)),
+            Badness::SlowerThan(boundary) => (self.latency.total(), slower(boundary)),
+            Badness::Between(above, upto) => (self.latency.total(), slower(above) - slower(upto)),
         };
-        (requests, bad.min(requests))
+        (requests, bad.clamp(0.0, real(requests)))
     }
 }
 
+/// Requests, and the bad ones of them.
+pub(super) type Counted = (u64, f64);
+
 /// What makes a request a bad one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Badness {
     /// It failed.
     Failed,
-    /// It took longer than any in this bucket.
-    SlowerThan(u16),
-    /// It took longer than any in the first bucket, and not longer than those in the second.
-    Between(u16, u16),
+    /// It took longer than this.
+    SlowerThan(Boundary),
+    /// It took longer than the first, and not longer than the second.
+    Between(Boundary, Boundary),
 }
 
 /// A route, with what both versions answered on it.
@@ -95,16 +106,16 @@ pub(super) struct Sample {
 impl Sample {
     /// The new version against the old.
     pub(super) fn of(stratum: &Stratum, badness: Badness) -> Self {
-        Self::from((stratum.canary.counts(badness), stratum.baseline.counts(badness)))
+        Self::from((stratum.canary.as_canary(badness), stratum.baseline.as_baseline(badness)))
     }
 
     /// The first half of the old version against its second.
     pub(super) fn halves(stratum: &Stratum, badness: Badness) -> Self {
-        let (all, all_bad) = stratum.baseline.counts(badness);
-        let (first, first_bad) = stratum.half.counts(badness);
+        let (all, all_bad) = stratum.baseline.as_baseline(badness);
+        let (first, first_bad) = stratum.half.as_baseline(badness);
         let (first, first_bad) = (first.min(all), first_bad.min(all_bad));
         let second = all - first;
-        Self::from(((first, first_bad), (second, (all_bad - first_bad).min(second))))
+        Self::from(((first, first_bad), (second, (all_bad - first_bad).min(real(second)))))
     }
 
     /// Bad requests of both.
@@ -119,13 +130,16 @@ impl Sample {
 }
 
 /// From (requests, bad) of each group.
+impl From<(Counted, Counted)> for Sample {
+    fn from(((canary, canary_bad), (baseline, baseline_bad)): (Counted, Counted)) -> Self {
+        Self { canary: real(canary), baseline: real(baseline), canary_bad, baseline_bad }
+    }
+}
+
+/// Of whole requests.
+#[cfg(test)]
 impl From<((u64, u64), (u64, u64))> for Sample {
-    fn from(((canary, canary_bad), (baseline, baseline_bad)): ((u64, u64), (u64, u64))) -> Self {
-        Self {
-            canary: real(canary),
-            baseline: real(baseline),
-            canary_bad: real(canary_bad),
-            baseline_bad: real(baseline_bad),
-        }
+    fn from((canary, baseline): ((u64, u64), (u64, u64))) -> Self {
+        Self::from(((canary.0, real(canary.1)), (baseline.0, real(baseline.1))))
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Histogram, Interval, Judge, Metric, Need, Question,
-    arithmetic::{exp, ln, real},
+    Interval, Judge, Metric, Need, Question,
+    arithmetic::{exp, ln},
     counts::Badness,
     metric::{Comparison, Totals},
 };
@@ -49,6 +49,9 @@ pub struct Compared {
     pub metric: Metric,
     /// Requests longer than this many microseconds count as slow, where it is about latency and known.
     pub slow_micros: Option<u64>,
+    /// The same for the new version, where it may take a margin longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary_slow_micros: Option<u64>,
     /// ln of the fortune of its bets.
     pub log_e: f64,
     /// Requests to the new version, and the bad ones of them.
@@ -98,36 +101,31 @@ impl Judge {
     }
 
     fn compared(&self, comparison: &Comparison) -> Compared {
-        let slow_micros = match comparison.badness {
-            Some(Badness::SlowerThan(bucket)) => Some(Histogram::end_of(bucket)),
+        let micros = match comparison.badness {
+            Some(Badness::SlowerThan(boundary)) => Some(boundary.micros()),
             Some(Badness::Failed | Badness::Between(..)) | None => None,
         };
         Compared {
             metric: comparison.metric,
-            slow_micros,
+            slow_micros: micros.map(|(_, baseline)| baseline),
+            canary_slow_micros: micros.filter(|(canary, baseline)| canary != baseline).map(|(canary, _)| canary),
             log_e: comparison.process.log_value(),
-            canary: comparison.totals.canary,
-            baseline: comparison.totals.baseline,
+            canary: comparison.totals.canary(),
+            baseline: comparison.totals.baseline(),
             ratio: comparison.interval(self.settings.alpha),
             dispersion: comparison.dispersion.factor(),
         }
     }
 
     fn worst_routes(&self) -> Vec<Route> {
-        let mut routes: Vec<_> = self.routes.iter().map(|(name, totals)| (excess(totals), name, totals)).collect();
+        let mut routes: Vec<_> = self.routes.iter().map(|(name, totals)| (totals.excess(), name, totals)).collect();
         routes.retain(|(excess, _, _)| *excess > 0.0);
         routes.sort_by(|left, right| right.0.total_cmp(&left.0).then_with(|| left.1.cmp(right.1)));
         let route = |(_, name, totals): (f64, &String, &Totals)| Route {
             name: name.clone(),
-            canary: totals.canary,
-            baseline: totals.baseline,
+            canary: totals.canary(),
+            baseline: totals.baseline(),
         };
         routes.into_iter().take(ROUTES_SHOWN).map(route).collect()
     }
-}
-
-fn excess(totals: &Totals) -> f64 {
-    let (requests, failed) = totals.baseline;
-    let rate = if requests == 0 { 0.0 } else { real(failed) / real(requests) };
-    real(totals.canary.1) - real(totals.canary.0) * rate
 }

@@ -76,13 +76,16 @@ fn missing(need: Need, bound: &str) -> String {
 }
 
 fn comparison(compared: &Compared) -> String {
-    let Compared { metric, slow_micros, canary, baseline, ratio, dispersion, .. } = compared;
+    let Compared { metric, slow_micros, canary_slow_micros, canary, baseline, ratio, dispersion, .. } = compared;
     let bad = match (metric, slow_micros) {
         (Metric::Errors, _) => "failed".to_owned(),
         (_, Some(micros)) => format!("took over {:.1} ms", real(*micros) / 1000.0),
         (_, None) => return format!("  {metric}: the old version's usual latency is not known yet"),
     };
     let mut text = format!("  {metric}: {}; {}", both(*canary, *baseline, &bad), times(*ratio));
+    if let (Some(slow), Some(canary)) = (slow_micros, canary_slow_micros) {
+        let _ = write!(text, "; {:.1} ms longer are borne", real(canary.saturating_sub(*slow)) / 1000.0);
+    }
     if *dispersion > 1.05 {
         let _ = write!(text, "; clusters of {dispersion:.1} count as one");
     }

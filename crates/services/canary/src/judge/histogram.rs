@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 /// Buckets in each power of two, as its exponent.
 const PER_OCTAVE_BITS: u32 = 3;
 const PER_OCTAVE: u64 = 1 << PER_OCTAVE_BITS;
-/// The last bucket; what took longer is counted in it.
-const BUCKET_MAX: u16 = 231;
 
 /// Counts by bucket, in order of buckets, none of them zero. In JSON: `[[bucket, count], …]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +15,9 @@ const BUCKET_MAX: u16 = 231;
 pub struct Histogram(Vec<(u16, u64)>);
 
 impl Histogram {
+    /// The last bucket; what took longer is counted in it.
+    pub(super) const BUCKET_MAX: u16 = 231;
+
     /// The bucket that `microseconds` fall into.
     pub fn bucket_of(microseconds: u64) -> u16 {
         if microseconds < PER_OCTAVE {
@@ -25,12 +26,12 @@ impl Histogram {
         let octave = microseconds.ilog2();
         let within = (microseconds >> (octave - PER_OCTAVE_BITS)) % PER_OCTAVE;
         let bucket = u64::from(octave - PER_OCTAVE_BITS + 1) * PER_OCTAVE + within;
-        u16::try_from(bucket).unwrap_or(BUCKET_MAX).min(BUCKET_MAX)
+        u16::try_from(bucket).unwrap_or(Self::BUCKET_MAX).min(Self::BUCKET_MAX)
     }
 
     /// The first time, in microseconds, that is above `bucket`.
     pub fn end_of(bucket: u16) -> u64 {
-        let next = u64::from(bucket.min(BUCKET_MAX)) + 1;
+        let next = u64::from(bucket.min(Self::BUCKET_MAX)) + 1;
         if next < PER_OCTAVE {
             return next;
         }
@@ -43,7 +44,7 @@ impl Histogram {
         if count == 0 {
             return;
         }
-        let bucket = bucket.min(BUCKET_MAX);
+        let bucket = bucket.min(Self::BUCKET_MAX);
         match self.0.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
             Ok(place) => self.0[place].1 = self.0[place].1.saturating_add(count),
             Err(place) => self.0.insert(place, (bucket, count)),
@@ -75,6 +76,11 @@ impl Histogram {
         self.0.iter().fold(0, |total, (_, count)| total.saturating_add(*count))
     }
 
+    /// How much was counted in `bucket`.
+    pub fn at(&self, bucket: u16) -> u64 {
+        self.0.binary_search_by_key(&bucket, |(bucket, _)| *bucket).map_or(0, |place| self.0[place].1)
+    }
+
     /// How much was counted above `bucket`.
     pub fn above(&self, bucket: u16) -> u64 {
         let slower = self.0.iter().filter(|(other, _)| *other > bucket);
@@ -103,12 +109,12 @@ mod tests {
 
     #[test]
     fn each_bucket_ends_where_the_next_begins() {
-        for bucket in 0..BUCKET_MAX {
+        for bucket in 0..Histogram::BUCKET_MAX {
             let end = Histogram::end_of(bucket);
             assert_eq!(Histogram::bucket_of(end - 1), bucket);
             assert_eq!(Histogram::bucket_of(end), bucket + 1);
         }
-        assert_eq!(Histogram::bucket_of(u64::MAX), BUCKET_MAX);
+        assert_eq!(Histogram::bucket_of(u64::MAX), Histogram::BUCKET_MAX);
     }
 
     #[test]

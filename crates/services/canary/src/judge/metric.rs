@@ -5,8 +5,9 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{
-    arithmetic::real,
-    counts::{Badness, Sample, Tick},
+    arithmetic::{count, real},
+    boundary::{Boundary, Margin},
+    counts::{Badness, Counted, Sample, Tick},
     dispersion::Dispersion,
     eprocess::{Bet, CLASSES, EProcess, ERRORS, LATENCY, SLOWNESS},
     histogram::Histogram,
@@ -48,12 +49,6 @@ impl Metric {
         Self::SlowerThan(999),
     ];
 
-    /// How many times as often a request may be bad at the new version where nothing else is asked for: nobody has to
-    /// bear more failures, but no two versions take exactly as long.
-    pub fn usual_tolerance(self) -> f64 {
-        if self == Self::Errors { 1.0 } else { 1.05 }
-    }
-
     /// What is bet on.
     fn bets(self) -> &'static [Bet] {
         match self {
@@ -69,15 +64,16 @@ impl Metric {
     }
 
     /// What it counts and shows, and the classes it bets on, once the old version's latency is known.
-    fn badness(self, usual: &Histogram) -> Option<(Badness, Vec<Badness>)> {
-        let slower = |permille| usual.quantile(permille).map(Badness::SlowerThan);
+    fn badness(self, usual: &Histogram, margin: Margin) -> Option<(Badness, Vec<Badness>)> {
+        let boundary = |permille| usual.quantile(permille).map(|bucket| Boundary::new(bucket, margin, usual));
+        let slower = |permille| boundary(permille).map(Badness::SlowerThan);
         match self {
             Self::Errors => Some((Badness::Failed, vec![Badness::Failed])),
             Self::SlowerThan(permille) => slower(permille).map(|badness| (badness, vec![badness])),
             Self::Latency => {
-                let begins: Vec<u16> = CLASSES.iter().filter_map(|permille| usual.quantile(*permille)).collect();
+                let begins: Vec<Boundary> = CLASSES.iter().filter_map(|permille| boundary(*permille)).collect();
                 let between = begins.windows(2).map(|pair| Badness::Between(pair[0], pair[1]));
-                let last = begins.last().map(|bucket| Badness::SlowerThan(*bucket))?;
+                let last = begins.last().map(|boundary| Badness::SlowerThan(*boundary))?;
                 Some((slower(SHOWN)?, between.chain(std::iter::once(last)).collect()))
             }
         }
@@ -132,24 +128,41 @@ pub(super) struct Comparison {
 }
 
 /// Requests of both versions, and the bad ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Totals {
-    pub(super) canary: (u64, u64),
-    pub(super) baseline: (u64, u64),
+    canary: Counted,
+    baseline: Counted,
 }
 
 impl Totals {
-    pub(super) fn add(&mut self, canary: (u64, u64), baseline: (u64, u64)) {
+    pub(super) fn add(&mut self, canary: Counted, baseline: Counted) {
         for (total, more) in [(&mut self.canary, canary), (&mut self.baseline, baseline)] {
             total.0 = total.0.saturating_add(more.0);
-            total.1 = total.1.saturating_add(more.1);
+            total.1 += more.1;
         }
+    }
+
+    /// Of the new version, in whole requests.
+    pub(super) fn canary(&self) -> (u64, u64) {
+        (self.canary.0, count(self.canary.1.round()))
+    }
+
+    /// Of the old version, in whole requests.
+    pub(super) fn baseline(&self) -> (u64, u64) {
+        (self.baseline.0, count(self.baseline.1.round()))
+    }
+
+    /// Bad requests of the new version beyond what the old one's rate makes one expect; negative if there are fewer.
+    pub(super) fn excess(&self) -> f64 {
+        let (requests, bad) = self.baseline;
+        let rate = if requests == 0 { 0.0 } else { bad / real(requests) };
+        self.canary.1 - real(self.canary.0) * rate
     }
 }
 
 impl Comparison {
     pub(super) fn new(metric: Metric, part: f64, tolerance: f64) -> Self {
-        let known = metric.badness(&Histogram::default());
+        let known = metric.badness(&Histogram::default(), Margin::default());
         Self {
             metric,
             part,
@@ -163,8 +176,8 @@ impl Comparison {
     }
 
     /// Fixes what slow means, unless that is fixed, by the old version's latency.
-    pub(super) fn learn(&mut self, usual: &Histogram) {
-        if let (None, Some((badness, classes))) = (self.badness, self.metric.badness(usual)) {
+    pub(super) fn learn(&mut self, usual: &Histogram, margin: Margin) {
+        if let (None, Some((badness, classes))) = (self.badness, self.metric.badness(usual, margin)) {
             self.badness = Some(badness);
             self.classes = classes;
         }
@@ -186,7 +199,7 @@ impl Comparison {
                 }
                 self.process.add(classes, factor);
                 self.evidence.add(&sample, factor);
-                self.totals.add(stratum.canary.counts(badness), stratum.baseline.counts(badness));
+                self.totals.add(stratum.canary.as_canary(badness), stratum.baseline.as_baseline(badness));
             }
         }
         self.dispersion.pass(tick.millis);
@@ -198,8 +211,6 @@ impl Comparison {
 
     /// Bad requests of the new version beyond what the old one's rate makes one expect.
     pub(super) fn excess(&self) -> f64 {
-        let ((canary, canary_bad), (baseline, baseline_bad)) = (self.totals.canary, self.totals.baseline);
-        let rate = if baseline == 0 { 0.0 } else { real(baseline_bad) / real(baseline) };
-        (real(canary_bad) - real(canary) * rate).max(0.0)
+        self.totals.excess().max(0.0)
     }
 }

@@ -11,6 +11,7 @@
 //! (Vovk and Wang, "E-values: Calibration, combination and applications", 2021).
 
 mod arithmetic;
+mod boundary;
 mod certificate;
 mod counts;
 mod dispersion;
@@ -30,6 +31,7 @@ use counts::{Badness, Sample};
 use eprocess::{EProcess, ERRORS};
 use metric::Comparison;
 
+pub use boundary::Margin;
 pub use counts::{Arm, Stratum, Tick};
 pub use evidence::{Compared, Evidence, Route};
 pub use explain::explain;
@@ -59,6 +61,9 @@ pub struct Settings {
     /// What versions are compared by, each with the ratio of risks that is borne. Errors and latencies get half the
     /// stake each.
     pub metrics: Vec<(Metric, f64)>,
+    /// How much longer requests may take at the new version; nothing in records that do not say.
+    #[serde(default)]
+    pub margin: Margin,
     /// A version is also certified that has shown to fail less than this many times as often as the old one.
     pub relative_bound: f64,
     /// Latencies are not compared before a new process has served so many requests …
@@ -72,7 +77,8 @@ impl Default for Settings {
         Self {
             alpha: 0.01,
             beta: 0.05,
-            metrics: Metric::USUAL.map(|metric| (metric, metric.usual_tolerance())).to_vec(),
+            metrics: Metric::USUAL.map(|metric| (metric, 1.0)).to_vec(),
+            margin: Margin::USUAL,
             relative_bound: 2.0,
             cold_requests: 20,
             cold_millis: 3000,
@@ -192,7 +198,8 @@ impl Judge {
             return;
         }
         if begun && self.usual.total() >= LATENCY_SAMPLES_MIN {
-            self.comparisons.iter_mut().for_each(|comparison| comparison.learn(&self.usual));
+            let margin = self.settings.margin;
+            self.comparisons.iter_mut().for_each(|comparison| comparison.learn(&self.usual, margin));
         } else {
             tick.strata.iter().for_each(|stratum| self.usual.merge(&stratum.baseline.latency));
         }
@@ -217,8 +224,8 @@ impl Judge {
     }
 
     fn count(&mut self, stratum: &Stratum, factor: f64) {
-        let (requests, failed) = stratum.canary.counts(Badness::Failed);
-        self.certificate.add(real(requests), real(failed), factor);
+        let (requests, failed) = stratum.canary.as_canary(Badness::Failed);
+        self.certificate.add(real(requests), failed, factor);
         self.certificate.compared.add(&[Sample::of(stratum, Badness::Failed)], factor);
         let halves = Sample::halves(stratum, Badness::Failed);
         let swapped = Sample {
@@ -235,7 +242,7 @@ impl Judge {
         }
         let name = if self.routes.contains_key(&stratum.name) { stratum.name.as_str() } else { "" };
         if let Some(totals) = self.routes.get_mut(name) {
-            totals.add((requests, failed), stratum.baseline.counts(Badness::Failed));
+            totals.add((requests, failed), stratum.baseline.as_baseline(Badness::Failed));
         }
     }
 

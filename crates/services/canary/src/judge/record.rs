@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::{Evidence, Judge, Question, Settings, Tick, Verdict};
 
 /// The version of the format and of the mathematics behind it: a change of either is a new one.
-pub const VERSION: u32 = 1;
+///
+/// 1 had no margin of latency; its settings say what it bore.
+pub const VERSION: u32 = 2;
+/// The oldest version that is still replayed.
+const VERSION_MIN: u32 = 1;
 /// A longer line is not one of ours.
 const LINE_BYTES_MAX: usize = 1 << 20;
 
@@ -62,7 +66,7 @@ pub enum Error {
         line: usize,
     },
     /// It was made by a judge that reckoned otherwise.
-    #[error("the record is of version {found}, and this judge replays version {VERSION}")]
+    #[error("the record is of version {found}, and this judge replays versions {VERSION_MIN} to {VERSION}")]
     Version {
         /// The record's.
         found: u32,
@@ -160,7 +164,7 @@ fn parse(text: &str, line: usize) -> Result<Entry, Error> {
 }
 
 fn begin(head: Head) -> Result<Replay, Error> {
-    if head.version != VERSION {
+    if !(VERSION_MIN..=VERSION).contains(&head.version) {
         return Err(Error::Version { found: head.version });
     }
     let judge = Judge::new(head.settings);

@@ -203,8 +203,8 @@ fn a_slower_tail_is_found_once_the_process_is_warm() {
     let mut judge = Judge::new(Settings::default());
     let latency = |requests: u64, slow: u64| {
         let mut latency = Histogram::default();
-        latency.add(40, requests - slow);
-        latency.add(60, slow);
+        latency.add(120, requests - slow);
+        latency.add(140, slow);
         Arm { requests, errors: 0, latency }
     };
     let usual = |canary| tick(canary, latency(900, 5));
@@ -219,6 +219,25 @@ fn a_slower_tail_is_found_once_the_process_is_warm() {
         judge.observe(&usual(latency(100, 5)));
     }
     assert_eq!(judge.verdict(&QUESTION), Verdict::TakeBack, "{:#?}", judge.evidence(&QUESTION));
+}
+
+#[test]
+fn fractions_of_a_millisecond_are_no_reason_unless_they_are_asked_for() {
+    let slower = |margin: Margin| {
+        let mut judge = Judge::new(Settings { margin, ..Settings::default() });
+        let latency = |requests: u64, micros: u64| {
+            let mut latency = Histogram::default();
+            (0..requests).for_each(|request| latency.record(micros + micros * request / requests));
+            Arm { requests, errors: 0, latency }
+        };
+        for second in 0..300 {
+            let canary = if second < 10 { arm(0, 0) } else { latency(50, 1100) };
+            judge.observe(&tick(canary, latency(450, 800)));
+        }
+        judge.verdict(&QUESTION)
+    };
+    assert_eq!(slower(Margin::USUAL), Verdict::Certified);
+    assert_eq!(slower(Margin { percent: 5.0, micros: 100 }), Verdict::TakeBack);
 }
 
 #[test]
@@ -259,9 +278,16 @@ fn a_record_replays_to_the_bit_and_shows_what_was_changed() {
 }
 
 #[test]
+fn a_record_of_the_first_version_still_replays_to_the_bit() {
+    let replay = record::replay(include_str!("tests/version-1.jsonl").lines()).unwrap();
+    assert_eq!((replay.ticks, replay.decisions.len()), (36, 9));
+    assert_eq!(replay.differences, []);
+}
+
+#[test]
 fn a_record_of_another_kind_is_refused() {
     let head = record::line(&record::head("v2", &Settings::default()));
-    let other = head.replace("\"version\":1", "\"version\":9");
+    let other = head.replace(&format!("\"version\":{}", record::VERSION), "\"version\":9");
     let refused = |lines: &[&str]| record::replay(lines.iter().copied()).expect_err("it is refused").to_string();
     assert!(refused(&[]).contains("head is missing"));
     assert!(refused(&[&head, &head]).contains("line 2"));

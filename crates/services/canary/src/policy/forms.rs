@@ -45,6 +45,6 @@ impl<'de> Deserialize<'de> for Watched {
         } else {
             FullMetric { name: serde_json::from_value(value).map_err(de::Error::custom)?, tolerance: None }
         };
-        Ok(Self { name, tolerance: tolerance.unwrap_or_else(|| name.usual_tolerance()) })
+        Ok(Self { name, tolerance: tolerance.unwrap_or(1.0) })
     }
 }

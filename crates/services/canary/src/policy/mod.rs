@@ -8,7 +8,7 @@ mod number;
 
 use serde::{Deserialize, Serialize};
 
-use crate::judge::{Metric, Settings};
+use crate::judge::{Margin, Metric, Settings};
 
 pub use number::Weight;
 use number::{number, optional, truth};
@@ -45,6 +45,8 @@ pub struct Policy {
     pub bake_seconds: u64,
     /// What versions are compared by.
     pub metrics: Vec<Watched>,
+    /// How much longer requests may take at the new version.
+    pub latency_margin: LatencyMargin,
     /// The probability that a healthy version is taken back, at most.
     #[serde(deserialize_with = "number")]
     pub false_take_back: f64,
@@ -97,9 +99,20 @@ pub struct Step {
 pub struct Watched {
     /// The metric.
     pub name: Metric,
-    /// How many times as often a request may be bad at the new version; 1 for errors and 1.05 for latencies where not
-    /// given.
+    /// How many times as often a request may be bad at the new version; 1 where not given.
     pub tolerance: f64,
+}
+
+/// How much longer a request may take at the new version without being slower: the larger of both.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
+pub struct LatencyMargin {
+    /// In percent of the time that it takes at the old version.
+    #[serde(deserialize_with = "number")]
+    pub percent: f64,
+    /// In milliseconds.
+    #[serde(deserialize_with = "number")]
+    pub milliseconds: f64,
 }
 
 /// What is left out of the comparison of latencies after a process of the new version has started.
@@ -208,6 +221,7 @@ impl Default for Policy {
                 .iter()
                 .map(|(name, tolerance)| Watched { name: *name, tolerance: *tolerance })
                 .collect(),
+            latency_margin: LatencyMargin::default(),
             false_take_back: judge.alpha,
             false_certificate: judge.beta,
             relative_bound: judge.relative_bound,
@@ -227,6 +241,23 @@ impl Default for ColdStart {
     fn default() -> Self {
         let judge = Settings::default();
         Self { requests: judge.cold_requests, seconds: judge.cold_millis / 1000 }
+    }
+}
+
+impl Default for LatencyMargin {
+    fn default() -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "two thousand")]
+        let milliseconds = Margin::USUAL.micros as f64 / 1000.0;
+        Self { percent: Margin::USUAL.percent, milliseconds }
+    }
+}
+
+impl LatencyMargin {
+    /// As the judge takes it; once it was seen to be within its range.
+    fn margin(self) -> Margin {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates")]
+        let micros = (self.milliseconds * 1000.0).round() as u64;
+        Margin { percent: self.percent, micros }
     }
 }
 
@@ -253,6 +284,8 @@ impl Policy {
         range("FalseTakeBack", self.false_take_back, 1e-9..=0.5, "0.000000001 to 0.5")?;
         range("FalseCertificate", self.false_certificate, 1e-9..=0.5, "0.000000001 to 0.5")?;
         range("RelativeBound", self.relative_bound, 1.01..=1000.0, "1.01 to 1000")?;
+        range("LatencyMargin.Percent", self.latency_margin.percent, 0.0..=1000.0, "0 to 1000")?;
+        range("LatencyMargin.Milliseconds", self.latency_margin.milliseconds, 0.0..=600_000.0, "0 to 600000")?;
         for (place, watched) in self.metrics.iter().enumerate() {
             range("Tolerance", watched.tolerance, 1.0..=1000.0, "1 to 1000")?;
             if self.metrics[..place].iter().any(|other| other.name == watched.name) {
@@ -317,6 +350,7 @@ impl Policy {
             alpha: self.false_take_back,
             beta: self.false_certificate,
             metrics: self.metrics.iter().map(|watched| (watched.name, watched.tolerance)).collect(),
+            margin: self.latency_margin.margin(),
             relative_bound: self.relative_bound,
             cold_requests: self.cold_start.requests,
             cold_millis: self.cold_start.seconds * 1000,

@@ -21,11 +21,12 @@ fn nothing_said_is_the_usual_ramp() {
 fn a_policy_reads_what_it_writes() {
     let json = r#"{"Steps":[0.1,"5",{"Weight":50,"MaximumErrorPercent":"0.7","Gate":"true"}],"BakeSeconds":"60",
         "Metrics":["Errors",{"Name":"LatencyP99.9","Tolerance":1.5}],"HarmBudget":"20","OnTakeBack":"Freeze",
-        "OnInconclusive":"Promote","DryRun":true,"ColdStart":{"Requests":"5"}}"#;
+        "OnInconclusive":"Promote","DryRun":true,"LatencyMargin":{"Milliseconds":"0.5"},"ColdStart":{"Requests":"5"}}"#;
     let policy = Policy::parse(json).unwrap();
     assert_eq!(policy.steps[0].weight.in_tenths(), 1);
     assert!(policy.steps[2].gate && policy.dry_run);
     assert!((policy.bound(2) - 0.007).abs() < 1e-12);
+    assert_eq!(policy.settings().margin, Margin { percent: 3.0, micros: 500 });
     assert_eq!((policy.bake_seconds, policy.harm_budget), (60, Some(20)));
     assert_eq!(Policy::parse(&serde_json::to_string(&policy).unwrap()).unwrap(), policy);
 }
@@ -69,6 +70,8 @@ fn what_cannot_be_followed_is_refused_by_name() {
         (r#"{"BakeSeconds":-5}"#, "a whole number of 0 or more"),
         (r#"{"FalseTakeBack":0}"#, "FalseTakeBack is 0"),
         (r#"{"FalseTakeBack":"NaN"}"#, "FalseTakeBack is NaN"),
+        (r#"{"LatencyMargin":{"Percent":-1}}"#, "LatencyMargin.Percent is -1"),
+        (r#"{"LatencyMargin":{"Seconds":1}}"#, "Seconds"),
         (r#"{"OnTakeBack":"Panic"}"#, "Panic"),
         (r#"{"DryRun":"perhaps"}"#, "true or false"),
         ("[]", "Serin::Canary: "),
