@@ -28,6 +28,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
+    sync::Notify,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -47,6 +48,8 @@ const NOBODY: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 99);
 const HEALTH: &str = "/health";
 /// The method of gRPC's own health checks.
 const GRPC_HEALTH: &str = "/grpc.health.v1.Health/Check";
+/// How long a request may take to reach a backend, on a machine that is busy.
+const REACHED_MAX: Duration = Duration::from_secs(30);
 /// How long a backend that hangs does so.
 const HANG: Duration = Duration::from_mins(1);
 
@@ -60,6 +63,8 @@ pub struct Backends(Arc<Shared>);
 struct Shared {
     /// Which backends saw a key, one for each attempt.
     attempts: Mutex<BTreeMap<String, Vec<String>>>,
+    /// Told at each attempt.
+    attempted: Notify,
     sick: Mutex<BTreeSet<String>>,
     /// Health checks seen, by backend.
     checks: Mutex<BTreeMap<String, usize>>,
@@ -126,6 +131,23 @@ impl Backends {
         lock(&self.0.attempts).get(key).cloned().unwrap_or_default()
     }
 
+    /// Waits until a backend has seen `key`.
+    ///
+    /// # Panics
+    /// When none does in any reasonable time.
+    pub async fn reached(&self, key: &str) {
+        let seen = async {
+            loop {
+                let next = self.0.attempted.notified();
+                if !self.attempts(key).is_empty() {
+                    return;
+                }
+                next.await;
+            }
+        };
+        tokio::time::timeout(REACHED_MAX, seen).await.unwrap_or_else(|_| panic!("{key} reaches no backend"));
+    }
+
     /// Health checks that the backend `name` has seen.
     pub fn checks(&self, name: &str) -> usize {
         lock(&self.0.checks).get(name).copied().unwrap_or(0)
@@ -141,6 +163,7 @@ impl Backends {
         let mut attempts = lock(&self.0.attempts);
         let seen = attempts.entry(key.to_owned()).or_default();
         seen.push(name.to_owned());
+        self.0.attempted.notify_waiters();
         seen.len() - 1
     }
 }

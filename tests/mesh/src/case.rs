@@ -8,6 +8,8 @@ use std::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::{Identity, instances::Instances, issued::Acm};
+
 /// Cases that share a mesh.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -26,6 +28,9 @@ pub struct Group {
     /// What Cloud Map finds: the attributes of each instance.
     #[serde(default)]
     pub instances: Vec<BTreeMap<String, String>>,
+    /// What ACM has issued.
+    #[serde(default)]
+    pub acm: Acm,
     /// One case after the other, in their order, as they touch each other.
     #[serde(default)]
     pub in_order: bool,
@@ -33,6 +38,17 @@ pub struct Group {
     pub refused: Option<String>,
     /// The requests.
     pub cases: Vec<Case>,
+}
+
+/// What the services are asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The mesh, whole.
+    pub mesh: Value,
+    /// What Cloud Map finds.
+    pub instances: Instances,
+    /// What ACM has issued.
+    pub acm: Acm,
 }
 
 /// The protocols of App Mesh.
@@ -119,9 +135,8 @@ pub struct Send {
     /// Whether it is sent within TLS.
     #[serde(default)]
     pub tls: bool,
-    /// Whether a certificate is shown then.
-    #[serde(default)]
-    pub certificate: bool,
+    /// The certificate that is shown then: `own`, of the test's own authority, or a SPIFFE id, of the house's.
+    pub certificate: Option<String>,
     /// How often it is sent.
     pub times: Option<usize>,
     /// Whether all of these are sent at once.
@@ -142,6 +157,8 @@ pub struct Expect {
     pub from: Option<Value>,
     /// The answer's headers.
     pub answer: Patterns,
+    /// What the server's certificate says: its `names`, its `issuer`, its `serial`.
+    pub shown: Patterns,
     /// What the backend sees: `method`, `path`, `authority`, `protocol`, `body`, or a header.
     pub seen: Patterns,
     /// The gRPC status.
@@ -258,9 +275,15 @@ impl Group {
         }
     }
 
-    /// Whether it has a virtual gateway.
-    pub fn has_gateway(&self) -> bool {
-        self.mesh.contains_key("gateways")
+    /// All that the services are asked for.
+    pub fn asked(&self) -> Asked {
+        Asked { mesh: self.whole_mesh(), instances: self.instances.clone(), acm: self.acm.clone() }
+    }
+
+    /// Whose proxies it needs.
+    pub fn identities(&self) -> &'static [Identity] {
+        let gateway = self.mesh.contains_key("gateways");
+        if gateway { &[Identity::Client, Identity::Gateway] } else { &[Identity::Client] }
     }
 
     fn settle(mut self) -> Self {

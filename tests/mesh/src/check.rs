@@ -46,7 +46,7 @@ pub(crate) fn check(expect: &Expect, outcomes: &[Outcome], attempts: &[String], 
 }
 
 fn one(wrong: &mut Vec<String>, expect: &Expect, outcome: &Outcome, shares: bool) {
-    let Outcome { status, headers, trailers, body, seen, from, elapsed, error } = outcome;
+    let Outcome { status, headers, trailers, body, seen, shown, from, elapsed, error } = outcome;
     if expect.closed {
         if error.is_none() || status.is_some() {
             wrong.push(format!("an answer ({status:?}) where the connection should end"));
@@ -78,6 +78,7 @@ fn one(wrong: &mut Vec<String>, expect: &Expect, outcome: &Outcome, shares: bool
         wrong.push(format!("from {from:?}, not {wanted}"));
     }
     patterns(wrong, "answer", &expect.answer, |name| headers.get(name).cloned());
+    patterns(wrong, "certificate", &expect.shown, |name| shown.get(name).cloned());
     patterns(wrong, "seen", &expect.seen, |name| seen_member(seen, name));
     if let Some(wanted) = &expect.grpc {
         let found = trailers.get("grpc-status").or_else(|| headers.get("grpc-status"));

@@ -19,11 +19,11 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::{
     case::{Protocol, Send},
-    certificates::Certificates,
+    certificates::{self, Certificates},
 };
 
 /// How long a connection may take to come about.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
+const CONNECT_MAX: Duration = Duration::from_secs(20);
 /// How long an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(25);
 /// A gRPC message's own head: whether it is compressed, and its length.
@@ -56,6 +56,8 @@ pub struct Outcome {
     pub body: Vec<u8>,
     /// What the backend says it saw.
     pub seen: Value,
+    /// What the server's certificate says: `names`, `issuer`, `serial`.
+    pub shown: BTreeMap<String, String>,
     /// Which backend answered, if one did.
     pub from: Option<String>,
     /// How long it took.
@@ -92,7 +94,7 @@ impl Client {
     }
 
     async fn exchange(&self, send: &Send, target: SocketAddrV4, key: &str, outcome: &mut Outcome) -> Result<(), Error> {
-        let stream = self.connect(send, target).await?;
+        let stream = self.connect(send, target, outcome).await?;
         match send.protocol() {
             Protocol::Tcp => lines(stream, send, outcome).await,
             Protocol::Websocket => websocket(stream, send, key, outcome).await,
@@ -114,14 +116,23 @@ impl Client {
 }
 
 impl Client {
-    async fn connect(&self, send: &Send, target: SocketAddrV4) -> Result<Box<dyn Stream>, Error> {
+    async fn connect(
+        &self,
+        send: &Send,
+        target: SocketAddrV4,
+        outcome: &mut Outcome,
+    ) -> Result<Box<dyn Stream>, Error> {
         let stream = self.sockets.connect(None, target, CONNECT_MAX).await?;
         if !send.tls {
             return Ok(Box::new(stream));
         }
         let two = matches!(send.protocol(), Protocol::Http2 | Protocol::Grpc);
-        let connector = self.certificates.connector(send.certificate, if two { b"h2" } else { b"http/1.1" });
-        Ok(Box::new(connector.connect(ServerName::try_from("client.local")?, stream).await?))
+        let protocol: &[u8] = if two { b"h2" } else { b"http/1.1" };
+        let connector = self.certificates.connector(send.certificate.as_deref(), protocol);
+        let stream = connector.connect(ServerName::try_from("client.local")?, stream).await?;
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        outcome.shown = shown.map(certificates::read).unwrap_or_default();
+        Ok(Box::new(stream))
     }
 }
 

@@ -10,28 +10,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::Fault;
-use appmesh::State;
-use names::{Arn, Clock, Ids, Scope};
-use reconcile::Pace;
+use names::{Arn, Clock};
 use serde_json::{Map, Value, json};
-use store::Store;
-use tokio::task::AbortHandle;
-use wire::{Call, Caller, Service};
 use xds::{Cache, ProxyState};
 
 pub(crate) use crate::instances::Instances;
 use crate::{
-    instances,
+    case::Asked,
+    house::{House, scope},
+    issued::{self, Arns},
     world::{CONTROL_PLANE, World},
 };
 
 /// The name of every mesh.
 pub(crate) const MESH: &str = "m";
+/// How App Mesh signs.
+const MESHES: &str = "appmesh";
 /// How long a proxy may take to acknowledge a mesh, on a machine that is busy.
-const ACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
+const ACKNOWLEDGED_MAX: Duration = Duration::from_mins(1);
 /// How long a refusal that was there before may stay until it counts as one of the new mesh.
-const OLD_REFUSAL_MAX: Duration = Duration::from_secs(2);
+const OLD_REFUSAL_MAX: Duration = Duration::from_secs(15);
 /// How often the cache is looked at.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -59,26 +57,17 @@ impl Identity {
 }
 
 fn arn(resource: &str) -> String {
-    Arn::new("appmesh", &Scope::default(), resource.to_owned()).to_string()
+    Arn::new("appmesh", &scope(), resource.to_owned()).to_string()
 }
 
 /// The control plane of the data planes of one test.
 pub struct Control {
     cache: Cache,
     meshes: AtomicU64,
+    /// ACM's clock in the next mesh.
+    clock: Clock,
     house: Option<House>,
-}
-
-/// App Mesh on a store of its own; its controllers end with it.
-struct House {
-    service: Service,
-    controllers: Vec<AbortHandle>,
-}
-
-impl Drop for House {
-    fn drop(&mut self) {
-        self.controllers.iter().for_each(AbortHandle::abort);
-    }
+    arns: Arns,
 }
 
 /// A mesh that the API refuses, or that proxies cannot have.
@@ -101,26 +90,31 @@ impl Control {
         let listener = world.sockets().listen(CONTROL_PLANE).await.expect("the control plane's address");
         let routes = xds::routes(cache.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        Self { cache, meshes: AtomicU64::new(0), house: None }
+        Self { cache, meshes: AtomicU64::new(0), clock: Clock::System, house: None, arns: Arns::new() }
     }
 
-    /// Builds `mesh` in the place of the one before.
-    pub async fn apply(&mut self, mesh: &Value, instances: Instances) -> Result<(), Refused> {
+    /// Gives ACM this clock, from the next mesh on.
+    pub fn wind(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
+    /// Builds the mesh that is `asked` for in the place of the one before.
+    pub async fn apply(&mut self, asked: &Asked) -> Result<(), Refused> {
         self.house = None;
-        let (system, store) = self.service(instances);
-        let mut house = House { service: system.service, controllers: Vec::new() };
+        let mut house = House::new(&self.cache, &self.clock, asked.instances.clone());
+        self.arns = asked.acm.issue(&house).await?;
+        let mesh = issued::named(&asked.mesh, &self.arns);
         let number = self.meshes.fetch_add(1, Relaxed);
-        // The last in the order in which nodes are handed out: when it is there, all are.
+        // The last in the order in which nodes and then gateways are handed out: when it is there, all are.
         let marker = format!("zz-{number}");
-        let marker_node = json!({ "nodes": { marker.clone(): {} } });
-        for (operation, request) in requests(mesh).into_iter().chain(requests_of(&marker_node, NODES)) {
-            house.call(operation, request).await?;
+        let listener = json!({ "portMapping": { "port": 1, "protocol": "http" } });
+        let last = json!({ "gateways": { marker.clone(): { "listeners": [listener] } } });
+        for (operation, request) in requests(&mesh).into_iter().chain(requests_of(&last, GATEWAYS)) {
+            house.call(MESHES, operation, request).await?;
         }
-        for controller in system.controllers {
-            house.controllers.push(tokio::spawn(controller.run(store.clone(), Pace::default())).abort_handle());
-        }
+        house.run();
         self.house = Some(house);
-        let name = arn(&format!("mesh/{MESH}/virtualNode/{marker}"));
+        let name = arn(&format!("mesh/{MESH}/virtualGateway/{marker}"));
         let begun = Instant::now();
         while self.cache.get(&name).is_none() {
             if begun.elapsed() > ACKNOWLEDGED_MAX {
@@ -131,10 +125,29 @@ impl Control {
         Ok(())
     }
 
-    /// Calls an operation on the mesh that is there.
+    fn house(&self) -> Result<&House, Refused> {
+        self.house.as_ref().ok_or_else(|| Refused("there is no mesh".to_owned()))
+    }
+
+    /// Calls an operation of App Mesh on the mesh that is there.
     pub async fn call(&self, operation: &str, request: Value) -> Result<Value, Refused> {
-        let Some(house) = &self.house else { return Err(Refused("there is no mesh".to_owned())) };
-        house.call(operation, request).await
+        self.house()?.call(MESHES, operation, request).await
+    }
+
+    /// Calls an operation of ACM; `@name` in the request is the ARN of that name.
+    pub async fn call_acm(&self, operation: &str, request: Value) -> Result<Value, Refused> {
+        self.house()?.call("acm", operation, issued::named(&request, &self.arns)).await
+    }
+
+    /// The authorities whose certificates proxies show, in PEM.
+    pub(crate) async fn authorities(&self) -> Result<String, Refused> {
+        self.house()?.authorities().await
+    }
+
+    /// Makes these the instances that Cloud Map finds.
+    pub fn register(&self, instances: Instances) -> Result<(), Refused> {
+        self.house()?.register(instances);
+        Ok(())
     }
 
     /// The revision that proxies of `identity` should have, if there are to be any.
@@ -148,6 +161,18 @@ impl Control {
         while self.revision(identity) == before {
             if begun.elapsed() > ACKNOWLEDGED_MAX {
                 return Err(Refused("the change changes nothing".to_owned()));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until no proxy stands for `identity`: it is in no mesh any more, and their streams have ended.
+    pub async fn dismissed(&self, identity: Identity) -> Result<(), Refused> {
+        let begun = Instant::now();
+        while self.revision(identity).is_some() || !self.cache.proxies_of(&identity.name()).is_empty() {
+            if begun.elapsed() > ACKNOWLEDGED_MAX {
+                return Err(Refused(format!("{} goes on", identity.id())));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -187,27 +212,6 @@ impl Control {
         // The newest stream is the one that lives.
         proxies.pop()
     }
-
-    fn service(&self, instances: Instances) -> (reconcile::System, Store) {
-        let store = Store::in_memory().expect("a store in memory");
-        let caller = Caller::default();
-        instances::fill(&caller, instances);
-        let state = State {
-            store: store.clone(),
-            clock: Clock::System,
-            ids: Ids::counting(),
-            caller,
-            cache: self.cache.clone(),
-        };
-        (appmesh::service(state), store)
-    }
-}
-
-impl House {
-    async fn call(&self, operation: &str, request: Value) -> Result<Value, Refused> {
-        let answer = self.service.call(operation, Call::default(), request.clone()).await;
-        answer.map_err(|Fault { code, message, .. }| Refused(format!("{operation} {request}: {code}: {message}")))
-    }
 }
 
 fn refusals(proxy: &ProxyState) -> Vec<String> {
@@ -218,14 +222,14 @@ fn refusals(proxy: &ProxyState) -> Vec<String> {
 /// A member of a mesh's JSON: what creates its entries, and how its path names them.
 type Part = (&'static str, &'static str, &'static [&'static str]);
 
-const NODES: Part = ("nodes", "CreateVirtualNode", &["virtualNodeName"]);
+const GATEWAYS: Part = ("gateways", "CreateVirtualGateway", &["virtualGatewayName"]);
 /// Every part, in an order in which what is referred to is there already.
 const PARTS: [Part; 6] = [
-    NODES,
+    ("nodes", "CreateVirtualNode", &["virtualNodeName"]),
     ("routers", "CreateVirtualRouter", &["virtualRouterName"]),
     ("routes", "CreateRoute", &["virtualRouterName", "routeName"]),
     ("services", "CreateVirtualService", &["virtualServiceName"]),
-    ("gateways", "CreateVirtualGateway", &["virtualGatewayName"]),
+    GATEWAYS,
     ("gatewayRoutes", "CreateGatewayRoute", &["virtualGatewayName", "gatewayRouteName"]),
 ];
 

@@ -4,7 +4,7 @@
 //! and what must come of it. Nothing in it knows which data plane it is for.
 //!
 //! ```text
-//!   Control: the real App Mesh service and xDS server, in this process ────┐ (169.254.170.2:4566, in the VPC)
+//!   Control: the real App Mesh, ACM and xDS server, in this process ───────┐ (169.254.170.2:4566, in the VPC)
 //!                                                                          ▼
 //!   Client ──▶ a task's namespace ══redirect══▶ proxy (Envoy | ours) ──▶ Backends, on addresses of the VPC
 //! ```
@@ -20,7 +20,9 @@ mod check;
 mod client;
 mod control;
 mod differences;
+mod house;
 mod instances;
+mod issued;
 mod load;
 mod plane;
 mod run;
@@ -28,11 +30,12 @@ mod stage;
 mod world;
 
 pub use backend::Backends;
-pub use case::{Case, Expect, Group, Send, load};
+pub use case::{Asked, Case, Expect, Group, Send, load};
 pub use certificates::Certificates;
 pub use client::{Client, Outcome};
 pub use control::{Control, Identity};
 pub use differences::Differences;
+pub use issued::Acm;
 pub use load::{Load, Tally};
 pub use plane::{Kind, Plane};
 pub use run::{Report, run};

@@ -1,4 +1,7 @@
-//! Requests at a steady rate, whether or not earlier ones have been answered; each one is accounted for.
+//! Requests at a steady rate, while earlier ones are still on their way; each one is accounted for.
+//!
+//! Where a machine cannot carry the rate, the load is what it can: more and more requests under way would only show
+//! which of them waits longest.
 
 use std::{
     collections::BTreeMap,
@@ -16,14 +19,22 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use network::Sockets;
-use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+    time::MissedTickBehavior,
+};
 
 /// Where requests are sent: anywhere, as the proxy decides.
 const ANYWHERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 8, 0, 1), 3000);
 /// How long a connection may take to come about, and an answer to come.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a number of answers may take to come, on a machine that is busy.
+const ANSWERS_MAX: Duration = Duration::from_mins(1);
 /// Requests that a load sends at most: it ends by itself if nobody ends it.
 const REQUESTS_MAX: u32 = 60_000;
+/// Requests that are under way at once.
+const UNDER_WAY_MAX: usize = 128;
 /// Connections that are kept for later requests.
 const KEPT_MAX: usize = 64;
 
@@ -42,6 +53,8 @@ pub struct Tally {
     pub from: BTreeMap<String, usize>,
     /// What failed: when, since the start, and how.
     pub failures: Vec<(Duration, String)>,
+    /// How long it took.
+    pub elapsed: Duration,
 }
 
 impl Tally {
@@ -55,6 +68,8 @@ struct Shared {
     sockets: Sockets,
     stopping: AtomicBool,
     tally: Mutex<Tally>,
+    /// How many requests are accounted for.
+    done: watch::Sender<usize>,
     kept: Mutex<Vec<Sender>>,
     begun: Instant,
 }
@@ -67,6 +82,7 @@ impl Load {
             sockets,
             stopping: AtomicBool::new(false),
             tally: Mutex::default(),
+            done: watch::Sender::new(0),
             kept: Mutex::default(),
             begun: Instant::now(),
         });
@@ -74,20 +90,34 @@ impl Load {
         Self { shared, sending }
     }
 
+    /// Waits until it has sent `count` more requests and seen what came of them.
+    ///
+    /// # Panics
+    /// When that takes unreasonably long.
+    pub async fn more(&self, count: usize) {
+        let mut done = self.shared.done.subscribe();
+        let wanted = *done.borrow_and_update() + count;
+        let waited = tokio::time::timeout(ANSWERS_MAX, done.wait_for(|done| *done >= wanted)).await;
+        waited.expect("requests are accounted for").expect("the load is not dropped");
+    }
+
     /// Ends the load and waits for the last answer.
     pub async fn stop(self) -> Tally {
         self.shared.stopping.store(true, SeqCst);
         self.sending.await.expect("a load that does not panic");
-        std::mem::take(&mut *lock(&self.shared.tally))
+        let tally = std::mem::take(&mut *lock(&self.shared.tally));
+        Tally { elapsed: self.shared.begun.elapsed(), ..tally }
     }
 }
 
 async fn send(shared: Arc<Shared>, rate: u32) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let room = Arc::new(Semaphore::new(UNDER_WAY_MAX));
     let mut under_way = tokio::task::JoinSet::new();
     for number in 0..REQUESTS_MAX {
         ticks.tick().await;
+        let slot = Arc::clone(&room).acquire_owned().await.expect("nobody closes it");
         if shared.stopping.load(SeqCst) {
             break;
         }
@@ -100,6 +130,8 @@ async fn send(shared: Arc<Shared>, rate: u32) {
                 Ok(from) => *tally.from.entry(from).or_default() += 1,
                 Err(error) => tally.failures.push((shared.begun.elapsed(), error)),
             }
+            shared.done.send_modify(|done| *done += 1);
+            drop(slot);
         });
         while under_way.try_join_next().is_some() {}
     }

@@ -1,7 +1,9 @@
 //! A data plane: the proxies of one kind, started in tasks as an ECS agent would.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
+    net::Ipv4Addr,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -19,7 +21,7 @@ use tokio::sync::oneshot;
 use crate::{
     certificates::Certificates,
     control::Identity,
-    world::{PROXY_GROUP, RESOLVER, Task, World},
+    world::{PROXY_GROUP, RESOLVER, Task, World, address},
 };
 
 /// Where a proxy finds the folder it shares with the test.
@@ -68,6 +70,11 @@ impl Kind {
     }
 }
 
+/// The last part of the address of a proxy's task.
+fn host_of(kind: Kind, identity: Identity) -> u8 {
+    kind.hosts() + u8::from(identity == Identity::Gateway)
+}
+
 /// A running proxy and the task it is in; dropping it ends it.
 pub struct Plane {
     /// Which proxy it is.
@@ -91,7 +98,7 @@ impl Plane {
         own: &Path,
         certificates: &Certificates,
     ) -> Self {
-        let host = kind.hosts() + u8::from(identity == Identity::Gateway);
+        let host = host_of(kind, identity);
         let task = world.task(host, identity == Identity::Client).await;
         let folder = tempfile::Builder::new().prefix("conformance-").tempdir().expect("a folder");
         fs::create_dir(folder.path().join("shared")).expect("a folder");
@@ -99,6 +106,15 @@ impl Plane {
         let command = kind.command(own, folder.path(), identity);
         let (pid, ended) = spawn(&task.namespace, command, folder.path().to_owned()).await;
         Self { kind, task, folder, pid, ended: Some(ended) }
+    }
+
+    /// The names of the virtual gateway's proxies, one for each: `envoy.gateway.local` and `serin.gateway.local`.
+    pub(crate) fn names() -> BTreeMap<String, Vec<Ipv4Addr>> {
+        let name = |kind: Kind| {
+            let host = host_of(kind, Identity::Gateway);
+            (format!("{}.gateway.local", kind.as_str()), vec![address(host)])
+        };
+        Kind::ALL.into_iter().map(name).collect()
     }
 
     /// The text of `file` in the folder it shares with the test, which it sees as `/mnt`.

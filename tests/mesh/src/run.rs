@@ -74,27 +74,34 @@ impl Stage {
     async fn group(&mut self, group: &Group) -> Results {
         self.backends.sicken(&group.sick);
         let before = self.refusals();
-        let applied = self.control.apply(&group.whole_mesh(), group.instances.clone()).await;
-        if let Err(Refused(reason)) = applied {
+        if let Err(Refused(reason)) = self.build(&group.asked()).await {
             return Kind::ALL.into_iter().flat_map(|kind| refused(group, kind, &reason)).collect();
         }
-        for identity in identities(group) {
+        for identity in group.identities() {
             self.start(*identity).await;
         }
         let stage = &*self;
-        let planes = Kind::ALL.map(|kind| stage.on(group, kind, &before));
+        // All before any: what one data plane sends may go to the other.
+        let taken = join_all(Kind::ALL.map(|kind| stage.taken(group, kind, &before))).await;
+        let planes = Kind::ALL.into_iter().zip(taken).map(|(kind, taken)| async move {
+            match taken {
+                Ok(()) => stage.cases(group, kind).await,
+                Err(Refused(reason)) => refused(group, kind, &reason),
+            }
+        });
         join_all(planes).await.into_iter().flatten().collect()
     }
 
-    async fn on(&self, group: &Group, kind: Kind, before: &Refusals) -> Results {
-        for identity in identities(group) {
+    /// Waits until the proxies of `kind` go by the mesh of `group`, which has been built.
+    async fn taken(&self, group: &Group, kind: Kind, before: &Refusals) -> Result<(), Refused> {
+        for identity in group.identities() {
             let old = before.get(&(*identity, kind)).map(Vec::as_slice).unwrap_or_default();
-            let acknowledged = self.control.acknowledged(*identity, kind.as_str(), old).await;
-            if let Err(Refused(reason)) = acknowledged {
-                return refused(group, kind, &reason);
+            self.control.acknowledged(*identity, kind.as_str(), old).await?;
+            if let Some(plane) = self.plane(*identity, kind) {
+                self.warm(plane).await;
             }
         }
-        self.cases(group, kind).await
+        Ok(())
     }
 
     async fn cases(&self, group: &Group, kind: Kind) -> Results {
@@ -129,6 +136,7 @@ impl Stage {
         };
         let (log, output) = (plane.shared("access.log").len(), plane.output().len());
         let key = format!("{}/{}", kind.as_str(), case.name);
+        self.provide(&case.send).await.map_err(|Refused(reason)| reason)?;
         let outcomes = send(&self.client(sockets), case, target, &key).await;
         let attempts = self.backends.attempts(&key);
         check(&case.expect, &outcomes, &attempts, kind)?;
@@ -171,11 +179,6 @@ async fn line(pattern: &str, read: impl Fn() -> String) -> Result<(), String> {
         }
         tokio::time::sleep(LOOK).await;
     }
-}
-
-/// Whose proxies a group needs.
-fn identities(group: &Group) -> &'static [Identity] {
-    if group.has_gateway() { &[Identity::Client, Identity::Gateway] } else { &[Identity::Client] }
 }
 
 /// The results of a mesh that is refused: wrong, unless that is what the group is about.

@@ -2,9 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddrV4},
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use futures::future::join_all;
@@ -12,12 +13,20 @@ use network::Sockets;
 use serde_json::Value;
 
 use crate::{
-    Backends, Certificates, Client, Control, Identity, Kind, Plane, World,
-    control::{Instances, Refused},
+    Asked, Backends, Certificates, Client, Control, Group, Identity, Kind, Outcome, Plane, Send, World,
+    control::Refused,
 };
 
 /// Where the application beside a proxy listens.
 const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
+/// Where a proxy's admin pages are.
+const ADMIN: SocketAddrV4 = SocketAddrV4::new(LOOPBACK, 9901);
+/// The page that says what a proxy has taken and does not go by yet.
+const WARMING: &str = "/stats?filter=warming";
+/// How long that may take; what waits for something that never comes is left waiting.
+const WARM_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What each proxy refuses.
 pub(crate) type Refusals = BTreeMap<(Identity, Kind), Vec<String>>;
@@ -39,7 +48,8 @@ impl Stage {
     /// One without proxies; `own` is our proxy's program.
     pub async fn new(own: &Path) -> Self {
         let world = World::new(&Backends::addresses()).await;
-        world.name(&Backends::names());
+        let names = Backends::names().into_iter().chain(Plane::names());
+        world.name(&names.collect());
         let backends = Backends::default();
         let certificates = Arc::new(Certificates::new());
         backends.start(world.sockets(), &certificates).await;
@@ -47,14 +57,32 @@ impl Stage {
         Self { world, control, backends, certificates, own: own.to_owned(), planes: Vec::new() }
     }
 
-    /// Builds `mesh` and waits until the proxies of the virtual node `client` have it, starting them if need be.
+    /// Builds the mesh of `group` and waits until its proxies have it, starting them if need be.
     ///
     /// # Panics
     /// When the API or a proxy refuses it.
-    pub async fn apply(&mut self, mesh: &Value) {
-        self.control.apply(mesh, Instances::new()).await.expect("a mesh that the API takes");
-        self.start(Identity::Client).await;
-        self.acknowledged().await;
+    pub async fn apply(&mut self, group: &Group) {
+        self.build(&group.asked()).await.unwrap_or_else(|refused| panic!("{refused}"));
+        for identity in group.identities() {
+            self.start(*identity).await;
+            self.acknowledged(*identity).await;
+        }
+    }
+
+    /// Builds a mesh; from then on clients believe the authorities that its proxies' certificates come from.
+    pub(crate) async fn build(&mut self, asked: &Asked) -> Result<(), Refused> {
+        self.control.apply(asked).await?;
+        self.certificates.believe(&self.control.authorities().await?);
+        Ok(())
+    }
+
+    /// Gives clients what `send` is to show, if that is a certificate of the house.
+    pub(crate) async fn provide(&self, send: &Send) -> Result<(), Refused> {
+        let Some(uri) = send.certificate.as_ref().filter(|name| name.contains("://")) else { return Ok(()) };
+        let pair = self.control.call_acm("IssueIdentity", serde_json::json!({ "Uri": uri })).await?;
+        let text = |member: &str| pair[member].as_str().unwrap_or_default().to_owned();
+        self.certificates.keep(uri, &text("CertificateChain"), &text("PrivateKey"));
+        Ok(())
     }
 
     /// Changes the mesh by an operation and waits until the proxies of the virtual node `client` have what comes of it.
@@ -65,15 +93,38 @@ impl Stage {
         let before = self.control.revision(Identity::Client);
         self.control.call(operation, request).await.unwrap_or_else(|refused| panic!("{refused}"));
         self.control.next_revision(Identity::Client, before).await.unwrap_or_else(|refused| panic!("{refused}"));
-        self.acknowledged().await;
+        self.acknowledged(Identity::Client).await;
     }
 
-    async fn acknowledged(&self) {
-        let all = Kind::ALL.map(|kind| self.control.acknowledged(Identity::Client, kind.as_str(), &[]));
+    /// Waits until the proxies of `identity` go by what they should have.
+    ///
+    /// # Panics
+    /// When one refuses it.
+    pub async fn acknowledged(&self, identity: Identity) {
+        let all = Kind::ALL.map(|kind| self.control.acknowledged(identity, kind.as_str(), &[]));
         for (kind, result) in Kind::ALL.into_iter().zip(join_all(all).await) {
             if let Err(Refused(reason)) = result {
                 panic!("{}: {reason}", kind.as_str());
             }
+            if let Some(plane) = self.plane(identity, kind) {
+                self.warm(plane).await;
+            }
+        }
+    }
+
+    /// Waits until `plane` goes by all that it has acknowledged: Envoy acknowledges a cluster or a listener when it has
+    /// read it, and goes by the one before until it has found what the new one needs.
+    pub(crate) async fn warm(&self, plane: &Plane) {
+        let begun = Instant::now();
+        let page: Send = serde_json::from_value(serde_json::json!({ "path": WARMING })).expect("a request");
+        while begun.elapsed() < WARM_MAX {
+            let Outcome { body, .. } = self.client(&plane.task.sockets).send(&page, ADMIN, "").await;
+            let text = String::from_utf8_lossy(&body);
+            let values = text.lines().filter_map(|line| line.rsplit(": ").next()?.trim().parse::<u64>().ok());
+            if values.sum::<u64>() == 0 {
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 

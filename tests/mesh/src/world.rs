@@ -72,7 +72,7 @@ impl World {
     /// # Panics
     /// When the kernel refuses.
     pub async fn task(&self, host: u8, redirect: bool) -> Task {
-        let address = Ipv4Addr::new(10, 0, 0, host);
+        let address = address(host);
         let spec = task::Spec {
             interface_id: format!("eni-{host:017x}"),
             mac: [2, 0, 10, 0, 0, host],
@@ -96,6 +96,11 @@ impl World {
         let sockets = Sockets::of(&namespace).expect("sockets in a task");
         Task { namespace, sockets, address }
     }
+}
+
+/// The address of the task 10.0.0.`host`.
+pub(crate) fn address(host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 0, 0, host)
 }
 
 fn table(names: &BTreeMap<String, Vec<Ipv4Addr>>) -> Table {
