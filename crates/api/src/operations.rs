@@ -62,11 +62,12 @@ macro_rules! for_each_operation {
                 PutAccountSettingDefault PutClusterCapacityProviders RegisterTaskDefinition RunTask StopTask
                 TagResource UntagResource UpdateCluster UpdateClusterSettings UpdateService;
             elbv2:
-                AddTags CreateListener CreateLoadBalancer CreateTargetGroup DeleteListener DeleteLoadBalancer
-                DeleteTargetGroup DeregisterTargets DescribeListeners DescribeLoadBalancerAttributes
-                DescribeLoadBalancerUrls DescribeLoadBalancers DescribeTags DescribeTargetGroupAttributes
-                DescribeTargetGroups DescribeTargetHealth ModifyListener ModifyLoadBalancerAttributes
-                ModifyTargetGroup ModifyTargetGroupAttributes RegisterTargets RemoveTags SetSecurityGroups;
+                AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup DeleteListener
+                DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets DescribeListeners
+                DescribeLoadBalancerAttributes DescribeLoadBalancerUrls DescribeLoadBalancers DescribeRules
+                DescribeTags DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
+                ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup ModifyTargetGroupAttributes
+                RegisterTargets RemoveTags SetRulePriorities SetSecurityGroups;
             iam:
                 AttachRolePolicy CreateRole CreateServiceLinkedRole DeleteRole DeleteRolePermissionsBoundary
                 DeleteRolePolicy DeleteServiceLinkedRole DetachRolePolicy GetRole GetRolePolicy

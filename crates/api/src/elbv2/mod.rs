@@ -3,12 +3,14 @@
 
 mod listener;
 mod load_balancer;
+mod rule;
 mod tag;
 mod target;
 mod target_group;
 
 pub use listener::*;
 pub use load_balancer::*;
+pub use rule::*;
 pub use tag::*;
 pub use target::*;
 pub use target_group::*;

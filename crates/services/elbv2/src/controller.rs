@@ -21,7 +21,7 @@ use crate::{
     LoadBalancing,
     error::Error,
     plan::{self, World},
-    rows::{Group, Interface, Listener, LoadBalancer, LoadBalancerObserved, Target, TargetObserved, Unbound},
+    rows::{Group, Interface, Listener, LoadBalancer, LoadBalancerObserved, Rule, Target, TargetObserved, Unbound},
 };
 
 /// How soon the edge is tried again when something of it is not true yet.
@@ -38,6 +38,7 @@ impl Controller for Balancers {
         &[
             LoadBalancer::KIND,
             Listener::KIND,
+            Rule::KIND,
             Group::KIND,
             Target::KIND,
             "ec2/security-group",
@@ -83,6 +84,7 @@ impl Balancers {
             balancers: store.list_all()?,
             observed: store.list_all()?.into_iter().collect(),
             listeners: store.list_all()?,
+            rules: store.list_all()?,
             groups: store.list_all()?,
             targets: store.list_all()?,
             access: BTreeMap::new(),

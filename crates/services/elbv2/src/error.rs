@@ -14,6 +14,9 @@ pub(crate) enum Error {
     /// No such listener.
     #[error("One or more listeners not found: {0}")]
     ListenerNotFound(String),
+    /// No such rule.
+    #[error("One or more rules not found: {0}")]
+    RuleNotFound(String),
     /// No such target group.
     #[error("One or more target groups not found: {0}")]
     TargetGroupNotFound(String),
@@ -26,6 +29,15 @@ pub(crate) enum Error {
     /// The port is taken on this load balancer.
     #[error("A listener already exists on this port for this load balancer '{0}'")]
     DuplicateListener(String),
+    /// Another rule of the listener has this priority.
+    #[error("Priority '{0}' is currently in use")]
+    PriorityInUse(u32),
+    /// The listener has as many rules as it may have.
+    #[error("The maximum number of rules has been reached on listener '{0}'")]
+    TooManyRules(String),
+    /// The rule stands for the default actions of a listener.
+    #[error("Default rule '{0}' cannot be changed, moved or deleted: change its listener's default actions")]
+    DefaultRule(String),
     /// Somebody forwards to it.
     #[error("Target group '{0}' is currently in use by a listener or a rule")]
     ResourceInUse(String),
@@ -73,12 +85,15 @@ impl Error {
             Self::Validation(_) | Self::Neighbour(_) => ("ValidationError", 400),
             Self::LoadBalancerNotFound(_) => ("LoadBalancerNotFound", 400),
             Self::ListenerNotFound(_) => ("ListenerNotFound", 400),
+            Self::RuleNotFound(_) => ("RuleNotFound", 400),
+            Self::PriorityInUse(_) => ("PriorityInUse", 400),
+            Self::TooManyRules(_) => ("TooManyRules", 400),
             Self::TargetGroupNotFound(_) => ("TargetGroupNotFound", 400),
             Self::DuplicateLoadBalancerName(_) => ("DuplicateLoadBalancerName", 400),
             Self::DuplicateTargetGroupName(_) => ("DuplicateTargetGroupName", 400),
             Self::DuplicateListener(_) => ("DuplicateListener", 400),
             Self::ResourceInUse(_) => ("ResourceInUse", 400),
-            Self::OperationNotPermitted(_) => ("OperationNotPermitted", 400),
+            Self::OperationNotPermitted(_) | Self::DefaultRule(_) => ("OperationNotPermitted", 400),
             Self::SubnetNotFound(_) => ("SubnetNotFound", 400),
             Self::InvalidSubnet(_) => ("InvalidSubnet", 400),
             Self::InvalidSecurityGroup(_) => ("InvalidSecurityGroup", 400),

@@ -13,8 +13,8 @@ use names::{Scope, Timestamp};
 use store::Key;
 
 use crate::{
-    operations::attributes,
-    rows::{Group, Listener, LoadBalancer, LoadBalancerObserved, Target, target_groups},
+    operations::{attributes, condition},
+    rows::{Group, Listener, LoadBalancer, LoadBalancerObserved, Rule, Target, Uses, target_groups},
 };
 
 /// All rows, of every account and region: the machine has one edge.
@@ -23,6 +23,7 @@ pub(crate) struct World {
     pub(crate) balancers: Vec<(Key, LoadBalancer)>,
     pub(crate) observed: BTreeMap<Key, LoadBalancerObserved>,
     pub(crate) listeners: Vec<(Key, Listener)>,
+    pub(crate) rules: Vec<(Key, Rule)>,
     pub(crate) groups: Vec<(Key, Group)>,
     pub(crate) targets: Vec<(Key, Target)>,
     /// Who may connect, by security group.
@@ -57,10 +58,7 @@ pub(crate) fn gone(world: &World, now: Timestamp) -> (Vec<Key>, Option<Timestamp
 fn delay(world: &World, target: &Key) -> Duration {
     let group = world.groups.iter().find(|(group, _)| owns(group, target));
     let Some((_, group)) = group else { return Duration::ZERO };
-    let used = world
-        .listeners
-        .iter()
-        .any(|(_, listener)| listener.target_groups().iter().any(|(arn, _)| *arn == group.settings.target_group_arn));
+    let used = Uses::of(&world.listeners, &world.rules).has(&group.settings.target_group_arn);
     let seconds = attributes::value(&group.attributes, "deregistration_delay.timeout_seconds").parse().unwrap_or(0);
     if used { Duration::from_secs(seconds) } else { Duration::ZERO }
 }
@@ -86,13 +84,27 @@ fn balancer(world: &World, key: &Key, row: &LoadBalancer) -> Option<desired::Bal
         addresses,
         allowed: allowed.cloned().collect(),
         idle_timeout_seconds: attributes::value(&row.attributes, "idle_timeout.timeout_seconds").parse().unwrap_or(60),
-        listeners: listeners.map(|(_, listener)| self::listener(listener)).collect(),
+        listeners: listeners.map(|(key, row)| listener(world, key, row)).collect(),
     })
 }
 
-fn listener(row: &Listener) -> desired::Listener {
-    let action = row.actions.last().map_or_else(|| desired::Action::Forward(Vec::new()), action);
-    desired::Listener { port: row.port, action, certificates: Vec::new() }
+fn listener(world: &World, key: &Key, row: &Listener) -> desired::Listener {
+    let mut rules: Vec<&Rule> = world.rules.iter().filter(|(rule, _)| owns(key, rule)).map(|(_, row)| row).collect();
+    rules.sort_by_key(|rule| rule.priority);
+    let rules = rules.into_iter().map(|rule| desired::Rule {
+        conditions: rule.conditions.iter().filter_map(condition::desired).collect(),
+        action: last_action(&rule.actions),
+    });
+    desired::Listener {
+        port: row.port,
+        action: last_action(&row.actions),
+        rules: rules.collect(),
+        certificates: Vec::new(),
+    }
+}
+
+fn last_action(actions: &[Action]) -> desired::Action {
+    actions.last().map_or_else(|| desired::Action::Forward(Vec::new()), action)
 }
 
 fn action(action: &Action) -> desired::Action {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::elbv2::{Action, TargetGroup, TargetHealth};
+use api::elbv2::{Action, RuleCondition, TargetGroup, TargetHealth};
 use names::{Arn, Scope, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Key, Row};
@@ -100,10 +100,63 @@ impl Listener {
     pub(crate) fn arn(&self, scope: &Scope) -> String {
         Arn::new(SERVICE, scope, format!("listener/app/{}/{}", self.load_balancer, self.id)).to_string()
     }
+}
 
-    /// The target groups it forwards to, with their weights.
-    pub(crate) fn target_groups(&self) -> Vec<(&str, u32)> {
-        self.actions.iter().flat_map(target_groups).collect()
+/// A rule of a listener, as asked. Its key is its listener's key and its own id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rule {
+    /// The name of its listener's key.
+    pub(crate) listener: String,
+    pub(crate) id: String,
+    /// The lowest that holds decides; no two of a listener's are the same.
+    pub(crate) priority: u32,
+    pub(crate) conditions: Vec<RuleCondition>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) tags: Tags,
+}
+
+impl Row for Rule {
+    const KIND: &'static str = "elbv2/rule";
+}
+
+impl Rule {
+    pub(crate) fn key(&self, scope: &Scope) -> Key {
+        Key::new(scope, format!("{}/{}", self.listener, self.id))
+    }
+
+    pub(crate) fn arn(&self, scope: &Scope) -> String {
+        Arn::new(SERVICE, scope, format!("{RULE}{}/{}", self.listener, self.id)).to_string()
+    }
+
+    /// The name of its load balancer's key.
+    pub(crate) fn load_balancer(&self) -> &str {
+        self.listener.rsplit_once('/').map_or("", |(balancer, _)| balancer)
+    }
+}
+
+/// Who forwards to which target group.
+pub(crate) struct Uses(Vec<(String, String)>);
+
+impl Uses {
+    /// Those of `listeners` and of `rules`.
+    pub(crate) fn of(listeners: &[(Key, Listener)], rules: &[(Key, Rule)]) -> Self {
+        let listeners = listeners.iter().map(|(_, row)| (row.load_balancer.as_str(), &row.actions));
+        let rules = rules.iter().map(|(_, row)| (row.load_balancer(), &row.actions));
+        let pairs = listeners.chain(rules).flat_map(|(balancer, actions)| {
+            let groups = actions.iter().flat_map(target_groups);
+            groups.map(move |(group, _)| (balancer.to_owned(), group.to_owned()))
+        });
+        Self(pairs.collect())
+    }
+
+    /// The load balancers, by the names of their keys, that forward to `group`.
+    pub(crate) fn balancers<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(_, used)| used == group).map(|(balancer, _)| balancer.as_str())
+    }
+
+    /// Whether anybody forwards to `group`.
+    pub(crate) fn has(&self, group: &str) -> bool {
+        self.balancers(group).next().is_some()
     }
 }
 
@@ -167,5 +220,7 @@ pub(crate) fn key_of(arn: &str, kind: &str, scope: &Scope) -> Option<Key> {
 pub(crate) const LOAD_BALANCER: &str = "loadbalancer/app/";
 /// What stands before the key in the ARNs of listeners.
 pub(crate) const LISTENER: &str = "listener/app/";
+/// What stands before the key in the ARNs of rules.
+pub(crate) const RULE: &str = "listener-rule/app/";
 /// What stands before the key in the ARNs of target groups.
 pub(crate) const GROUP: &str = "targetgroup/";

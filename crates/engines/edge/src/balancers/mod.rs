@@ -20,7 +20,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
 
-pub use proxy::balancer::{Access, Action, BalancerConfig, Certificate, Check, Group, Listener, Target, TargetSeen};
+pub use proxy::balancer::{
+    Access, Action, BalancerConfig, Certificate, Check, Condition, Group, Listener, Rule, Target, TargetSeen,
+};
 
 use crate::{ItemError, Section, Vpcs, protocol::Observed};
 use sockets::{InVpcs, Open, Place};

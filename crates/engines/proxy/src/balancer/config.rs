@@ -6,6 +6,7 @@ use ipnet::Ipv4Net;
 use names::Clock;
 use serde::{Deserialize, Serialize};
 
+use super::rule::Rule;
 use crate::{
     TlsError,
     model::{self, CertificateSource, CommonTls, Material, ServerTls},
@@ -58,8 +59,11 @@ pub struct Access {
 pub struct Listener {
     /// Its port, in the VPC and, if it can be had, on the machine.
     pub port: u16,
-    /// What it does with a request.
+    /// What it does with a request that no rule is about.
     pub action: Action,
+    /// The first that holds decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
     /// The certificates of its names, if it speaks TLS: each is for the clients that ask for a name it is for, and the
     /// first for all others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

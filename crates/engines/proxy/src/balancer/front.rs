@@ -141,7 +141,7 @@ impl Front {
         if secured != peer.session.is_some() && !matches!(self.entry, Entry::Any) {
             return (Verdict::Say(page(400)), port, idle);
         }
-        let verdict = match &listener.deed {
+        let verdict = match listener.deed(request, peer) {
             Deed::Forward { groups, turns } => {
                 turns.turn().map_or_else(|| Verdict::Say(page(503)), |turn| Verdict::Forward(Rc::clone(&groups[turn])))
             }

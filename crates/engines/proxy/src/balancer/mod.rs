@@ -19,11 +19,13 @@ mod config;
 mod front;
 mod group;
 mod health;
+mod rule;
 mod table;
 
 pub use config::{
     Access, Action, Balancer as BalancerConfig, Certificate, Check, Config, Group, Listener, Seen, Target, TargetSeen,
 };
+pub use rule::{Condition, Rule};
 
 use std::{io, rc::Rc, sync::Arc};
 

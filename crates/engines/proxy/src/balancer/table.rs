@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     Connect,
+    http::{Peer, Request},
     rotation::Rotation,
     tls::{Acceptor, Store},
 };
@@ -42,7 +43,10 @@ pub(crate) struct Stand {
 /// What a balancer does at a port.
 pub(crate) struct Port {
     config: Listener,
-    pub(crate) deed: Deed,
+    /// What is done where no rule holds.
+    deed: Deed,
+    /// What is done by each of the listener's rules, in their order.
+    ruled: Vec<Deed>,
     pub(crate) security: Security,
 }
 
@@ -190,15 +194,8 @@ impl Stand {
 
 impl Port {
     fn new(config: &Listener, store: &Store, group: &mut impl FnMut(&String) -> Option<Rc<Group>>) -> Self {
-        let deed = match config.action.clone() {
-            Action::Forward(weights) => {
-                let found = weights.iter().filter_map(|(id, weight)| Some((group(id)?, *weight)));
-                let (groups, weights): (Vec<_>, Vec<_>) = found.unzip();
-                Deed::Forward { groups, turns: Rotation::new(weights) }
-            }
-            Action::Answer { status, content_type, body } => Deed::Answer { status, content_type, body },
-            Action::Redirect { status, location } => Deed::Redirect { status, location },
-        };
+        let deed = Deed::of(&config.action, group);
+        let ruled = config.rules.iter().map(|rule| Deed::of(&rule.action, group)).collect();
         let acceptor = config.tls().map(|tls| store.acceptor(&tls));
         let security = match acceptor {
             None => Security::Bare,
@@ -208,14 +205,42 @@ impl Port {
                 Security::Broken
             }
         };
-        Self { config: config.clone(), deed, security }
+        Self { config: config.clone(), deed, ruled, security }
+    }
+
+    /// What is done with `request` of `peer`.
+    pub(crate) fn deed(&self, request: &Request, peer: &Peer) -> &Deed {
+        let rules = self.config.rules.iter().zip(&self.ruled);
+        let mut holding = rules.filter(|(rule, _)| rule.conditions.iter().all(|c| c.holds(request, peer)));
+        holding.next().map_or(&self.deed, |(_, deed)| deed)
     }
 
     /// Whether it forwards to just the groups that `group` finds, so that its turns can go on.
     fn has(&self, group: &mut impl FnMut(&String) -> Option<Rc<Group>>) -> bool {
-        let (Action::Forward(weights), Deed::Forward { groups, .. }) = (&self.config.action, &self.deed) else {
-            return true;
-        };
+        let rules = self.config.rules.iter().map(|rule| &rule.action).zip(&self.ruled);
+        // Each is asked, whatever was found before: asking is what keeps a group.
+        std::iter::once((&self.config.action, &self.deed))
+            .chain(rules)
+            .fold(true, |all, (action, deed)| deed.has(action, group) && all)
+    }
+}
+
+impl Deed {
+    fn of(action: &Action, group: &mut impl FnMut(&String) -> Option<Rc<Group>>) -> Self {
+        match action.clone() {
+            Action::Forward(weights) => {
+                let found = weights.iter().filter_map(|(id, weight)| Some((group(id)?, *weight)));
+                let (groups, weights): (Vec<_>, Vec<_>) = found.unzip();
+                Self::Forward { groups, turns: Rotation::new(weights) }
+            }
+            Action::Answer { status, content_type, body } => Self::Answer { status, content_type, body },
+            Action::Redirect { status, location } => Self::Redirect { status, location },
+        }
+    }
+
+    /// Whether it is what `action` says with the groups that `group` finds.
+    fn has(&self, action: &Action, group: &mut impl FnMut(&String) -> Option<Rc<Group>>) -> bool {
+        let (Action::Forward(weights), Self::Forward { groups, .. }) = (action, self) else { return true };
         let found: Vec<Rc<Group>> = weights.iter().filter_map(|(id, _)| group(id)).collect();
         found.len() == groups.len() && found.iter().zip(groups).all(|(one, other)| Rc::ptr_eq(one, other))
     }

@@ -88,7 +88,7 @@ fn config(action: Action, groups: Vec<Group>) -> Config {
         addresses: vec![],
         allowed: vec![everybody],
         idle_timeout_seconds: 5,
-        listeners: vec![Listener { port: 80, action, certificates: Vec::new() }],
+        listeners: vec![Listener { port: 80, action, rules: Vec::new(), certificates: Vec::new() }],
     };
     Config { balancers: vec![balancer], groups }
 }
@@ -225,6 +225,34 @@ async fn what_is_configured_is_said_and_redirected() {
         answer.starts_with("HTTP/1.1 301") && answer.contains("location: https://b.elb.localhost:443/x/todos\r\n"),
         "{answer}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_rule_that_holds_decides() {
+    let (a, b) = (server("a"), server("b"));
+    let forward = |group: &str| Action::Forward(vec![(group.into(), 1)]);
+    let rule = |conditions: Vec<Condition>, action: Action| Rule { conditions, action };
+    let path = |pattern: &str| Condition::Path(vec![pattern.into()]);
+    let host = Condition::Host(vec!["B.elb.*".into()]);
+    let mut asked = config(forward("ga"), vec![group("ga", &[&a]), group("gb", &[&b])]);
+    asked.balancers[0].listeners[0].rules = vec![
+        rule(vec![path("/other")], forward("ga")),
+        rule(vec![path("/todos"), host, Condition::Source(vec!["127.0.0.0/8".parse().unwrap()])], forward("gb")),
+    ];
+    let (balancer, port) = balancer(asked.clone()).await;
+    until(&balancer, all_healthy).await;
+    assert_eq!(of(&answers(port, 3).await, 'b'), 3);
+    let said = Action::Answer { status: 200, content_type: "text/plain".into(), body: "said".into() };
+    let header = Condition::Header { name: "X-Forwarded-For".into(), values: vec!["9.9.*".into()] };
+    asked.balancers[0].listeners[0].rules = vec![
+        rule(vec![Condition::Method(vec!["POST".into()])], forward("gb")),
+        rule(vec![header, Condition::Method(vec!["PUT".into(), "GET".into()])], said),
+    ];
+    balancer.apply(asked.clone()).await;
+    assert!(get(port, "b.elb.localhost").await.ends_with("said"));
+    asked.balancers[0].listeners[0].rules.pop();
+    balancer.apply(asked).await;
+    assert_eq!(of(&answers(port, 3).await, 'a'), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

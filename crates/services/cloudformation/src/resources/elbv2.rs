@@ -1,4 +1,4 @@
-//! Load balancers, target groups and listeners.
+//! Load balancers, target groups, listeners and their rules.
 
 use api::{ec2, elbv2};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Call, Failure, Kind, Made, Resource, Settled, property};
 
 /// `ELBv2`'s answers to what is not there.
-const MISSING: &[&str] = &["LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound"];
+const MISSING: &[&str] = &["LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound", "RuleNotFound"];
 /// The length of made-up names: five characters of the stack, five of the logical id, and the token, as AWS has them.
 const MADE_UP_MAX: usize = 24;
 
@@ -335,5 +335,73 @@ impl Resource for Listener {
     async fn delete(call: &Call<'_>) -> Result<(), Failure> {
         let request = elbv2::DeleteListenerRequest { listener_arn: call.id()?.to_owned() };
         call.look::<elbv2::DeleteListener>(request, MISSING).await.map(|_| ())
+    }
+}
+
+/// `AWS::ElasticLoadBalancingV2::ListenerRule`.
+pub(super) struct ListenerRule;
+
+impl ListenerRule {
+    fn made(rule: &elbv2::Rule) -> Made {
+        let default = if rule.is_default { "true" } else { "false" };
+        Made::new(&rule.rule_arn, &[("RuleArn", &rule.rule_arn), ("IsDefault", default)])
+    }
+
+    /// The number of a priority, which templates also write as text.
+    fn priority(call: &Call<'_>) -> Result<Value, Failure> {
+        let given = call.property("Priority").cloned().unwrap_or_default();
+        let number = given.as_u64().or_else(|| given.as_str()?.parse().ok());
+        number.map(Value::from).ok_or_else(|| Failure::Wrong(format!("Priority {given} is not a number")))
+    }
+}
+
+impl Resource for ListenerRule {
+    const KIND: Kind = Kind::new("AWS::ElasticLoadBalancingV2::ListenerRule")
+        .properties(&[
+            property("ListenerArn").required().replaces(),
+            property("Priority").required(),
+            property("Conditions").required(),
+            property("Actions").required(),
+            property("Tags"),
+        ])
+        .attributes(&["RuleArn", "IsDefault"])
+        .identity(&["ListenerArn", "Priority"]);
+
+    async fn create(call: &Call<'_>) -> Result<Made, Failure> {
+        let mut members = call.properties(&["ListenerArn", "Conditions", "Actions"]);
+        members.insert("Priority".to_owned(), Self::priority(call)?);
+        members.insert("Tags".to_owned(), call.tag_list());
+        let made = call.send::<elbv2::CreateRule>(call.read(members)?).await?.rules;
+        made.first().map(Self::made).ok_or_else(|| Failure::Wrong("no rule was made".to_owned()))
+    }
+
+    async fn find(call: &Call<'_>) -> Result<Option<Made>, Failure> {
+        let request = elbv2::DescribeRulesRequest { listener_arn: call.text("ListenerArn"), ..Default::default() };
+        let found = call.look::<elbv2::DescribeRules>(request, MISSING).await?;
+        let rules = found.map(|found| found.rules).unwrap_or_default();
+        for rule in rules.iter().filter(|rule| !rule.is_default && !call.siblings.contains(&rule.rule_arn)) {
+            if is_ours(call, &rule.rule_arn).await? {
+                return Ok(Some(Self::made(rule)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn update(call: &Call<'_>) -> Result<Made, Failure> {
+        let arn = call.id()?.to_owned();
+        let pair = serde_json::json!({"RuleArn": arn, "Priority": Self::priority(call)?});
+        let mut members = serde_json::Map::new();
+        members.insert("RulePriorities".to_owned(), Value::Array(vec![pair]));
+        call.send::<elbv2::SetRulePriorities>(call.read(members)?).await?;
+        let mut members = call.properties(&["Conditions", "Actions"]);
+        members.insert("RuleArn".to_owned(), arn.into());
+        let rules = call.send::<elbv2::ModifyRule>(call.read(members)?).await?.rules;
+        retag(call).await?;
+        rules.first().map(Self::made).ok_or_else(|| Failure::Wrong("the rule is gone".to_owned()))
+    }
+
+    async fn delete(call: &Call<'_>) -> Result<(), Failure> {
+        let request = elbv2::DeleteRuleRequest { rule_arn: call.id()?.to_owned() };
+        call.look::<elbv2::DeleteRule>(request, MISSING).await.map(|_| ())
     }
 }

@@ -5,7 +5,7 @@ use names::Scope;
 use store::{Key, Transaction};
 use wire::{Context, page};
 
-use super::{load_balancer, page_size, tags};
+use super::{load_balancer, page_size, rule, tags};
 use crate::{
     LoadBalancing,
     error::Error,
@@ -86,8 +86,7 @@ pub(crate) async fn modify_listener(
             row.port = port;
         }
         if !request.default_actions.is_empty() {
-            let balancer = tx.get::<rows::LoadBalancer>(&Key::new(scope, row.load_balancer.clone()))?;
-            let vpc_id = balancer.map(|balancer| balancer.vpc_id).unwrap_or_default();
+            let vpc_id = vpc_of(tx, scope, &row)?;
             check_actions(tx, scope, &vpc_id, &request.default_actions)?;
             row.actions.clone_from(&request.default_actions);
         }
@@ -104,16 +103,23 @@ pub(crate) async fn delete_listener(
     let scope = cx.scope();
     cx.store.write(|tx| {
         let (key, _) = find(tx, scope, &request.listener_arn)?;
+        rule::forget(tx, scope, &key)?;
         tx.delete::<Listener>(&key)?;
         Ok(shape::Empty {})
     })
 }
 
-fn find(tx: &Transaction<'_>, scope: &Scope, arn: &str) -> Result<(Key, Listener), Error> {
+pub(super) fn find(tx: &Transaction<'_>, scope: &Scope, arn: &str) -> Result<(Key, Listener), Error> {
     let key = rows::key_of(arn, rows::LISTENER, scope);
     let key = key.ok_or_else(|| Error::Validation(format!("'{arn}' is not a valid listener ARN")))?;
     let row = tx.get::<Listener>(&key)?;
     Ok((key, row.ok_or_else(|| Error::ListenerNotFound(arn.to_owned()))?))
+}
+
+/// The VPC of a listener's load balancer.
+pub(super) fn vpc_of(tx: &Transaction<'_>, scope: &Scope, row: &Listener) -> Result<String, Error> {
+    let balancer = tx.get::<rows::LoadBalancer>(&Key::new(scope, row.load_balancer.clone()))?;
+    Ok(balancer.map(|balancer| balancer.vpc_id).unwrap_or_default())
 }
 
 fn check_protocol(protocol: Option<&str>) -> Result<(), Error> {
@@ -123,10 +129,16 @@ fn check_protocol(protocol: Option<&str>) -> Result<(), Error> {
     }
 }
 
-fn check_actions(tx: &Transaction<'_>, scope: &Scope, vpc_id: &str, actions: &[shape::Action]) -> Result<(), Error> {
+/// Refuses actions that cannot be done by a load balancer in this VPC.
+pub(super) fn check_actions(
+    tx: &Transaction<'_>,
+    scope: &Scope,
+    vpc_id: &str,
+    actions: &[shape::Action],
+) -> Result<(), Error> {
     let [action] = actions else {
         return Err(Error::InvalidLoadBalancerAction(
-            "A listener has exactly one default action here: forward, fixed-response or redirect".to_owned(),
+            "A listener or a rule has exactly one action here: forward, fixed-response or redirect".to_owned(),
         ));
     };
     let invalid = |message: String| Err(Error::InvalidLoadBalancerAction(message));

@@ -7,7 +7,7 @@ use names::{Scope, Timestamp};
 use store::{Key, Store};
 use wire::{Context, page};
 
-use super::{attributes, check_name, page_size, tags};
+use super::{attributes, check_name, page_size, rule, tags};
 use crate::{
     LoadBalancing,
     error::Error,
@@ -176,6 +176,7 @@ pub(crate) async fn delete_load_balancer(
             return Err(Error::OperationNotPermitted(request.load_balancer_arn.clone()));
         }
         for (listener, _) in tx.list_under::<Listener>(scope, &format!("{}/", key.name))? {
+            rule::forget(tx, scope, &listener)?;
             tx.delete::<Listener>(&listener)?;
         }
         row.deleted = true;

@@ -1,8 +1,10 @@
 //! The table, in the order of the API reference.
 
 pub(crate) mod attributes;
+pub(crate) mod condition;
 mod listener;
 mod load_balancer;
+mod rule;
 mod tag;
 mod target;
 mod target_group;
@@ -18,25 +20,30 @@ pub(crate) fn operations() -> Vec<Bound<LoadBalancing>> {
         bind::<op::AddTags, _, _, _, _>(tag::add_tags),
         bind::<op::CreateListener, _, _, _, _>(listener::create_listener),
         bind::<op::CreateLoadBalancer, _, _, _, _>(load_balancer::create_load_balancer),
+        bind::<op::CreateRule, _, _, _, _>(rule::create_rule),
         bind::<op::CreateTargetGroup, _, _, _, _>(target_group::create_target_group),
         bind::<op::DeleteListener, _, _, _, _>(listener::delete_listener),
         bind::<op::DeleteLoadBalancer, _, _, _, _>(load_balancer::delete_load_balancer),
+        bind::<op::DeleteRule, _, _, _, _>(rule::delete_rule),
         bind::<op::DeleteTargetGroup, _, _, _, _>(target_group::delete_target_group),
         bind::<op::DeregisterTargets, _, _, _, _>(target::deregister_targets),
         bind::<op::DescribeListeners, _, _, _, _>(listener::describe_listeners),
         bind::<op::DescribeLoadBalancerAttributes, _, _, _, _>(attributes::describe_load_balancer_attributes),
         bind::<op::DescribeLoadBalancers, _, _, _, _>(load_balancer::describe_load_balancers),
         bind::<op::DescribeLoadBalancerUrls, _, _, _, _>(load_balancer::describe_load_balancer_urls),
+        bind::<op::DescribeRules, _, _, _, _>(rule::describe_rules),
         bind::<op::DescribeTags, _, _, _, _>(tag::describe_tags),
         bind::<op::DescribeTargetGroupAttributes, _, _, _, _>(attributes::describe_target_group_attributes),
         bind::<op::DescribeTargetGroups, _, _, _, _>(target_group::describe_target_groups),
         bind::<op::DescribeTargetHealth, _, _, _, _>(target::describe_target_health),
         bind::<op::ModifyListener, _, _, _, _>(listener::modify_listener),
         bind::<op::ModifyLoadBalancerAttributes, _, _, _, _>(attributes::modify_load_balancer_attributes),
+        bind::<op::ModifyRule, _, _, _, _>(rule::modify_rule),
         bind::<op::ModifyTargetGroup, _, _, _, _>(target_group::modify_target_group),
         bind::<op::ModifyTargetGroupAttributes, _, _, _, _>(attributes::modify_target_group_attributes),
         bind::<op::RegisterTargets, _, _, _, _>(target::register_targets),
         bind::<op::RemoveTags, _, _, _, _>(tag::remove_tags),
+        bind::<op::SetRulePriorities, _, _, _, _>(rule::set_rule_priorities),
         bind::<op::SetSecurityGroups, _, _, _, _>(load_balancer::set_security_groups),
     ]
 }

@@ -1,4 +1,4 @@
-//! Tags of load balancers, listeners and target groups.
+//! Tags of load balancers, listeners, rules and target groups.
 
 use api::elbv2 as shape;
 use names::{Scope, Tags};
@@ -9,7 +9,7 @@ use super::tags;
 use crate::{
     LoadBalancing,
     error::Error,
-    rows::{self, Group, Listener, LoadBalancer},
+    rows::{self, Group, Listener, LoadBalancer, Rule},
 };
 
 /// Tags on one resource.
@@ -85,5 +85,11 @@ fn edit(tx: &mut Transaction<'_>, scope: &Scope, arn: &str, change: impl Fn(&mut
         tx.put(&key, &row)?;
         return Ok(kept);
     }
-    Err(Error::Validation(format!("'{arn}' is not a valid ARN of a load balancer, listener or target group")))
+    if let Some(key) = rows::key_of(arn, rows::RULE, scope) {
+        let mut row = tx.get::<Rule>(&key)?.ok_or_else(|| Error::RuleNotFound(arn.to_owned()))?;
+        let kept = checked(&mut row.tags)?;
+        tx.put(&key, &row)?;
+        return Ok(kept);
+    }
+    Err(Error::Validation(format!("'{arn}' is not a valid ARN of a load balancer, listener, rule or target group")))
 }

@@ -10,7 +10,7 @@ use super::target_group;
 use crate::{
     LoadBalancing,
     error::Error,
-    rows::{Group, Listener, Target, TargetObserved},
+    rows::{Group, Target, TargetObserved, Uses},
 };
 
 pub(crate) async fn register_targets(
@@ -58,8 +58,8 @@ pub(crate) async fn describe_target_health(
 ) -> Result<shape::DescribeTargetHealthResponse, Error> {
     let (group_key, group) = target_group::find(&cx.store, cx.scope(), &request.target_group_arn)?;
     let registered = cx.store.list_under::<Target>(cx.scope(), &format!("{}/", group_key.name))?;
-    let listeners = cx.store.list::<Listener>(cx.scope())?;
-    let in_use = target_group::used_by(&listeners, &request.target_group_arn).next().is_some();
+    let uses = Uses::of(&cx.store.list(cx.scope())?, &cx.store.list(cx.scope())?);
+    let in_use = uses.has(&request.target_group_arn);
     // A group that nobody forwards to is not checked either, whatever was seen of it before.
     let seen = |key: &Key| -> Result<_, store::Error> {
         if in_use { cx.store.get::<TargetObserved>(key) } else { Ok(Some(TargetObserved { health: not_in_use() })) }

@@ -11,7 +11,7 @@ use super::{check_name, load_balancer, page_size, tags};
 use crate::{
     LoadBalancing,
     error::Error,
-    rows::{self, Group, Listener, Target, TargetObserved},
+    rows::{self, Group, Target, TargetObserved, Uses},
 };
 
 pub(crate) async fn create_target_group(
@@ -174,9 +174,9 @@ pub(crate) async fn describe_target_groups(
     };
     let rows: Vec<Group> = if let Some(arn) = &request.load_balancer_arn {
         let (key, _) = load_balancer::find(&cx.store, scope, arn)?;
-        let listeners = cx.store.list_under::<Listener>(scope, &format!("{}/", key.name))?;
-        let used: Vec<&str> = listeners.iter().flat_map(|(_, l)| l.target_groups()).map(|(arn, _)| arn).collect();
-        all()?.into_iter().filter(|row| used.contains(&row.settings.target_group_arn.as_str())).collect()
+        let under = format!("{}/", key.name);
+        let uses = Uses::of(&cx.store.list_under(scope, &under)?, &cx.store.list_under(scope, &under)?);
+        all()?.into_iter().filter(|row| uses.has(&row.settings.target_group_arn)).collect()
     } else if !request.target_group_arns.is_empty() {
         let found = request.target_group_arns.iter().map(|arn| find(&cx.store, scope, arn).map(|(_, row)| row));
         found.collect::<Result<_, _>>()?
@@ -219,7 +219,7 @@ pub(crate) async fn delete_target_group(
     let key = rows::key_of(arn, rows::GROUP, scope);
     let key = key.ok_or_else(|| Error::Validation(format!("'{arn}' is not a valid target group ARN")))?;
     cx.store.write(|tx| {
-        if used_by(&tx.list::<Listener>(scope)?, arn).next().is_some() {
+        if Uses::of(&tx.list(scope)?, &tx.list(scope)?).has(arn) {
             return Err(Error::ResourceInUse(arn.clone()));
         }
         forget_targets(tx, scope, &key)?;
@@ -244,19 +244,10 @@ pub(crate) fn find(store: &Store, scope: &Scope, arn: &str) -> Result<(Key, Grou
     Ok((key, row.ok_or_else(|| Error::TargetGroupNotFound(arn.to_owned()))?))
 }
 
-/// The listeners that forward to the group `arn`.
-pub(super) fn used_by<'l>(listeners: &'l [(Key, Listener)], arn: &'l str) -> impl Iterator<Item = &'l Listener> {
-    let forwards = move |listener: &&Listener| listener.target_groups().iter().any(|(group, _)| *group == arn);
-    listeners.iter().map(|(_, listener)| listener).filter(forwards)
-}
-
 fn describe(store: &Store, scope: &Scope, row: Group) -> Result<shape::TargetGroup, Error> {
-    let listeners = store.list::<Listener>(scope)?;
-    let users = used_by(&listeners, &row.settings.target_group_arn);
-    let arn = |l: &Listener| {
-        Arn::new(rows::SERVICE, scope, format!("{}{}", rows::LOAD_BALANCER, l.load_balancer)).to_string()
-    };
-    let users: std::collections::BTreeSet<String> = users.map(arn).collect();
+    let uses = Uses::of(&store.list(scope)?, &store.list(scope)?);
+    let arn = |key: &str| Arn::new(rows::SERVICE, scope, format!("{}{key}", rows::LOAD_BALANCER)).to_string();
+    let users: std::collections::BTreeSet<String> = uses.balancers(&row.settings.target_group_arn).map(arn).collect();
     Ok(shape::TargetGroup { load_balancer_arns: users.into_iter().collect(), ..row.settings })
 }
 
