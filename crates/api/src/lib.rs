@@ -18,6 +18,7 @@ pub mod acmpca;
 pub mod appmesh;
 pub mod canary;
 pub mod cloudformation;
+pub mod cloudwatch;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;

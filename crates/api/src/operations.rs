@@ -37,6 +37,10 @@ macro_rules! for_each_operation {
                 ExecuteChangeSet GetTemplate GetTemplateSummary ListChangeSets ListExports ListImports
                 ListStackResources ListStacks RollbackStack UpdateStack UpdateTerminationProtection
                 ValidateTemplate;
+            cloudwatch:
+                DeleteAlarms DescribeAlarmHistory DescribeAlarms DescribeAlarmsForMetric DisableAlarmActions
+                EnableAlarmActions GetMetricData GetMetricStatistics ListMetrics ListTagsForResource PutMetricAlarm
+                PutMetricData SetAlarmState TagResource UntagResource;
             ec2:
                 AssociateRouteTable AttachInternetGateway AuthorizeSecurityGroupEgress
                 AuthorizeSecurityGroupIngress CreateInternetGateway CreateNetworkInterface CreateRoute

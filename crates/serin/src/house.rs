@@ -176,6 +176,7 @@ impl Parts {
             ecr::service(store(), clock(), images.clone()),
             ecs::service(&tasks),
             logs::service(telemetry.clone(), clock()),
+            cloudwatch::service(store(), telemetry.metrics(), clock()),
             xray::service(telemetry.traces(), clock()),
             cloudformation::service(store(), clock(), ids(), caller()),
             canary::service(canary::Canaries {

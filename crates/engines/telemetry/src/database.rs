@@ -9,7 +9,7 @@ use std::{
 use names::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{Logs, Traces};
+use crate::{Logs, Metrics, Traces};
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,9 +19,9 @@ const STATEMENTS_CACHED: usize = 32;
 const PAGES_FREED: i64 = 2000;
 
 /// Steps from an older file to a newer; `user_version` counts those taken.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("metrics.sql")];
 
-/// Logs and traces on disk; cheap to clone.
+/// Logs, traces and metrics on disk; cheap to clone.
 #[derive(Clone)]
 pub struct Telemetry(Arc<Inner>);
 
@@ -41,6 +41,10 @@ pub struct Limits {
     pub segments_max: u64,
     /// How long a segment is kept.
     pub segment_age_max: Duration,
+    /// Points, over all metrics.
+    pub metric_points_max: u64,
+    /// How long a point is kept.
+    pub metric_age_max: Duration,
 }
 
 impl Default for Limits {
@@ -49,6 +53,8 @@ impl Default for Limits {
             log_bytes_max: 1024 * 1024 * 1024,
             segments_max: 200_000,
             segment_age_max: Duration::from_hours(30 * 24),
+            metric_points_max: 2_000_000,
+            metric_age_max: Duration::from_hours(15 * 24),
         }
     }
 }
@@ -102,7 +108,7 @@ impl Telemetry {
         Ok(Self::of(writer, Some(reader), limits))
     }
 
-    /// Logs and traces that are gone with their last handle: for tests.
+    /// One that is gone with their last handle: for tests.
     pub fn in_memory(limits: Limits) -> Result<Self, Error> {
         let mut connection = Connection::open_in_memory()?;
         prepare(&mut connection, 0)?;
@@ -123,9 +129,14 @@ impl Telemetry {
         Traces(self.clone())
     }
 
+    /// The metrics.
+    pub fn metrics(&self) -> Metrics {
+        Metrics(self.clone())
+    }
+
     /// Lets go of what is past its time or beyond the limits, one batch of each; true if there is more to do.
     pub fn trim(&self, now: Timestamp) -> Result<bool, Error> {
-        let more = self.logs().trim(now)? | self.traces().trim(now)?;
+        let more = self.logs().trim(now)? | self.traces().trim(now)? | self.metrics().trim(now)?;
         self.writer().execute_batch(&format!("PRAGMA incremental_vacuum({PAGES_FREED})"))?;
         Ok(more)
     }
