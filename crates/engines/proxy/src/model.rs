@@ -110,6 +110,8 @@ pub struct Listener {
 /// What to do with the connections of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FilterChain {
+    /// What it is called, if anything.
+    pub name: String,
     /// Which connections.
     pub matches: ChainMatch,
     /// How they are secured, if they are.

@@ -9,6 +9,7 @@
 use std::{
     fmt,
     io::{self, IoSlice},
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -82,6 +83,11 @@ impl Transport {
             Self::Plain(stream) => stream,
             Self::Secured(secured) => secured.stream.get_ref().0,
         }
+    }
+
+    /// Our end of it.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        self.socket().local_addr().ok()
     }
 
     /// What was agreed on with the other side; none if the connection is bare.

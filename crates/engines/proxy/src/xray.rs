@@ -4,6 +4,10 @@
 //! The trace goes on in `X-Amzn-Trace-Id`: what the client began is continued, and the server is told our segment as
 //! its parent. Who decides whether a trace is kept is whoever began it; for one that begins here it is one trace a
 //! second and a share of the rest.
+//!
+//! A client that speaks W3C Trace Context (`traceparent`) began a trace, too: it goes on under the same id, which X-Ray
+//! writes with its first 32 bits apart, and `traceparent` goes on beside with our segment as the parent. Where both
+//! fields came and speak of two traces, X-Ray's is ours and the other passes untouched.
 
 use std::{
     net::{SocketAddr, UdpSocket},
@@ -71,17 +75,21 @@ impl Tracer {
         })
     }
 
-    /// Begins a segment of the trace that `header` speaks of, or of a new one.
-    pub(crate) fn begin(&self, core: &Core, header: Option<&[u8]>) -> Segment {
+    /// Begins a segment of the trace that `header` speaks of, or `parent`, a `traceparent`; or of a new one.
+    pub(crate) fn begin(&self, core: &Core, header: Option<&[u8]>, parent: Option<&[u8]>) -> Segment {
         let started = core.clock.now();
         let header = header.and_then(|header| std::str::from_utf8(header).ok()).map(Header::parse).unwrap_or_default();
-        let sampled = header.sampled.unwrap_or_else(|| self.sample(core, started));
-        let root = header.root.map_or_else(|| new_root(core, started), str::to_owned);
+        let parent = parent.and_then(|parent| std::str::from_utf8(parent).ok()).and_then(Parent::parse);
+        // What speaks of another trace than X-Ray's field is not ours to change.
+        let parent = parent.filter(|parent| header.root.is_none_or(|root| root == parent.root()));
+        let sampled = header.sampled.or(parent.map(|parent| parent.flags & SAMPLED != 0));
+        let root = header.root.map(str::to_owned).or_else(|| parent.map(Parent::root));
         Segment {
             id: format!("{:016x}", core.random()),
-            root,
-            parent: header.parent.map(str::to_owned),
-            sampled,
+            root: root.unwrap_or_else(|| new_root(core, started)),
+            parent: header.parent.or(parent.map(|parent| parent.span)).map(str::to_owned),
+            sampled: sampled.unwrap_or_else(|| self.sample(core, started)),
+            flags: parent.map(|parent| parent.flags),
             started,
         }
     }
@@ -138,6 +146,8 @@ pub(crate) struct Segment {
     root: String,
     parent: Option<String>,
     sampled: bool,
+    /// The flags of the `traceparent` that it goes on from.
+    flags: Option<u8>,
     started: Timestamp,
 }
 
@@ -147,9 +157,21 @@ impl Segment {
         &self.root
     }
 
+    /// Its own id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The `X-Amzn-Trace-Id` for the server.
     pub(crate) fn header(&self) -> String {
         format!("Root={};Parent={};Sampled={}", self.root, self.id, u8::from(self.sampled))
+    }
+
+    /// The `traceparent` for the server; none if the client sent none that is ours to go on with.
+    pub(crate) fn traceparent(&self) -> Option<String> {
+        let flags = (self.flags? & RANDOM) | if self.sampled { SAMPLED } else { 0 };
+        let trace = self.root.strip_prefix("1-")?.replace('-', "");
+        Some(format!("00-{trace}-{}-{flags:02x}", self.id))
     }
 }
 
@@ -247,6 +269,41 @@ impl<'a> Header<'a> {
     }
 }
 
+/// Flags of a `traceparent`: the trace is kept, its id is random (W3C Trace Context, levels 1 and 2).
+const SAMPLED: u8 = 1;
+const RANDOM: u8 = 2;
+
+/// A `traceparent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Parent<'a> {
+    trace: &'a str,
+    span: &'a str,
+    flags: u8,
+}
+
+impl<'a> Parent<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.trim().split('-');
+        let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        // A later version may have more parts, and ff is none.
+        let is_known = version == "00" && parts.next().is_none();
+        let is_later = is_lower_hex(version, 2) && !matches!(version, "00" | "ff");
+        let is_id = |id: &str, length| is_lower_hex(id, length) && id.bytes().any(|digit| digit != b'0');
+        let valid = (is_known || is_later) && is_id(trace, 32) && is_id(span, 16) && is_lower_hex(flags, 2);
+        valid.then_some(Self { trace, span, flags: u8::from_str_radix(flags, 16).ok()? })
+    }
+
+    /// The trace's id as X-Ray writes it.
+    fn root(self) -> String {
+        let (time, unique) = self.trace.split_at(8);
+        format!("1-{time}-{unique}")
+    }
+}
+
+fn is_lower_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -303,7 +360,7 @@ mod tests {
         let core = Core::new(0, 1, Clock::System);
         let tracer = tracer(daemon.local_addr().unwrap(), 0.0);
         let header = format!("Self=x;Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1");
-        let segment = tracer.begin(&core, Some(header.as_bytes()));
+        let segment = tracer.begin(&core, Some(header.as_bytes()), None);
         tracer.end(&segment, &facts(429));
         let mut datagram = [0; 4096];
         let length = daemon.recv(&mut datagram).unwrap();
@@ -325,7 +382,7 @@ mod tests {
         let hand = ManualClock::default();
         hand.advance(Duration::from_secs(1_700_000_000));
         let core = Core::new(0, 1, Clock::Manual(hand.clone()));
-        let kept = |tracer: &Tracer| (0..1000).filter(|_| tracer.begin(&core, None).sampled).count();
+        let kept = |tracer: &Tracer| (0..1000).filter(|_| tracer.begin(&core, None, None).sampled).count();
         let none = tracer(([127, 0, 0, 1], 9).into(), 0.0);
         assert_eq!(kept(&none), 1);
         hand.advance(Duration::from_secs(1));
@@ -336,10 +393,41 @@ mod tests {
     }
 
     #[test]
+    fn a_traceparent_goes_on_as_the_same_trace() {
+        const W3C: &str = "58406cf0a006649127e371903a2de979";
+        let core = Core::new(0, 1, Clock::System);
+        let tracer = tracer(([127, 0, 0, 1], 9).into(), 1.0);
+        let begin = |header: Option<&str>, parent: &str| {
+            tracer.begin(&core, header.map(str::as_bytes), Some(parent.as_bytes()))
+        };
+        let segment = begin(None, &format!("00-{W3C}-53995c3f42cd8ad8-00"));
+        assert_eq!((segment.root.as_str(), segment.parent.as_deref()), (ROOT, Some("53995c3f42cd8ad8")));
+        assert!(!segment.sampled);
+        assert_eq!(segment.traceparent().unwrap(), format!("00-{W3C}-{}-00", segment.id));
+        let both =
+            begin(Some(&format!("Root={ROOT};Parent=1111111111111111")), &format!("00-{W3C}-53995c3f42cd8ad8-03"));
+        assert_eq!((both.parent.as_deref(), both.sampled), (Some("1111111111111111"), true));
+        assert!(both.traceparent().unwrap().ends_with("-03"));
+        let other = begin(Some("Root=1-00000001-a006649127e371903a2de979"), &format!("00-{W3C}-53995c3f42cd8ad8-01"));
+        assert!(other.root.starts_with("1-00000001-") && other.traceparent().is_none());
+        assert_eq!(begin(None, &format!("cc-{W3C}-53995c3f42cd8ad8-01-more")).root, ROOT);
+        for wrong in [
+            format!("ff-{W3C}-53995c3f42cd8ad8-01"),
+            format!("00-{W3C}-53995c3f42cd8ad8-01-more"),
+            format!("00-{W3C}-0000000000000000-01"),
+            format!("00-{}-53995c3f42cd8ad8-01", W3C.to_uppercase()),
+            "00-1-2-3".to_owned(),
+        ] {
+            let segment = begin(None, &wrong);
+            assert!(segment.root != ROOT && segment.traceparent().is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn what_the_client_decided_stands() {
         let core = Core::new(0, 1, Clock::System);
         let tracer = tracer(([127, 0, 0, 1], 9).into(), 1.0);
-        let segment = tracer.begin(&core, Some(format!("Root={ROOT};Sampled=0").as_bytes()));
+        let segment = tracer.begin(&core, Some(format!("Root={ROOT};Sampled=0").as_bytes()), None);
         assert!(!segment.sampled && segment.header().ends_with("Sampled=0"));
         let odd = Header::parse("Root=2-58406cf0-a006649127e371903a2de979;Parent=zz;Sampled=?");
         assert_eq!(odd, Header::default());

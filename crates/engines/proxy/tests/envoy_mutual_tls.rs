@@ -160,7 +160,12 @@ async fn ours(own: &(String, String), authority: &Authority, at: SocketAddr, to:
     let client_certificate =
         ClientCertificate { forward: ForwardClientCertificate::Set, uri: true, ..ClientCertificate::default() };
     let manager = HttpManager { routes: "routes".to_owned(), client_certificate, ..HttpManager::default() };
-    let chain = FilterChain { matches: ChainMatch::default(), tls: Some(server), filter: Filter::Http(manager) };
+    let chain = FilterChain {
+        name: String::new(),
+        matches: ChainMatch::default(),
+        tls: Some(server),
+        filter: Filter::Http(manager),
+    };
     let listener = Listener {
         address: at,
         ipv4_too: false,

@@ -87,7 +87,8 @@ impl Front {
         stream.set_nodelay(true)?;
         let destination = stream.local_addr()?;
         let stream = self.secured(stream).await?;
-        let peer = Peer { address: client, destination, session: stream.session().cloned() };
+        let peer =
+            Peer { address: client, destination, local: destination, number: 0, session: stream.session().cloned() };
         http::serve(self, stream, peer).await;
         Ok(())
     }

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use names::Timestamp;
 
+use crate::{core::Core, tls::Session};
+
 /// Fields that can be looked up by name, in lower case.
 pub(crate) trait Lookup {
     /// Shows every value of the fields called `name`, in the order they came.
@@ -51,12 +53,16 @@ pub(crate) struct Facts<'a> {
     pub(crate) duration: Option<Duration>,
     /// From the beginning to the end of the request.
     pub(crate) request_duration: Option<Duration>,
+    /// From the beginning of the request until all of it had been sent on.
+    pub(crate) request_tx_duration: Option<Duration>,
     /// From the beginning of the request to the beginning of the response.
     pub(crate) response_duration: Option<Duration>,
     /// From the beginning of the response to its end.
     pub(crate) response_tx_duration: Option<Duration>,
     pub(crate) cluster: Option<&'a str>,
     pub(crate) upstream: Option<SocketAddr>,
+    /// Our end of the connection to the server.
+    pub(crate) upstream_local: Option<SocketAddr>,
     /// The name of the endpoint, where it has one.
     pub(crate) upstream_name: Option<&'a str>,
     pub(crate) upstream_failure: Option<&'a str>,
@@ -65,10 +71,23 @@ pub(crate) struct Facts<'a> {
     pub(crate) downstream: Option<SocketAddr>,
     /// The other end of the connection.
     pub(crate) downstream_direct: Option<SocketAddr>,
+    /// Where the client wanted to go.
     pub(crate) downstream_local: Option<SocketAddr>,
+    /// Where it came to.
+    pub(crate) downstream_direct_local: Option<SocketAddr>,
+    /// The number of the client's connection.
+    pub(crate) connection: Option<u64>,
+    /// The name of the filter chain.
+    pub(crate) chain: Option<&'a str>,
+    /// What secures the client's connection, and the server's.
+    pub(crate) session: Option<&'a Session>,
+    pub(crate) upstream_session: Option<&'a Session>,
     /// The name asked for by TLS.
     pub(crate) server_name: Option<&'a str>,
     pub(crate) route_name: Option<&'a str>,
     pub(crate) local_body: Option<&'a [u8]>,
     pub(crate) trace_id: Option<&'a str>,
+    pub(crate) span_id: Option<&'a str>,
+    /// Where random numbers come from.
+    pub(crate) core: Option<&'a Core>,
 }

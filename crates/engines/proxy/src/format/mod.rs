@@ -7,6 +7,8 @@
 mod facts;
 mod json;
 mod operator;
+mod secured;
+mod span;
 mod time;
 
 use serde::{Serialize, Serializer};

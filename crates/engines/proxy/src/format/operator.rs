@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use names::Timestamp;
 
-use super::{Facts, Lookup, time::TimeFormat};
+use super::{Facts, Lookup, secured::Secured, span::Span, time::TimeFormat};
 use crate::grpc;
 
 /// The format of times where none is given.
@@ -34,6 +34,8 @@ pub(super) enum Operator {
     GrpcStatus(GrpcFormat),
     Address(End, AddressPart),
     Environment(Option<String>),
+    Secured(Secured),
+    Span(Span),
     /// Text or a number that is known as it is.
     Plain(Plain),
 }
@@ -50,9 +52,11 @@ pub(super) enum GrpcFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     UpstreamRemote,
+    UpstreamLocal,
     DownstreamRemote,
     DownstreamDirect,
     DownstreamLocal,
+    DownstreamDirectLocal,
 }
 
 /// What of an address is shown.
@@ -69,23 +73,30 @@ pub(super) enum Plain {
     AccessLogType,
     BytesReceived,
     BytesSent,
+    ChainName,
+    ConnectionId,
     Details,
     Duration,
     Flags,
     FlagsLong,
     LocalBody,
-    /// What never happens here: a connection's end of our making, virtual clusters.
+    /// What never happens here: a connection's end of our making, virtual clusters, metadata of filters.
     Nothing,
+    /// What TCP's kernel does, and nobody counts.
+    None,
     Protocol,
     Query,
     RequestDuration,
+    RequestTxDuration,
     ResponseDuration,
     ResponseTxDuration,
     RouteName,
     ServerName,
+    SpanId,
     Status,
     StreamId,
     TraceId,
+    UniqueId,
     UpstreamAttempts,
     UpstreamCluster,
     UpstreamFailure,
@@ -95,17 +106,23 @@ pub(super) enum Plain {
     UpstreamProtocol,
 }
 
-const PLAIN: [(&str, Plain); 28] = [
+const PLAIN: [(&str, Plain); 36] = [
     ("ACCESS_LOG_TYPE", Plain::AccessLogType),
     ("BYTES_RECEIVED", Plain::BytesReceived),
+    ("BYTES_RETRANSMITTED", Plain::None),
     ("BYTES_SENT", Plain::BytesSent),
+    ("CONNECTION_ID", Plain::ConnectionId),
     ("CONNECTION_TERMINATION_DETAILS", Plain::Nothing),
+    ("DOWNSTREAM_TRANSPORT_FAILURE_REASON", Plain::Nothing),
     ("DURATION", Plain::Duration),
+    ("FILTER_CHAIN_NAME", Plain::ChainName),
     ("LOCAL_REPLY_BODY", Plain::LocalBody),
+    ("PACKETS_RETRANSMITTED", Plain::None),
     ("PROTOCOL", Plain::Protocol),
     ("QUERY_PARAMS", Plain::Query),
     ("REQUESTED_SERVER_NAME", Plain::ServerName),
     ("REQUEST_DURATION", Plain::RequestDuration),
+    ("REQUEST_TX_DURATION", Plain::RequestTxDuration),
     ("RESPONSE_CODE", Plain::Status),
     ("RESPONSE_CODE_DETAILS", Plain::Details),
     ("RESPONSE_DURATION", Plain::ResponseDuration),
@@ -113,8 +130,10 @@ const PLAIN: [(&str, Plain); 28] = [
     ("RESPONSE_FLAGS_LONG", Plain::FlagsLong),
     ("RESPONSE_TX_DURATION", Plain::ResponseTxDuration),
     ("ROUTE_NAME", Plain::RouteName),
+    ("SPAN_ID", Plain::SpanId),
     ("STREAM_ID", Plain::StreamId),
     ("TRACE_ID", Plain::TraceId),
+    ("UNIQUE_ID", Plain::UniqueId),
     ("UPSTREAM_CLUSTER", Plain::UpstreamCluster),
     ("UPSTREAM_CLUSTER_RAW", Plain::UpstreamCluster),
     ("UPSTREAM_HOST", Plain::UpstreamHost),
@@ -126,11 +145,13 @@ const PLAIN: [(&str, Plain); 28] = [
     ("VIRTUAL_CLUSTER_NAME", Plain::Nothing),
 ];
 
-const ENDS: [(&str, End); 4] = [
+const ENDS: [(&str, End); 6] = [
     ("UPSTREAM_REMOTE", End::UpstreamRemote),
+    ("UPSTREAM_LOCAL", End::UpstreamLocal),
     ("DOWNSTREAM_REMOTE", End::DownstreamRemote),
     ("DOWNSTREAM_DIRECT_REMOTE", End::DownstreamDirect),
     ("DOWNSTREAM_LOCAL", End::DownstreamLocal),
+    ("DOWNSTREAM_DIRECT_LOCAL", End::DownstreamDirectLocal),
 ];
 
 /// The flags' long names.
@@ -167,6 +188,9 @@ pub(super) enum Value {
 impl Operator {
     /// The operator called `name`. Only some take an argument, and some need one.
     pub(super) fn parse(name: &str, argument: Option<&str>) -> Result<Self, String> {
+        if let Some(secured) = Secured::parse(name, argument)? {
+            return Ok(Self::Secured(secured));
+        }
         let needed = || argument.filter(|argument| !argument.is_empty()).ok_or(format!("%{name}% needs an argument"));
         let time = |default: &str| TimeFormat::parse(argument.filter(|text| !text.is_empty()).unwrap_or(default));
         let fields = || {
@@ -180,6 +204,7 @@ impl Operator {
             "TRAILER" => fields().map(|(first, second)| Self::Trailer(first, second))?,
             "START_TIME" => Self::StartTime(time(TIME)?),
             "START_TIME_LOCAL" => Self::StartTime(time(LOCAL_TIME)?),
+            "EMIT_TIME_LOCAL" => Self::EmitTime(time(LOCAL_TIME)?),
             "EMIT_TIME" => Self::EmitTime(time(TIME)?),
             "PATH" => path(argument.unwrap_or_default())?,
             "QUERY_PARAM" => Self::QueryParameter(needed()?.to_owned()),
@@ -190,6 +215,9 @@ impl Operator {
                 Self::Environment(Some(name.trim().to_owned()))
             }
             "ENVIRONMENT" => Self::Environment(std::env::var(needed()?).ok()),
+            "COMMON_DURATION" => Self::Span(Span::parse(needed()?)?),
+            // Nothing here makes any: in Envoy, too, it is empty where no filter fills it.
+            "DYNAMIC_METADATA" => needed().map(|_| Self::Plain(Plain::Nothing))?,
             _ if argument.is_some() => {
                 return Err(format!(
                     "the operator %{name}({})% is not supported by this proxy",
@@ -225,6 +253,8 @@ impl Operator {
             Self::QueryParameter(name) => query_parameter(facts, name),
             Self::GrpcStatus(format) => grpc_status(facts, *format),
             Self::Address(end, part) => part_of(end_of(facts, *end), *part),
+            Self::Secured(secured) => secured.value(facts),
+            Self::Span(span) => span.value(facts),
             Self::Environment(value) => Value::some(value.as_deref()),
             Self::Plain(plain) => plain.value(facts),
         }
@@ -330,9 +360,11 @@ fn end_of(facts: &Facts<'_>, end: End) -> Option<SocketAddr> {
     match end {
         // Where there is no connection there is no other end.
         End::UpstreamRemote => facts.upstream.filter(|_| facts.upstream_failure.is_none()),
+        End::UpstreamLocal => facts.upstream_local,
         End::DownstreamRemote => facts.downstream,
         End::DownstreamDirect => facts.downstream_direct,
         End::DownstreamLocal => facts.downstream_local,
+        End::DownstreamDirectLocal => facts.downstream_direct_local,
     }
 }
 
@@ -358,22 +390,28 @@ impl Plain {
             }
             Self::BytesReceived => number(facts.received),
             Self::BytesSent => number(facts.sent),
+            Self::ChainName => Value::some(facts.chain),
+            Self::ConnectionId => facts.connection.map_or(Value::Nothing, number),
             Self::Details => Value::some(facts.details),
             Self::Duration => milliseconds(facts.duration),
             Self::Flags => Value::text(flags(facts, |flag| flag)),
             Self::FlagsLong => Value::text(flags(facts, long)),
             Self::LocalBody => Value::Text(facts.local_body.unwrap_or_default().to_vec()),
             Self::Nothing => Value::Nothing,
+            Self::None => number(0),
             Self::Protocol => Value::some(facts.protocol),
             Self::Query => query(facts).map_or(Value::Nothing, Value::Text),
             Self::RequestDuration => milliseconds(facts.request_duration),
+            Self::RequestTxDuration => milliseconds(facts.request_tx_duration),
             Self::ResponseDuration => milliseconds(facts.response_duration),
             Self::ResponseTxDuration => milliseconds(facts.response_tx_duration),
             Self::RouteName => Value::some(facts.route_name),
             Self::ServerName => Value::some(facts.server_name),
+            Self::SpanId => Value::some(facts.span_id),
             Self::Status => number(u64::from(facts.status)),
             Self::StreamId => field(facts.request, "x-request-id", None),
             Self::TraceId => Value::some(facts.trace_id),
+            Self::UniqueId => facts.core.map_or(Value::Nothing, |core| Value::Text(core.uuid().to_vec())),
             Self::UpstreamAttempts => number(u64::from(facts.attempts)),
             Self::UpstreamCluster => Value::some(facts.cluster),
             Self::UpstreamFailure => Value::some(facts.upstream_failure),
@@ -403,11 +441,11 @@ fn long(flag: &'static str) -> &'static str {
 }
 
 impl Value {
-    fn text(text: String) -> Self {
+    pub(super) fn text(text: String) -> Self {
         Self::Text(text.into_bytes())
     }
 
-    fn some(text: Option<&str>) -> Self {
+    pub(super) fn some(text: Option<&str>) -> Self {
         text.filter(|text| !text.is_empty()).map_or(Self::Nothing, |text| Self::Text(text.as_bytes().to_vec()))
     }
 

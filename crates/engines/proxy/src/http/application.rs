@@ -23,6 +23,10 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// Where the client wanted to go.
     pub(crate) destination: SocketAddr,
+    /// Where it came to, which is another place if it was redirected.
+    pub(crate) local: SocketAddr,
+    /// The number of the connection.
+    pub(crate) number: u64,
     /// What was agreed on with the client; none if its connection is not secured.
     pub(crate) session: Option<Arc<Session>>,
 }
@@ -106,6 +110,13 @@ pub(crate) trait Call {
     /// Whether it may be sent more than once, for which its body is kept.
     fn may_retry(&self) -> bool;
 
+    /// Whether it is for [`Call::retry`] to say what becomes of a request whose connection had been waiting for it, and
+    /// ended so. If not, the request is sent once more and nobody hears of it: a server may end such a connection at any
+    /// time.
+    fn judges(&self, _failure: &Failure) -> bool {
+        false
+    }
+
     /// Whether to try again, and after what wait; asked once for each failure, and only if it can be done.
     fn retry(&mut self, failure: &Failure) -> Option<Duration>;
 
@@ -188,6 +199,10 @@ pub(crate) struct Record {
     pub(crate) sent: u64,
     /// The server of the last attempt.
     pub(crate) upstream: Option<SocketAddr>,
+    /// Our end of the connection to it.
+    pub(crate) upstream_local: Option<SocketAddr>,
+    /// What secures that connection.
+    pub(crate) upstream_session: Option<Arc<Session>>,
     /// From the end of the request to the head of the response.
     pub(crate) service_time: Option<Duration>,
     /// When the request had ended.
@@ -215,6 +230,8 @@ impl Record {
             received: 0,
             sent: 0,
             upstream: None,
+            upstream_local: None,
+            upstream_session: None,
             service_time: None,
             received_at: None,
             responded_at: None,
@@ -224,6 +241,23 @@ impl Record {
             failure: None,
             from_server: false,
         }
+    }
+
+    /// When all of the request had been sent on.
+    pub(crate) fn sent_on(&self) -> Option<Instant> {
+        self.responded_at?.checked_sub(self.service_time?)
+    }
+
+    /// An attempt at `upstream` begins.
+    pub(super) fn at(&mut self, upstream: &Upstream) {
+        self.upstream = Some(upstream.route.target);
+        (self.upstream_local, self.upstream_session) = (None, None);
+    }
+
+    /// It goes by a connection whose end of ours is `local`.
+    pub(super) fn by(&mut self, local: Option<SocketAddr>, session: Option<&Arc<Session>>) {
+        self.upstream_local = local;
+        self.upstream_session = session.map(Arc::clone);
     }
 
     /// From the head of the request to the end.

@@ -49,8 +49,9 @@ pub(crate) async fn exchange<A: Application>(
     };
     let deadlines = Deadlines::new(call.timeouts(), started, upload.is_read());
     let core = application.core();
+    let (continued, distrusts) = (false, false);
     let mut exchange =
-        Exchange { application, core, client, request, call, upload, deadlines, record, continued: false };
+        Exchange { application, core, client, request, call, upload, deadlines, record, continued, distrusts };
     let relayed = exchange.run().await;
     let Exchange { client, call, upload, deadlines, mut record, .. } = exchange;
     record.received_at = deadlines.received();
@@ -132,6 +133,8 @@ struct Exchange<'a, A: Application> {
     record: Record,
     /// The client was told to go on.
     continued: bool,
+    /// A connection that had waited ended; what is tried from now on goes on new ones.
+    distrusts: bool,
 }
 
 impl<A: Application> Exchange<'_, A> {
@@ -162,12 +165,21 @@ impl<A: Application> Exchange<'_, A> {
 
     async fn attempt(&mut self) -> Result<Relayed, Failure> {
         let upstream = self.deadlines.within(&mut self.client.alarm, self.call.admit()).await??;
-        self.record.upstream = Some(upstream.route.target);
+        self.record.at(&upstream);
         let repeatable = self.request.is_idempotent() && self.upload.is_repeatable();
-        if let Some(connection) = upstream.take(repeatable) {
+        if !self.distrusts
+            && let Some(connection) = upstream.take(repeatable)
+        {
             match self.converse(connection, &upstream).await {
-                // The server closed the connection while it waited, as it may at any time; that is no failure.
-                Err(Failure::Reset) if repeatable && self.upload.is_repeatable() => self.upload.restart(),
+                Err(failure @ Failure::Reset) => {
+                    // Others that have waited may end the same way.
+                    self.distrusts = true;
+                    // The server closed the connection while it waited, as it may at any time.
+                    if !repeatable || !self.upload.is_repeatable() || self.call.judges(&failure) {
+                        return Err(failure);
+                    }
+                    self.upload.restart();
+                }
                 outcome => return outcome,
             }
         }
@@ -182,6 +194,7 @@ impl<A: Application> Exchange<'_, A> {
             let written = timeout(CONTINUE_MAX, write).await;
             written.map_err(|_| Failure::ClientGone)?.map_err(|_| Failure::ClientGone)?;
         }
+        self.record.by(connection.local, connection.stream.session());
         self.deadlines.begin_attempt(self.upload.is_done());
         let closing = !self.request.keep_alive || self.application.closing();
         let mut conversation = Conversation::new(

@@ -6,6 +6,7 @@
 use std::{
     cell::{Cell, RefCell},
     io,
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -60,6 +61,8 @@ pub(crate) struct Security {
 /// A connection to a server.
 pub(crate) struct Connection {
     pub(crate) stream: Transport,
+    /// Our end of it.
+    pub(crate) local: Option<SocketAddr>,
     /// It has carried a request before.
     pub(crate) reused: bool,
     /// Requests it has carried.
@@ -109,7 +112,8 @@ impl Upstream {
         match timeout(self.connect_timeout, self.open()).await {
             Ok(Ok(stream)) => {
                 let active = Held::new(Arc::clone(counters), |counters| &counters.cx_active);
-                Ok(Connection { stream, reused: false, carried: 0, active })
+                let local = stream.local_addr();
+                Ok(Connection { stream, local, reused: false, carried: 0, active })
             }
             Ok(Err(error)) => {
                 counters.cx_connect_fail.increment();

@@ -14,7 +14,7 @@ use crate::{
     grpc,
     http::{Failure, Lines, Name, Record, Request},
     tls,
-    xray::{Facts, Segment},
+    xray::Facts,
 };
 
 impl Passage {
@@ -86,7 +86,8 @@ impl Passage {
             Some(Failure::ClientGone) => Some("DC"),
             Some(Failure::Own | Failure::Status(..)) | None => None,
         };
-        flag.into_iter().chain(self.exhausted.then_some("URX")).collect()
+        let overflow = (self.overflowed && flag != Some("UO")).then_some("UO");
+        flag.into_iter().chain(overflow).chain(self.exhausted.then_some("URX")).collect()
     }
 
     /// Envoy's words for why the client was answered as it was.
@@ -149,11 +150,13 @@ impl Passage {
             request_duration: since_start(record.received_at),
             response_duration: since_start(record.responded_at),
             response_tx_duration: record.responded_at.map(|at| record.ended.saturating_duration_since(at)),
+            request_tx_duration: record.sent_on().map(|at| at.saturating_duration_since(record.started)),
             upstream: record.upstream,
+            upstream_local: record.upstream_local,
+            upstream_session: record.upstream_session.as_deref(),
             upstream_name: self.upstream_name(),
             upstream_failure: failure.as_deref(),
             server_name: self.peer.session.as_ref().and_then(|session| session.server_name.as_deref()),
-            trace_id: self.segment.as_ref().map(Segment::trace_id),
             ..self.facts(&view, None)
         };
         for log in &self.manager.logs {

@@ -2,12 +2,10 @@
 //!
 //! Word for word Envoy's (*HTTP header manipulation* of its documentation), as applications take it apart.
 
-use rustls::pki_types::CertificateDer;
-
 use crate::{
     http::{Name, Request, append_field},
     model::{ClientCertificate, ForwardClientCertificate as Forward, NameKind},
-    tls::Session,
+    tls::{Session, url_encoded_pem},
 };
 
 /// Whether the field a request came with goes on as it is.
@@ -48,10 +46,11 @@ fn element(settings: &ClientCertificate, session: &Session) -> String {
     }
     parts.extend(session.peer_hash().map(|hash| format!("Hash={hash}")));
     if settings.certificate {
-        parts.extend(session.peer.first().map(|own| format!("Cert=\"{}\"", pem(std::slice::from_ref(own)))));
+        parts
+            .extend(session.peer.first().map(|own| format!("Cert=\"{}\"", url_encoded_pem(std::slice::from_ref(own)))));
     }
     if settings.chain {
-        parts.push(format!("Chain=\"{}\"", pem(&session.peer)));
+        parts.push(format!("Chain=\"{}\"", url_encoded_pem(&session.peer)));
     }
     let Some(peer) = session.peer() else { return parts.join(";") };
     if settings.subject {
@@ -67,29 +66,4 @@ fn element(settings: &ClientCertificate, session: &Session) -> String {
         parts.extend(peer.names_of(NameKind::Dns).map(|name| format!("DNS={name}")));
     }
     parts.join(";")
-}
-
-/// Certificates in PEM, encoded as in a URL.
-fn pem(certificates: &[CertificateDer<'_>]) -> String {
-    use base64::{Engine as _, prelude::BASE64_STANDARD};
-    const LINE: usize = 64;
-    let mut text = String::new();
-    for certificate in certificates {
-        text.push_str("-----BEGIN CERTIFICATE-----\n");
-        let encoded = BASE64_STANDARD.encode(certificate);
-        for at in (0..encoded.len()).step_by(LINE) {
-            text.push_str(&encoded[at..encoded.len().min(at + LINE)]);
-            text.push('\n');
-        }
-        text.push_str("-----END CERTIFICATE-----\n");
-    }
-    let escape = |character| match character {
-        '\n' => "%0A".to_owned(),
-        ' ' => "%20".to_owned(),
-        '+' => "%2B".to_owned(),
-        '/' => "%2F".to_owned(),
-        '=' => "%3D".to_owned(),
-        other => String::from(other),
-    };
-    text.chars().map(escape).collect()
 }

@@ -14,6 +14,7 @@ use crate::{
     format::{Facts, Lookup},
     http::{Answer, Fields, Request},
     model::{Append, Edits, HeaderAdd, HeaderEdits},
+    xray::Segment,
 };
 
 /// The field that says how long the server took, in milliseconds.
@@ -117,6 +118,13 @@ impl Passage {
             downstream: Some(self.standing.client),
             downstream_direct: Some(self.peer.address),
             downstream_local: Some(self.peer.destination),
+            downstream_direct_local: Some(self.peer.local),
+            connection: Some(self.peer.number),
+            chain: Some(&self.manager.chain),
+            session: self.peer.session.as_deref(),
+            trace_id: self.segment.as_ref().map(Segment::trace_id),
+            span_id: self.segment.as_ref().map(Segment::id),
+            core: Some(&self.manager.core),
             attempts: self.attempts,
             ..Facts::default()
         }

@@ -5,7 +5,10 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     rc::Rc,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -65,6 +68,8 @@ pub(crate) struct Listener {
     pub(crate) chains: RefCell<Vec<Rc<Chain>>>,
     pub(crate) counters: Arc<ListenerCounters>,
     pub(crate) redirected: Redirected,
+    /// Gives each connection its number.
+    pub(crate) numbers: Arc<AtomicU64>,
     /// No more connections are taken in.
     pub(crate) closed: Closed,
 }
@@ -114,7 +119,8 @@ impl Listener {
                 Some(security) => security.acceptor.accept(stream, &security.counters).await?,
                 None => stream.into(),
             };
-            let peer = Peer { address: client, destination, session: stream.session().cloned() };
+            let number = self.numbers.fetch_add(1, Relaxed);
+            let peer = Peer { address: client, destination, local, number, session: stream.session().cloned() };
             match &chain.filter {
                 Filter::Http(manager) => {
                     manager.counters.cx_total.increment();
@@ -122,7 +128,7 @@ impl Listener {
                     http::serve(Rc::clone(manager), stream, peer).await;
                     Ok(())
                 }
-                Filter::Tcp(tcp) => tcp.pass(&self.core, stream, peer, local).await,
+                Filter::Tcp(tcp) => tcp.pass(&self.core, stream, peer).await,
             }
         };
         chain.end.run_until_cancelled(served).await.unwrap_or(Ok(()))

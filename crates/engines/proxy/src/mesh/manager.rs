@@ -26,6 +26,8 @@ pub(crate) struct Manager {
     pub(crate) core: Rc<Core>,
     pub(crate) settings: HttpManager,
     pub(crate) direction: Direction,
+    /// The name of its filter chain.
+    pub(crate) chain: String,
     pub(crate) routes: Rc<Slot<Routes>>,
     pub(crate) counters: Arc<HttpCounters>,
     pub(crate) logs: Vec<Log>,

@@ -211,6 +211,7 @@ impl Plane {
             drain_time: settings.drain_time,
             store: Store::new(settings.clock.clone()),
             clock: settings.clock.clone(),
+            connections: Arc::default(),
         });
         let files = AbortOnDropHandle::new(tokio::spawn(watch_files(Arc::downgrade(&shared))));
         let start = |index: usize| {

@@ -20,6 +20,7 @@ use super::{
     view::RequestView,
 };
 use crate::{
+    core::Core,
     format::Lookup as _,
     http::{
         Answer, Call, Failure, Fields, Name, NameSet, Peer, Record, Request, Timeouts, Upstream, append_field,
@@ -27,7 +28,7 @@ use crate::{
     },
     model::{GrpcTimeout, HostRewrite, RetryPolicy},
     stats::{ClusterCounters, Held, HttpCounters},
-    xray::Segment,
+    xray::{Segment, Tracer},
 };
 
 /// What the routes say about a request.
@@ -51,6 +52,8 @@ pub(crate) struct Passage {
     pub(super) attempts: u32,
     /// Retries there were to be had, and none is left.
     pub(super) exhausted: bool,
+    /// Another attempt was wanted, and too many others were being made.
+    pub(super) overflowed: bool,
     tried: Vec<SocketAddr>,
     attempt: Option<Attempt>,
     /// The server of the last attempt.
@@ -103,7 +106,7 @@ impl Passage {
         let counters = &manager.counters;
         counters.rq_total.increment();
         let core = &manager.core;
-        let segment = manager.tracer.as_ref().map(|tracer| tracer.begin(core, request.value(Name::XAmznTraceId)));
+        let segment = manager.tracer.as_ref().map(|tracer| begin(tracer, core, request));
         let started = if manager.logs.is_empty() { Timestamp::default() } else { core.clock.now() };
         let mut passage = Self {
             manager: Rc::clone(manager),
@@ -114,6 +117,7 @@ impl Passage {
             no_cluster: false,
             attempts: 0,
             exhausted: false,
+            overflowed: false,
             tried: Vec::new(),
             attempt: None,
             member: None,
@@ -325,7 +329,6 @@ impl Passage {
             Failure::WholeTimeout => self.manager.counters.rq_max_duration_reached.increment(),
             Failure::Reset | Failure::Refused => counters.rq_rx_reset.increment(),
             Failure::ClientGone => counters.rq_cancelled.increment(),
-            Failure::Overflow => counters.rq_pending_overflow.increment(),
             _ => {}
         }
     }
@@ -359,21 +362,23 @@ impl Passage {
     /// Tries again after a failure, if the limits let it; how long to wait before.
     fn try_again(&mut self, failure: &Failure) -> Option<Duration> {
         let host = Rc::clone(self.forward()?.1);
-        let policy = self.policy()?;
         let cluster = Rc::clone(self.cluster.as_ref()?);
-        if self.attempts > policy.retries {
+        if self.attempts > self.policy()?.retries {
             cluster.counters.rq_retry_limit_exceeded.increment();
             self.exhausted = true;
             return None;
         }
+        // The place of the retry before is free again.
+        self.retrying = None;
         let Ok(place) = cluster.gates().retry() else {
             cluster.counters.rq_retry_overflow.increment();
+            self.overflowed = true;
             return None;
         };
         cluster.counters.rq_retry.increment();
         host.counters.rq_retry.increment();
         cluster.counters.rq_retry_backoff_exponential.increment();
-        let wait = retry::backoff(policy, self.attempts + 1, self.manager.core.random());
+        let wait = retry::backoff(self.policy()?, self.attempts + 1, self.manager.core.random());
         self.count_failure(failure);
         let status = if let Failure::Status(status, _) = failure { Some(*status) } else { None };
         self.report(outcome_of(failure));
@@ -381,6 +386,18 @@ impl Passage {
         self.retrying = place;
         Some(wait)
     }
+}
+
+/// Begins the request's part of its trace, and says so to who reads `traceparent`.
+fn begin(tracer: &Tracer, core: &Core, request: &mut Request) -> Segment {
+    let segment = {
+        let parent = request.values("traceparent").next();
+        tracer.begin(core, request.value(Name::XAmznTraceId), parent)
+    };
+    if let Some(parent) = segment.traceparent() {
+        request.set("traceparent", parent.as_bytes());
+    }
+    segment
 }
 
 /// What a failure says of the server; nothing if it is not the server's.
@@ -454,6 +471,14 @@ impl Call for Passage {
 
     fn may_retry(&self) -> bool {
         self.may_retry
+    }
+
+    fn judges(&self, failure: &Failure) -> bool {
+        match failure {
+            // The server has not looked at it: if the policy has nothing for that, nobody is harmed.
+            Failure::Refused => self.may_retry && self.policy().is_some_and(|policy| retry::applies(policy, failure)),
+            _ => self.policy().is_some(),
+        }
     }
 
     fn retry(&mut self, failure: &Failure) -> Option<Duration> {

@@ -34,7 +34,7 @@ impl Plane {
         self.0.shared.store.in_use().1
     }
 
-    /// Counts the endpoints anew.
+    /// Counts the endpoints anew, and looks which limits are reached.
     pub(crate) async fn count_members(&self) {
         let state = self.0.state.lock().await;
         for (name, cluster) in &state.clusters {
@@ -42,6 +42,11 @@ impl Plane {
             let endpoints = &cluster.endpoints;
             counters.membership_total.store(endpoints.endpoints.len() as u64, Relaxed);
             counters.membership_healthy.store(endpoints.healthy() as u64, Relaxed);
+            let reached = cluster.reached();
+            counters.cx_open.store(u64::from(reached.connections), Relaxed);
+            counters.rq_open.store(u64::from(reached.requests), Relaxed);
+            counters.rq_pending_open.store(u64::from(reached.pending), Relaxed);
+            counters.rq_retry_open.store(u64::from(reached.retries), Relaxed);
         }
     }
 

@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     cluster::ClusterPlan,
     endpoint::EndpointSet,
-    gates::Gates,
+    gates::{Gates, Reached},
     health::{Checking, Warmth},
     outlier::Watch,
     worker::{ListenerPlan, Plan, Sockets},
@@ -117,6 +117,11 @@ impl ClusterState {
                 plan
             }
         }
+    }
+
+    /// Which of its limits are reached.
+    pub(super) fn reached(&self) -> Reached {
+        self.gates.reached()
     }
 
     /// Whether all secrets it needs have come.

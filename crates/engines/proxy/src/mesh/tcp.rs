@@ -1,6 +1,6 @@
 //! A filter chain that passes connections on as they are, by weight, with another try if a server can't be reached.
 
-use std::{io, net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, rc::Rc, sync::Arc};
 
 use names::Timestamp;
 
@@ -17,12 +17,15 @@ use crate::{
     model::TcpProxy,
     rotation::Rotation,
     stats::{Held, TcpCounters},
+    tls::Session,
     transport::Transport,
     tunnel,
 };
 
 /// Passes connections on as they are.
 pub(crate) struct Tcp {
+    /// The name of its filter chain.
+    pub(crate) chain: String,
     pub(crate) settings: TcpProxy,
     pub(crate) clusters: Vec<Rc<Slot<Cluster>>>,
     pub(crate) rotation: Rotation,
@@ -39,22 +42,17 @@ struct Reached {
 
 impl Tcp {
     /// Passes a connection on, to its end.
-    pub(crate) async fn pass(
-        &self,
-        core: &Core,
-        mut stream: Transport,
-        peer: Peer,
-        local: SocketAddr,
-    ) -> io::Result<()> {
+    pub(crate) async fn pass(&self, core: &Core, mut stream: Transport, peer: Peer) -> io::Result<()> {
         self.counters.cx_total.increment();
         let _active = Held::new(Arc::clone(&self.counters), |counters| &counters.cx_active);
         let (start, begun) = (core.clock.now(), tokio::time::Instant::now());
-        let mut line = Line { start, flags: Vec::new(), received: 0, sent: 0, upstream: None };
+        let mut line = Line { start, ..Line::default() };
         let turn = self.rotation.turn();
-        let outcome = self.pass_on(core, &mut stream, &peer, local, turn, &mut line).await;
+        let outcome = self.pass_on(core, &mut stream, &peer, turn, &mut line).await;
         for log in &self.logs {
             let cluster = turn.map(|turn| &*self.clusters[turn].name);
-            log.write(&line.facts(cluster, &peer, begun.elapsed()));
+            let known = Facts { chain: Some(&self.chain), core: Some(core), ..line.facts(cluster, &peer) };
+            log.write(&Facts { duration: Some(begun.elapsed()), ..known });
         }
         if outcome.is_err() {
             stream.set_zero_linger()?;
@@ -67,7 +65,6 @@ impl Tcp {
         core: &Core,
         stream: &mut Transport,
         peer: &Peer,
-        local: SocketAddr,
         turn: Option<usize>,
         line: &mut Line,
     ) -> io::Result<()> {
@@ -77,7 +74,7 @@ impl Tcp {
             line.flags.push("NC");
             return Err(io::ErrorKind::HostUnreachable.into());
         };
-        let mut reached = self.reach(&cluster, peer, local, line).await?;
+        let mut reached = self.reach(&cluster, peer, line).await?;
         let _at_server = reached.member.as_ref().map(|member| {
             Held::new(Arc::clone(&member.counters), |counters: &super::endpoint::EndpointCounters| &counters.rq_active)
         });
@@ -97,15 +94,8 @@ impl Tcp {
     }
 
     /// Connects to a server of `cluster`, to another one if the first can't be reached, as often as may be.
-    async fn reach(
-        &self,
-        cluster: &Rc<Cluster>,
-        peer: &Peer,
-        local: SocketAddr,
-        line: &mut Line,
-    ) -> io::Result<Reached> {
-        let admission = cluster.gates().enter(&cluster.counters, false).await.map_err(|_| {
-            cluster.counters.cx_overflow.increment();
+    async fn reach(&self, cluster: &Rc<Cluster>, peer: &Peer, line: &mut Line) -> io::Result<Reached> {
+        let admission = cluster.gates().connect(&cluster.counters).map_err(|_| {
             line.flags.push("UO");
             io::Error::from(io::ErrorKind::QuotaExceeded)
         })?;
@@ -113,12 +103,15 @@ impl Tcp {
         let mut tried = Vec::new();
         let mut last = io::Error::from(io::ErrorKind::HostUnreachable);
         for _ in 0..attempts {
-            let (upstream, member) = self.server(cluster, peer, local, &tried, line)?;
+            let (upstream, member) = self.server(cluster, peer, &tried, line)?;
             let target = upstream.route.target;
             line.upstream = Some(target);
             tried.push(target);
             match upstream.connect().await {
-                Ok(connection) => return Ok(Reached { connection, member, _admission: admission }),
+                Ok(connection) => {
+                    (line.local, line.session) = (connection.local, connection.stream.session().cloned());
+                    return Ok(Reached { connection, member, _admission: admission });
+                }
                 Err(Failure::Connect(error)) => last = error,
                 Err(_) => last = io::ErrorKind::TimedOut.into(),
             }
@@ -133,12 +126,11 @@ impl Tcp {
         &self,
         cluster: &Cluster,
         peer: &Peer,
-        local: SocketAddr,
         tried: &[SocketAddr],
         line: &mut Line,
     ) -> io::Result<(Rc<Upstream>, Option<Rc<Member>>)> {
         if cluster.is_original_destination() {
-            if peer.destination == local {
+            if peer.destination == peer.local {
                 // It was not redirected but sent here: passing it on would go round in circles.
                 return Err(io::ErrorKind::AddrNotAvailable.into());
             }
@@ -155,28 +147,36 @@ impl Tcp {
 }
 
 /// What the access log will say of a connection.
+#[derive(Default)]
 struct Line {
     start: Timestamp,
     flags: Vec<&'static str>,
     received: u64,
     sent: u64,
     upstream: Option<SocketAddr>,
+    /// Our end of the connection to it, and what secures that.
+    local: Option<SocketAddr>,
+    session: Option<Arc<Session>>,
 }
 
 impl Line {
-    /// What is known of the connection with `peer` to `cluster`, now that it took so long.
-    fn facts<'a>(&'a self, cluster: Option<&'a str>, peer: &'a Peer, duration: Duration) -> Facts<'a> {
+    /// What is known of the connection with `peer` to `cluster`.
+    fn facts<'a>(&'a self, cluster: Option<&'a str>, peer: &'a Peer) -> Facts<'a> {
         Facts {
             start: self.start,
             flags: &self.flags,
             received: self.received,
             sent: self.sent,
-            duration: Some(duration),
             cluster,
             upstream: self.upstream,
+            upstream_local: self.local,
+            upstream_session: self.session.as_deref(),
             downstream: Some(peer.address),
             downstream_direct: Some(peer.address),
             downstream_local: Some(peer.destination),
+            downstream_direct_local: Some(peer.local),
+            connection: Some(peer.number),
+            session: peer.session.as_deref(),
             server_name: peer.session.as_ref().and_then(|session| session.server_name.as_deref()),
             ..Facts::default()
         }

@@ -6,7 +6,7 @@ use std::{
     io,
     net::SocketAddr,
     rc::Rc,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -111,6 +111,8 @@ pub(crate) struct Shared {
     pub(crate) drain_time: Duration,
     pub(crate) store: Store,
     pub(crate) clock: Clock,
+    /// How many connections there have been.
+    pub(crate) connections: Arc<AtomicU64>,
 }
 
 struct Worker {
@@ -242,6 +244,7 @@ impl Worker {
             chains: RefCell::default(),
             counters: self.listener_counters(plan.sockets.address),
             redirected: self.shared.redirected.clone(),
+            numbers: Arc::clone(&self.shared.connections),
             closed: Closed::default(),
         });
         self.exchange_chains(&listener, plan)?;
@@ -287,6 +290,7 @@ impl Worker {
                 core: Rc::clone(&self.core),
                 settings: manager.clone(),
                 direction,
+                chain: settings.name.clone(),
                 routes: self.routes.slot(&manager.routes),
                 counters: self.shared.registry.manager(&manager.stat_prefix).local(),
                 logs: self.logs(&manager.access_logs)?,
@@ -295,6 +299,7 @@ impl Worker {
                 closing: Rc::clone(&closing),
             })),
             model::Filter::Tcp(tcp) => Filter::Tcp(Box::new(Tcp {
+                chain: settings.name.clone(),
                 clusters: tcp.clusters.iter().map(|cluster| self.clusters.slot(&cluster.name)).collect(),
                 rotation: Rotation::new(tcp.clusters.iter().map(|cluster| cluster.weight)),
                 counters: self.shared.registry.tcp(&tcp.stat_prefix).local(),

@@ -103,6 +103,12 @@ mod tests {
             duration: Some(Duration::from_micros(12_900)),
             upstream: Some(([10, 0, 0, 9], 80).into()),
             attempts: 2,
+            connection: Some(7),
+            upstream_local: Some(([10, 0, 0, 1], 40).into()),
+            chain: Some("main"),
+            trace_id: Some("1-5-a"),
+            span_id: Some("53"),
+            request_duration: Some(Duration::from_micros(1_100)),
             ..Facts::default()
         }
     }
@@ -140,6 +146,15 @@ mod tests {
             ("%RESPONSE_FLAGS_LONG%", "UpstreamConnectionFailure,UpstreamRetryLimitExceeded"),
             ("%UPSTREAM_HOST% %UPSTREAM_REMOTE_PORT% %DOWNSTREAM_REMOTE_PORT%", "10.0.0.9:80 80 -"),
             ("%UPSTREAM_REQUEST_ATTEMPT_COUNT% %ROUTE_NAME%", "2 -"),
+            (
+                "%CONNECTION_ID% %UPSTREAM_LOCAL_ADDRESS% %UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%",
+                "7 10.0.0.1:40 10.0.0.1",
+            ),
+            ("%UPSTREAM_LOCAL_PORT% %DOWNSTREAM_DIRECT_LOCAL_PORT% %FILTER_CHAIN_NAME%", "40 - main"),
+            ("%TRACE_ID% %SPAN_ID% %DYNAMIC_METADATA(a:b)% %BYTES_RETRANSMITTED%", "1-5-a 53 - 0"),
+            ("%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)% %COMMON_DURATION(DS_RX_END:DS_TX_END:ms)%", "12900 11"),
+            ("%COMMON_DURATION(US_RX_BEG:DS_TX_END:ms)% %REQUEST_TX_DURATION%", "- -"),
+            ("%DOWNSTREAM_TLS_VERSION% %UPSTREAM_PEER_URI_SAN%", "- -"),
         ] {
             let template = Template::parse(text).unwrap();
             assert_eq!(line(&LogFormat::Text { template, omit_empty: false }, &facts()), wanted, "{text}");
@@ -150,9 +165,13 @@ mod tests {
     fn operators_that_are_not_known_are_named() {
         for (text, wanted) in [
             ("%VIRTUAL_HOST_NAME%", "%VIRTUAL_HOST_NAME%"),
-            ("%DYNAMIC_METADATA(a)%", "%DYNAMIC_METADATA(a)%"),
-            ("%CONNECTION_ID%", "%CONNECTION_ID% is not supported"),
-            ("%UPSTREAM_LOCAL_ADDRESS%", "%UPSTREAM_LOCAL_ADDRESS% is not supported"),
+            ("%UPSTREAM_CONNECTION_ID%", "%UPSTREAM_CONNECTION_ID% is not supported"),
+            ("%UPSTREAM_PEER_SERIAL%", "%UPSTREAM_PEER_SERIAL% is not supported"),
+            ("%DOWNSTREAM_TLS_SESSION_ID%", "%DOWNSTREAM_TLS_SESSION_ID% is not supported"),
+            ("%COMMON_DURATION(US_CX_BEG:DS_TX_END:ms)%", "US_CX_BEG is not supported"),
+            ("%COMMON_DURATION(DS_RX_BEG:DS_TX_END:s)%", "s is not supported"),
+            ("%COMMON_DURATION(DS_RX_BEG)%", "two moments"),
+            ("%FILTER_STATE(a)%", "%FILTER_STATE(a)%"),
             ("%REQ%", "%REQ% needs an argument"),
             ("%START_TIME(%Q)%", "%Q"),
             ("50% of", "without end"),

@@ -119,6 +119,7 @@ counters! {
             cx_overflow: "upstream_cx_overflow",
             cx_total: "upstream_cx_total",
             lb_healthy_panic: "lb_healthy_panic",
+            rq_active_overflow: "upstream_rq_active_overflow",
             rq_cancelled: "upstream_rq_cancelled",
             rq_completed: "upstream_rq_completed",
             rq_pending_overflow: "upstream_rq_pending_overflow",

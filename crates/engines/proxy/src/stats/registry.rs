@@ -47,6 +47,11 @@ pub(crate) struct HealthCounters {
     pub(crate) membership_change: AtomicU64,
     pub(crate) update_success: AtomicU64,
     pub(crate) update_failure: AtomicU64,
+    /// Whether limits are reached: of connections, requests, waiting requests and retries.
+    pub(crate) cx_open: AtomicU64,
+    pub(crate) rq_open: AtomicU64,
+    pub(crate) rq_pending_open: AtomicU64,
+    pub(crate) rq_retry_open: AtomicU64,
 }
 
 /// What came by xDS.
@@ -243,6 +248,10 @@ impl HealthCounters {
         let counter = |counter: &AtomicU64| Value::Counter(counter.load(Relaxed));
         let gauge = |gauge: &AtomicU64| Value::Gauge(i64::try_from(gauge.load(Relaxed)).unwrap_or(i64::MAX));
         vec![
+            ("circuit_breakers.default.cx_open", gauge(&self.cx_open)),
+            ("circuit_breakers.default.rq_open", gauge(&self.rq_open)),
+            ("circuit_breakers.default.rq_pending_open", gauge(&self.rq_pending_open)),
+            ("circuit_breakers.default.rq_retry_open", gauge(&self.rq_retry_open)),
             ("health_check.attempt", counter(&self.attempt)),
             ("health_check.failure", counter(&self.failure)),
             ("health_check.success", counter(&self.success)),

@@ -33,7 +33,7 @@ pub(crate) fn listener(filter: Filter) -> Listener {
         ipv4_too: false,
         direction: Direction::Outbound,
         original_destination: false,
-        chains: vec![FilterChain { matches: ChainMatch::default(), tls: None, filter }],
+        chains: vec![FilterChain { name: String::new(), matches: ChainMatch::default(), tls: None, filter }],
     }
 }
 

@@ -41,7 +41,13 @@ impl Certificate {
         Ok(Self {
             subject: distinguished(parsed.subject()),
             issuer: distinguished(parsed.issuer()),
-            serial: parsed.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect(),
+            // A zero in front says no more than that the number is positive.
+            serial: parsed
+                .raw_serial()
+                .iter()
+                .skip_while(|byte| **byte == 0)
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
             names,
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),

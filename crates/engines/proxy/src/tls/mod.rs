@@ -27,11 +27,12 @@ pub(crate) mod testing;
 mod trust;
 
 pub(crate) use acceptor::Acceptor;
+pub(crate) use certificate::Certificate;
 pub(crate) use connector::Connector;
 pub(crate) use failure::words as failure_words;
 pub use material::Error;
 pub(crate) use material::Identity;
-pub(crate) use session::{Protocol, Session};
+pub(crate) use session::{Protocol, Session, url_encoded_pem};
 pub(crate) use store::Store;
 
 use sha2::{Digest, Sha256};

@@ -78,6 +78,16 @@ impl Session {
         self.peer.first().map(|der| hex::encode(hash(der)))
     }
 
+    /// The SHA-256 of each certificate that the other side showed.
+    pub(crate) fn peer_hashes(&self) -> Vec<String> {
+        self.peer.iter().map(|der| hex::encode(hash(der))).collect()
+    }
+
+    /// The other side's certificate in PEM, encoded as in a URL.
+    pub(crate) fn peer_pem(&self) -> Option<String> {
+        self.peer.first().map(|der| url_encoded_pem(std::slice::from_ref(der)))
+    }
+
     /// What is told of the other side in a field of each request; made once for all of them.
     pub(crate) fn element(&self, make: impl FnOnce() -> String) -> &str {
         self.element.get_or_init(make)
@@ -89,4 +99,29 @@ impl Session {
         let own = self.server_name.as_deref().and_then(named).or_else(|| self.own.first());
         own.map(|identity| Arc::clone(&identity.certificate))
     }
+}
+
+/// Certificates in PEM, encoded as in a URL.
+pub(crate) fn url_encoded_pem(certificates: &[CertificateDer<'_>]) -> String {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    const LINE: usize = 64;
+    let mut text = String::new();
+    for certificate in certificates {
+        text.push_str("-----BEGIN CERTIFICATE-----\n");
+        let encoded = BASE64_STANDARD.encode(certificate);
+        for at in (0..encoded.len()).step_by(LINE) {
+            text.push_str(&encoded[at..encoded.len().min(at + LINE)]);
+            text.push('\n');
+        }
+        text.push_str("-----END CERTIFICATE-----\n");
+    }
+    let escape = |character| match character {
+        '\n' => "%0A".to_owned(),
+        ' ' => "%20".to_owned(),
+        '+' => "%2B".to_owned(),
+        '/' => "%2F".to_owned(),
+        '=' => "%3D".to_owned(),
+        other => String::from(other),
+    };
+    text.chars().map(escape).collect()
 }

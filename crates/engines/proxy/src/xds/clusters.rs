@@ -25,6 +25,13 @@ use crate::model::{
     PANIC_THRESHOLD, Probe, ServerVersion,
 };
 
+/// What a cluster may have going on at once in Envoy where nothing is said: connections, requests that wait for one,
+/// requests, and retries.
+const CONNECTIONS_MAX: u32 = 1024;
+const PENDING_MAX: u32 = 1024;
+const REQUESTS_MAX: u32 = 1024;
+const RETRIES_MAX: u32 = 3;
+
 /// Where HTTP options of a cluster are.
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -90,9 +97,7 @@ fn cluster(proto: &Proto) -> Result<Cluster, String> {
         ..proto.clone()
     })?;
     let protocol = options.as_ref().map(protocol::of_cluster).transpose()?.unwrap_or_default();
-    let limits = limits(proto)?;
-    let shared = protocol.version != ServerVersion::Http1 && limits.connections.is_some();
-    refuse(!shared, "a limit of connections that speak HTTP/2")?;
+    let limits = limits(proto, protocol.version != ServerVersion::Http1)?;
     let panic = proto.common_lb_config.as_ref().and_then(|config| config.healthy_panic_threshold);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
     let panic_threshold = panic.map_or(PANIC_THRESHOLD, |percent| percent.value.clamp(0.0, 100.0) as u32);
@@ -274,11 +279,12 @@ fn health_check(proto: &CheckProto) -> Result<HealthCheck, String> {
     })
 }
 
-/// The limits of the default priority; what is as large as a limit can be is none.
+/// The limits of the default priority; what is as large as a limit can be is none, and what is not given is Envoy's.
 ///
-/// Where none is given there is none, while Envoy would take 1024: what limits are for, to spare a server that is
-/// drowning, has to be decided by somebody who knows the server.
-fn limits(proto: &Proto) -> Result<Limits, String> {
+/// `shared` is whether connections carry many requests at once. Of those there is one for each server and core, and one
+/// more only when a server allows no more requests on it: Envoy lets a pool have its first connection whatever the limit
+/// says, so that its default changes nothing there, and another limit is refused.
+fn limits(proto: &Proto, shared: bool) -> Result<Limits, String> {
     const UNLIMITED: u32 = i32::MAX.cast_unsigned();
     let breakers = proto.circuit_breakers.clone().unwrap_or_default();
     nothing_else(&CircuitBreakers { thresholds: Vec::new(), ..breakers.clone() })?;
@@ -291,13 +297,85 @@ fn limits(proto: &Proto) -> Result<Limits, String> {
         max_retries: None,
         ..own
     })?;
-    let limit = |value: Option<envoy_types::pb::google::protobuf::UInt32Value>| {
-        value.map(|value| value.value).filter(|value| *value < UNLIMITED)
+    let limit = |value: Option<envoy_types::pb::google::protobuf::UInt32Value>, default| {
+        Some(value.map_or(default, |value| value.value)).filter(|value| *value < UNLIMITED)
     };
+    let connections = limit(own.max_connections, CONNECTIONS_MAX);
+    refuse(
+        !shared || connections.is_none_or(|limit| limit == CONNECTIONS_MAX),
+        "a limit of connections that speak HTTP/2",
+    )?;
     Ok(Limits {
-        connections: limit(own.max_connections),
-        pending: limit(own.max_pending_requests),
-        requests: limit(own.max_requests),
-        retries: limit(own.max_retries),
+        connections: connections.filter(|_| !shared),
+        pending: limit(own.max_pending_requests, PENDING_MAX),
+        requests: limit(own.max_requests, REQUESTS_MAX),
+        retries: limit(own.max_retries, RETRIES_MAX),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uint(value: u32) -> envoy_types::pb::google::protobuf::UInt32Value {
+        envoy_types::pb::google::protobuf::UInt32Value { value }
+    }
+
+    fn named(kind: DiscoveryType, family: DnsLookupFamily) -> Proto {
+        Proto {
+            cluster_discovery_type: Some(ClusterDiscoveryType::Type(kind as i32)),
+            dns_lookup_family: family as i32,
+            ..Proto::default()
+        }
+    }
+
+    fn limited(thresholds: Thresholds) -> Proto {
+        Proto {
+            circuit_breakers: Some(CircuitBreakers { thresholds: vec![thresholds], ..CircuitBreakers::default() }),
+            ..Proto::default()
+        }
+    }
+
+    #[test]
+    fn limits_are_envoys_where_nothing_is_said() {
+        let all = Limits { connections: Some(1024), pending: Some(1024), requests: Some(1024), retries: Some(3) };
+        assert_eq!(limits(&Proto::default(), false), Ok(all));
+        assert_eq!(limits(&Proto::default(), true), Ok(Limits { connections: None, ..all }));
+        let some =
+            Thresholds { max_requests: Some(uint(7)), max_retries: Some(uint(u32::MAX)), ..Thresholds::default() };
+        assert_eq!(limits(&limited(some), false), Ok(Limits { requests: Some(7), retries: None, ..all }));
+        let none = i32::MAX.cast_unsigned();
+        let unlimited = Thresholds {
+            max_connections: Some(uint(none)),
+            max_pending_requests: Some(uint(none)),
+            max_requests: Some(uint(none)),
+            max_retries: Some(uint(none)),
+            ..Thresholds::default()
+        };
+        assert_eq!(limits(&limited(unlimited), true), Ok(Limits::default()));
+        let few = Thresholds { max_connections: Some(uint(2)), ..Thresholds::default() };
+        assert_eq!(limits(&limited(few), false).unwrap().connections, Some(2));
+        assert!(limits(&limited(few), true).unwrap_err().contains("HTTP/2"));
+    }
+
+    #[test]
+    fn names_are_looked_up_by_the_family_that_envoys_word_means() {
+        for (word, wanted) in [
+            (DnsLookupFamily::Auto, AddressFamily::V6Preferred),
+            (DnsLookupFamily::V4Only, AddressFamily::V4Only),
+            (DnsLookupFamily::V6Only, AddressFamily::V6Only),
+            (DnsLookupFamily::V4Preferred, AddressFamily::V4Preferred),
+            (DnsLookupFamily::All, AddressFamily::All),
+        ] {
+            let Discovery::StrictDns(dns) = cluster(&named(DiscoveryType::StrictDns, word)).unwrap().discovery else {
+                panic!("{word:?}")
+            };
+            assert_eq!(dns.family, wanted, "{word:?}");
+        }
+        let races = cluster(&named(DiscoveryType::LogicalDns, DnsLookupFamily::All)).unwrap_err();
+        assert!(races.contains("LOGICAL_DNS"), "{races}");
+        assert!(
+            cluster(&Proto { dns_lookup_family: 9, ..named(DiscoveryType::StrictDns, DnsLookupFamily::Auto) }).is_err()
+        );
+    }
 }

@@ -160,7 +160,7 @@ fn chain(proto: &ChainProto, inline: &mut Inline) -> Result<FilterChain, String>
         }
         other => return Err(format!("the filter {other} is not supported by this proxy")),
     };
-    Ok(FilterChain { matches, tls: tls::server(proto.transport_socket.as_ref())?, filter })
+    Ok(FilterChain { name: proto.name.clone(), matches, tls: tls::server(proto.transport_socket.as_ref())?, filter })
 }
 
 fn chain_match(proto: &FilterChainMatch) -> Result<ChainMatch, String> {

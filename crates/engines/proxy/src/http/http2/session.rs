@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     future::{Future, poll_fn},
     io,
+    net::SocketAddr,
     pin::Pin,
     rc::Rc,
     sync::Arc,
@@ -25,10 +26,15 @@ use crate::{
     core::spawn,
     model::{Http2, Protocol},
     stats::ClusterCounters,
+    tls,
 };
 
 /// A connection.
 pub(super) struct Session {
+    /// Our end of it.
+    local: Option<SocketAddr>,
+    /// What secures it.
+    secured: Option<Arc<tls::Session>>,
     send: SendRequest<Bytes>,
     streams_max: u32,
     requests_max: Option<u32>,
@@ -57,6 +63,7 @@ impl Session {
         counters: &Arc<ClusterCounters>,
     ) -> Result<Rc<Self>, Failure> {
         let Http2 { concurrent_streams, stream_window, connection_window, keepalive } = protocol.http2;
+        let (local, secured) = (connection.local, connection.stream.session().cloned());
         let (stream, active) = connection.into_parts();
         let handshake = client::Builder::new()
             .enable_push(false)
@@ -80,6 +87,8 @@ impl Session {
             ended.set(true);
         });
         Ok(Rc::new(Self {
+            local,
+            secured,
             send,
             streams_max: concurrent_streams,
             requests_max: protocol.requests_per_connection,
@@ -123,6 +132,16 @@ impl Drop for Lease {
 }
 
 impl Lease {
+    /// Our end of the connection.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        self.session.local
+    }
+
+    /// What secures the connection.
+    pub(crate) fn secured(&self) -> Option<&Arc<tls::Session>> {
+        self.session.secured.as_ref()
+    }
+
     /// Sends a head. `ended` is whether nothing follows it.
     pub(crate) async fn send(
         &self,

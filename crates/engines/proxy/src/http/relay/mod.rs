@@ -184,10 +184,11 @@ impl<'a, A: Application> Relay<'a, A> {
 
     async fn attempt(&mut self) -> Result<Relayed, Failure> {
         let upstream = self.deadlines.within(self.alarm, self.call.admit()).await??;
-        self.record.upstream = Some(upstream.route.target);
-        // A connection that has waited may be about to end, which is no failure: then another is tried.
+        self.record.at(&upstream);
+        // A connection that has waited may be about to end: then another is tried.
         let (outcome, stale) = self.at(&upstream).await;
-        if !stale || !self.upload.is_repeatable() {
+        let judged = outcome.as_ref().err().is_some_and(|failure| self.call.judges(failure));
+        if !stale || judged || !self.upload.is_repeatable() {
             return outcome;
         }
         self.upload.restart();
@@ -208,11 +209,13 @@ impl<'a, A: Application> Relay<'a, A> {
         self.deadlines.begin_attempt(self.upload.is_done());
         match found {
             Found::Session(lease) => {
+                self.record.by(lease.local(), lease.secured());
                 let relayed = Attempt::over_many(self, &lease).await;
                 let stale = lease.reused && matches!(relayed, Err(Failure::Refused));
                 (relayed, stale)
             }
             Found::Connection(mut connection) => {
+                self.record.by(connection.local, connection.stream.session());
                 let (reused, mut inbound) = (connection.reused, Vec::new());
                 let relayed = Attempt::over_one(self, &mut connection.stream, &mut inbound).await;
                 if let Ok(Relayed { server_reusable: true, .. }) = relayed {

@@ -29,7 +29,7 @@ fn tcp(prefix: &str, cluster: &str) -> Filter {
 fn chain(port: Option<u16>, names: &[&str], filter: Filter) -> FilterChain {
     let server_names = names.iter().map(|name| (*name).to_owned()).collect();
     let matches = ChainMatch { destination_port: port, server_names, ..ChainMatch::default() };
-    FilterChain { matches, tls: None, filter }
+    FilterChain { name: String::new(), matches, tls: None, filter }
 }
 
 /// As App Mesh configures the way out of a task: HTTP on `http`'s port, AWS by name on 443, and all else as it is if

@@ -12,8 +12,8 @@ use std::{
 use tokio::net::TcpListener;
 
 use crate::{
-    model::{Action, Forward, RetryPolicy},
-    testing::{Client, Mesh, Server, cluster_at, prefix_route, table},
+    model::{Action, Forward, Limits, RetryPolicy},
+    testing::{Client, Mesh, Server, cluster_at, ok, prefix_route, table},
 };
 
 /// What App Mesh gives to everybody.
@@ -128,6 +128,55 @@ async fn a_kept_connection_that_the_server_closed_costs_nobody_a_request() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     client.say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx").await;
     assert_eq!(client.answer("POST").await.text(), "v1");
+}
+
+/// A server that answers the first request of each connection, and ends the connection at the second.
+async fn forgetful() -> (Server, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let server = Server::start(move |mut conversation| {
+        let counted = Arc::clone(&counted);
+        async move {
+            conversation.asked().await;
+            counted.fetch_add(1, SeqCst);
+            conversation.say(&ok("v1")).await;
+            conversation.asked().await;
+            counted.fetch_add(1, SeqCst);
+        }
+    })
+    .await;
+    (server, asked)
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_ends_is_a_retry_where_a_policy_says_so_and_else_nobodys_concern() {
+    let reset = default_policy();
+    let no_reset = RetryPolicy { reset: false, ..default_policy() };
+    for (policy, status, asked_then, retries) in
+        [(Some(reset), 200, 3, 1), (Some(no_reset), 503, 2, 0), (None, 200, 3, 0)]
+    {
+        let (server, asked) = forgetful().await;
+        let mesh = mesh(&[server.address], |forward| forward.retry = policy).await;
+        let mut client = Client::connect(mesh.address).await;
+        assert_eq!(client.get("a", "/").await.status, 200);
+        assert_eq!(client.get("a", "/").await.status, status);
+        assert_eq!(asked.load(SeqCst), asked_then);
+        mesh.counted("cluster.api.upstream_rq_retry", retries).await;
+    }
+}
+
+#[tokio::test]
+async fn retries_beyond_their_limit_are_not_made() {
+    let (server, asked) = reluctant(1).await;
+    let mut cluster = cluster_at(&[server.address]);
+    cluster.limits = Limits { retries: Some(0), ..Limits::default() };
+    let forward = Forward { retry: Some(default_policy()), ..Forward::to("api") };
+    let routes = table(vec![prefix_route("/", Action::Forward(forward))]);
+    let mesh = Mesh::routing([("api".to_owned(), cluster)].into(), routes).await;
+    let answer = Client::connect(mesh.address).await.get("a", "/").await;
+    assert_eq!((answer.status, answer.text(), asked.load(SeqCst)), (503, "never", 1));
+    mesh.counted("cluster.api.upstream_rq_retry_overflow", 1).await;
+    mesh.counted("cluster.api.upstream_rq_retry", 0).await;
 }
 
 #[tokio::test]

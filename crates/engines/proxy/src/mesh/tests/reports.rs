@@ -66,7 +66,10 @@ async fn a_request_leaves_a_segment_and_the_server_is_told_of_it() {
     let mut client = Client::connect(mesh.address).await;
     let root = "1-58406cf0-a006649127e371903a2de979";
     client
-        .say(format!("GET /todos HTTP/1.1\r\nHost: api:3000\r\nX-Amzn-Trace-Id: Root={root};Parent=53995c3f42cd8ad8;Sampled=1\r\n\r\n"))
+        .say(format!(
+            "GET /todos HTTP/1.1\r\nHost: api:3000\r\nX-Amzn-Trace-Id: Root={root};Parent=53995c3f42cd8ad8;Sampled=1\r\n\
+             traceparent: 00-58406cf0a006649127e371903a2de979-53995c3f42cd8ad8-01\r\ntracestate: a=b\r\n\r\n"
+        ))
         .await;
     let seen = client.answer("GET").await.text().to_owned();
     let mut datagram = [0; 8192];
@@ -77,6 +80,8 @@ async fn a_request_leaves_a_segment_and_the_server_is_told_of_it() {
     let id = document["id"].as_str().unwrap();
     assert!(seen.contains(&format!("x-amzn-trace-id: Root={root};Parent={id};Sampled=1\r\n")), "{seen}");
     assert_eq!(seen.to_ascii_lowercase().matches("x-amzn-trace-id").count(), 1);
+    assert!(seen.contains(&format!("traceparent: 00-58406cf0a006649127e371903a2de979-{id}-01\r\n")), "{seen}");
+    assert!(seen.matches("traceparent").count() == 1 && seen.contains("tracestate: a=b\r\n"), "{seen}");
     assert_eq!(document["name"], "flask/gateway");
     assert_eq!(document["http"]["request"]["url"], "http://api:3000/todos");
     assert_eq!(document["http"]["response"]["status"], 200);

@@ -68,6 +68,7 @@ async fn secured_and_bare_clients_share_a_port() {
     let mut both = listener(http());
     both.chains = [Some(true), Some(false)]
         .map(|secured| FilterChain {
+            name: String::new(),
             matches: ChainMatch { secured, ..ChainMatch::default() },
             tls: secured.filter(|secured| *secured).map(|_| authority.server(&["api.example"])),
             filter: http(),
