@@ -126,16 +126,47 @@ fn runtime(variables: &Variables<'_>) -> Result<Value, Error> {
 
 fn dynamic_resources(variables: &Variables<'_>) -> Result<Value, Error> {
     let timeout = variables.duration("ENVOY_INITIAL_FETCH_TIMEOUT")?.unwrap_or_else(|| "0s".to_owned());
+    let mut service = json!({ "envoy_grpc": { "cluster_name": ADS } });
+    if let Some(token) = token(variables)? {
+        service["initial_metadata"] = json!([{ "key": "authorization", "value": format!("Bearer {token}") }]);
+    }
     let ads = json!({ "ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": timeout });
     Ok(json!({
         "ads_config": {
             "api_type": "GRPC",
             "transport_api_version": "V3",
-            "grpc_services": [{ "envoy_grpc": { "cluster_name": ADS } }],
+            "grpc_services": [service],
         },
         "lds_config": ads,
         "cds_config": ads,
     }))
+}
+
+/// The token that is shown to the control plane. Envoy reads none from a file, so that it stands in the bootstrap.
+fn token(variables: &Variables<'_>) -> Result<Option<String>, Error> {
+    const NAME: &str = "SERIN_XDS_TOKEN_FILE";
+    let Some(path) = variables.get(NAME) else { return Ok(None) };
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|source| Error::File { name: NAME, path: path.clone(), source })?;
+    let token = text.trim().to_owned();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        return Err(Error::Value { name: NAME, value: path, wanted: "a file with a token in it" });
+    }
+    Ok(Some(token))
+}
+
+/// The certificate that is shown to the control plane.
+fn certificate(variables: &Variables<'_>) -> Result<Option<Value>, Error> {
+    const CERTIFICATE: &str = "SERIN_XDS_CERTIFICATE_FILE";
+    const KEY: &str = "SERIN_XDS_KEY_FILE";
+    match (variables.get(CERTIFICATE), variables.get(KEY)) {
+        (None, None) => Ok(None),
+        (Some(chain), Some(key)) => {
+            Ok(Some(json!({ "certificate_chain": { "filename": chain }, "private_key": { "filename": key } })))
+        }
+        (Some(value), None) => Err(Error::Value { name: CERTIFICATE, value, wanted: "set SERIN_XDS_KEY_FILE, too" }),
+        (None, Some(value)) => Err(Error::Value { name: KEY, value, wanted: "set SERIN_XDS_CERTIFICATE_FILE, too" }),
+    }
 }
 
 /// The cluster of `APPMESH_XDS_ENDPOINT`: `host:port`, `unix:///path`, or `https://host:port`.
@@ -160,14 +191,25 @@ fn control_plane(variables: &Variables<'_>) -> Result<Value, Error> {
     let mut cluster = http2_cluster(ADS, socket(host, port), host.parse::<IpAddr>().is_err());
     if tls {
         let file = variables.or("SERIN_XDS_CA_FILE", CERTIFICATES);
-        let context = json!({
+        let mut context = json!({
             "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
             "sni": host,
             "common_tls_context": { "validation_context": { "trusted_ca": { "filename": file } } },
         });
+        if let Some(own) = certificate(variables)? {
+            context["common_tls_context"]["tls_certificates"] = json!([own]);
+        }
         cluster["transport_socket"] = json!({ "name": "envoy.transport_sockets.tls", "typed_config": context });
+        return Ok(cluster);
     }
-    Ok(cluster)
+    let of_tls = ["SERIN_XDS_CA_FILE", "SERIN_XDS_CERTIFICATE_FILE", "SERIN_XDS_KEY_FILE"];
+    match of_tls.into_iter().find_map(|name| Some((name, variables.get(name)?))) {
+        Some((name, value)) => {
+            let wanted = "it is for TLS: let APPMESH_XDS_ENDPOINT begin with https://";
+            Err(Error::Value { name, value, wanted })
+        }
+        None => Ok(cluster),
+    }
 }
 
 /// A TCP address in Envoy's words.

@@ -60,6 +60,31 @@ fn a_real_envoy_takes_every_one() {
 }
 
 #[test]
+fn a_control_plane_elsewhere_is_shown_a_token_and_a_certificate() {
+    let token = std::env::temp_dir().join(format!("token-{}", std::process::id()));
+    fs::write(&token, "secret-word\n").unwrap();
+    let text = format!(
+        "APPMESH_RESOURCE_NAME=mesh/m/virtualNode/n\nAPPMESH_XDS_ENDPOINT=https://control.example:443\n\
+         SERIN_XDS_TOKEN_FILE={}\nSERIN_XDS_CERTIFICATE_FILE=own.pem\nSERIN_XDS_KEY_FILE=own.key\n",
+        token.display()
+    );
+    let whole = bootstrap(&variables(&text)).unwrap();
+    fs::remove_file(&token).unwrap();
+    let service = &whole["dynamic_resources"]["ads_config"]["grpc_services"][0];
+    assert_eq!(service["initial_metadata"][0]["value"], "Bearer secret-word");
+    let tls = &whole["static_resources"]["clusters"][0]["transport_socket"]["typed_config"]["common_tls_context"];
+    assert_eq!(tls["tls_certificates"][0]["private_key"]["filename"], "own.key");
+    for (line, named) in [
+        ("SERIN_XDS_TOKEN_FILE=/not/there", "SERIN_XDS_TOKEN_FILE"),
+        ("SERIN_XDS_KEY_FILE=own.key", "SERIN_XDS_KEY_FILE"),
+        ("SERIN_XDS_CA_FILE=ca.pem", "SERIN_XDS_CA_FILE"),
+    ] {
+        let error = refused(&format!("APPMESH_RESOURCE_NAME=mesh/m/virtualNode/n\n{line}")).to_string();
+        assert!(error.contains(named), "{error}");
+    }
+}
+
+#[test]
 fn an_envoy_has_one_tracer() {
     let error = refused(
         "APPMESH_RESOURCE_NAME=mesh/m/virtualNode/n\nENABLE_ENVOY_XRAY_TRACING=1\nENABLE_ENVOY_JAEGER_TRACING=true",

@@ -13,7 +13,10 @@ use envoy_types::pb::{
 
 use crate::{
     TracerSettings,
-    xds::client::{self, ControlPlane},
+    xds::{
+        client::{self, ControlPlane},
+        credentials::Credentials,
+    },
 };
 
 /// Where the control plane is when nothing is said: the address it has in every VPC.
@@ -75,6 +78,7 @@ pub struct Settings {
     /// The task it runs in, if it is told.
     pub task_arn: Option<String>,
     pub(crate) control_plane: ControlPlane,
+    pub(crate) credentials: Credentials,
     /// The socket of a server of secrets.
     pub sds_socket: Option<String>,
     /// How long is waited for the configuration before the proxy counts as ready all the same. None: for ever.
@@ -138,11 +142,13 @@ impl Settings {
         let names = ["APPMESH_RESOURCE_ARN", "APPMESH_RESOURCE_NAME", "APPMESH_VIRTUAL_NODE_NAME"];
         let node_id = names.into_iter().find_map(set).ok_or(SettingsError::NoNode)?;
         let clusters = ["APPMESH_RESOURCE_CLUSTER", "APPMESH_VIRTUAL_NODE_CLUSTER"];
+        let control_plane = control_plane(set("APPMESH_XDS_ENDPOINT").as_deref().unwrap_or(CONTROL_PLANE));
         let seconds = number(&set, "LISTENER_DRAIN_WAIT_TIME_S", 20, 0..=110, "seconds, 110 at most")?;
         Ok(Self {
             node_cluster: clusters.into_iter().find_map(set).unwrap_or_else(|| node_id.clone()),
             task_arn: set("SERIN_TASK_ARN"),
-            control_plane: control_plane(set("APPMESH_XDS_ENDPOINT").as_deref().unwrap_or(CONTROL_PLANE)),
+            credentials: credentials(&set, &control_plane)?,
+            control_plane,
             sds_socket: set("APPMESH_SDS_SOCKET_PATH").map(|path| path.trim_start_matches("unix://").to_owned()),
             initial_fetch_timeout: initial_fetch_timeout(&set)?,
             admin: admin(&set)?,
@@ -160,6 +166,7 @@ impl Settings {
         let sockets = self.sds_socket.iter().map(|path| (SECRETS.to_owned(), path.clone()));
         client::Settings {
             control_plane: self.control_plane.clone(),
+            credentials: self.credentials.clone(),
             node: self.node(),
             sockets: sockets.collect(),
             initial_fetch_timeout: self.initial_fetch_timeout,
@@ -249,6 +256,36 @@ fn control_plane(endpoint: &str) -> ControlPlane {
             Some(address) => ControlPlane::Tls(address.to_owned()),
             None => ControlPlane::Tcp(endpoint.trim_start_matches("http://").to_owned()),
         },
+    }
+}
+
+/// What is shown to a control plane on another machine: the variables that `serin envoy-bootstrap` reads, too.
+fn credentials(
+    set: &impl Fn(&str) -> Option<String>,
+    control_plane: &ControlPlane,
+) -> Result<Credentials, SettingsError> {
+    const CERTIFICATE: &str = "SERIN_XDS_CERTIFICATE_FILE";
+    const KEY: &str = "SERIN_XDS_KEY_FILE";
+    const AUTHORITIES: &str = "SERIN_XDS_CA_FILE";
+    let pair = match (set(CERTIFICATE), set(KEY)) {
+        (Some(chain), Some(key)) => Some((chain, key)),
+        (None, None) => None,
+        (Some(value), None) => {
+            return Err(SettingsError::Value { name: CERTIFICATE, value, wanted: "set SERIN_XDS_KEY_FILE, too" });
+        }
+        (None, Some(value)) => {
+            return Err(SettingsError::Value { name: KEY, value, wanted: "set SERIN_XDS_CERTIFICATE_FILE, too" });
+        }
+    };
+    let credentials =
+        Credentials { authorities: set(AUTHORITIES), certificate: pair, token: set("SERIN_XDS_TOKEN_FILE") };
+    if matches!(control_plane, ControlPlane::Tls(_)) {
+        return Ok(credentials);
+    }
+    let wanted = "it is for TLS: let APPMESH_XDS_ENDPOINT begin with https://";
+    match [AUTHORITIES, CERTIFICATE].into_iter().find_map(|name| Some((name, set(name)?))) {
+        Some((name, value)) => Err(SettingsError::Value { name, value, wanted }),
+        None => Ok(credentials),
     }
 }
 
@@ -386,6 +423,32 @@ mod tests {
         assert_eq!(settings.initial_fetch_timeout, Some(Duration::from_secs(7)));
         assert_eq!(settings.admin, Door::Unix("/tmp/envoy_admin.sock".to_owned()));
         assert_eq!(settings.agent, Door::Unix("/var/run/ecs/appnet_admin.sock".to_owned()));
+    }
+
+    #[test]
+    fn who_is_elsewhere_has_files_to_show() {
+        let node = ("APPMESH_RESOURCE_ARN", "mesh/m/virtualNode/n");
+        let endpoint = ("APPMESH_XDS_ENDPOINT", "https://mesh.example:443");
+        let files = [
+            ("SERIN_XDS_CA_FILE", "ca.pem"),
+            ("SERIN_XDS_CERTIFICATE_FILE", "own.pem"),
+            ("SERIN_XDS_KEY_FILE", "own.key"),
+            ("SERIN_XDS_TOKEN_FILE", "token"),
+        ];
+        let settings = read(&[&[node, endpoint][..], &files].concat()).unwrap();
+        let wanted = Credentials {
+            authorities: Some("ca.pem".to_owned()),
+            certificate: Some(("own.pem".to_owned(), "own.key".to_owned())),
+            token: Some("token".to_owned()),
+        };
+        assert_eq!(settings.client().credentials, wanted);
+        assert_eq!(read(&[node, files[3]]).unwrap().credentials.token.as_deref(), Some("token"));
+        for alone in [files[0], files[1], files[2]] {
+            let error = read(&[node, alone]).unwrap_err().to_string();
+            assert!(error.contains(alone.0), "{error}");
+        }
+        assert!(read(&[node, files[1], files[2]]).unwrap_err().to_string().contains("https://"));
+        assert!(read(&[node, endpoint, files[2]]).unwrap_err().to_string().contains("SERIN_XDS_CERTIFICATE_FILE"));
     }
 
     #[test]

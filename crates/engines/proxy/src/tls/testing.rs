@@ -24,6 +24,11 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
+    /// Its own certificate, in PEM.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// Whoever it vouches for is believed.
     pub(crate) fn validation(&self) -> Validation {
         Validation { authorities: Some(Material::Inline(self.pem.clone())), ..Validation::default() }

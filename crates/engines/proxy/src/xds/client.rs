@@ -26,10 +26,14 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{
+    Request,
+    transport::{Channel, Endpoint},
+};
 
 use super::{
     clusters,
+    credentials::Credentials,
     keepers::{Keepers, SECRET, Sockets},
     listeners, routes, tls,
 };
@@ -84,7 +88,7 @@ impl Kind {
 pub(crate) enum ControlPlane {
     /// `host:port`, without TLS.
     Tcp(String),
-    /// `host:port`, with TLS: the authorities of the machine vouch for it.
+    /// `host:port`, with TLS.
     Tls(String),
     /// A socket in the file system.
     Unix(String),
@@ -94,6 +98,8 @@ pub(crate) enum ControlPlane {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) control_plane: ControlPlane,
+    /// How it proves who it is.
+    pub(crate) credentials: Credentials,
     /// Who it is.
     pub(crate) node: Node,
     /// Where secrets are that the control plane does not have.
@@ -190,7 +196,13 @@ impl Client {
         // The server answers with headers only after the first request.
         self.greet(&stream).await;
         let mut client = AggregatedDiscoveryServiceClient::new(channel).max_decoding_message_size(RESPONSE_MAX);
-        let opened = client.stream_aggregated_resources(ReceiverStream::new(outgoing)).await;
+        let mut request = Request::new(ReceiverStream::new(outgoing));
+        match self.settings.credentials.authorization() {
+            Ok(None) => {}
+            Ok(Some(value)) => drop(request.metadata_mut().insert("authorization", value)),
+            Err(error) => return (error, false),
+        }
+        let opened = client.stream_aggregated_resources(request).await;
         let mut responses = match opened {
             Ok(responses) => responses.into_inner(),
             Err(status) => return (format!("refused: {status}"), false),
@@ -217,7 +229,7 @@ impl Client {
         let endpoint = match &self.settings.control_plane {
             ControlPlane::Tcp(address) => Endpoint::from_shared(format!("http://{address}")),
             ControlPlane::Tls(address) => {
-                let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(machine_authorities()?));
+                let tls = self.settings.credentials.tls()?;
                 Endpoint::from_shared(format!("https://{address}")).and_then(|endpoint| endpoint.tls_config(tls))
             }
             ControlPlane::Unix(path) => Endpoint::from_shared(format!("unix:{path}")),
@@ -428,13 +440,4 @@ pub(super) fn causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
-}
-
-/// The authorities the machine believes, where OpenSSL and the image keep them.
-fn machine_authorities() -> Result<Vec<u8>, String> {
-    const PLACES: [&str; 2] = ["/etc/pki/tls/cert.pem", "/etc/ssl/certs/ca-certificates.crt"];
-    let told = std::env::var("SSL_CERT_FILE").ok();
-    let places: Vec<&str> = told.as_deref().map_or_else(|| PLACES.to_vec(), |path| vec![path]);
-    let read = places.iter().find_map(|path| std::fs::read(path).ok());
-    read.ok_or_else(|| format!("no authorities to believe in: {} cannot be read", places.join(" and ")))
 }

@@ -1,6 +1,7 @@
 //! Configuration by xDS: Envoy's resources, as a control plane streams them (ADS, state of the world, version 3).
 //!
 //! - [`client`] keeps the stream, one connection after the other, and acknowledges what the data plane does;
+//! - [`credentials`] are what it shows to a control plane on another machine;
 //! - [`clusters`], [`listeners`], [`routes`] and [`tls`] translate resources into [`crate::model`], and refuse by name what can't
 //!   be honoured: the control plane is told, and traffic goes on as before.
 //!
@@ -10,6 +11,7 @@
 mod access_logs;
 pub(crate) mod client;
 mod clusters;
+pub(crate) mod credentials;
 mod edge;
 mod header_edits;
 pub(crate) mod keepers;

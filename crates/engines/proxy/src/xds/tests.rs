@@ -45,9 +45,15 @@ use tokio::{
 };
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStream};
 use tokio_util::task::AbortOnDropHandle;
-use tonic::{Request, Response, Status, Streaming, transport::Server};
+use tonic::{
+    Request, Response, Status, Streaming,
+    transport::{Certificate, Identity, Server, ServerTlsConfig},
+};
 
-use super::client::{Client, ControlPlane, Settings};
+use super::{
+    client::{Client, ControlPlane, Settings},
+    credentials::Credentials,
+};
 use crate::{
     mesh::{self, Plane},
     testing::{Client as Caller, soon, until},
@@ -56,6 +62,10 @@ use crate::{
 
 /// A stream that was opened: what is asked, and where answers go.
 struct Opened {
+    /// What it showed.
+    authorization: Option<String>,
+    /// How many certificates it showed.
+    certificates: usize,
     asked: Streaming<DiscoveryRequest>,
     answers: mpsc::Sender<Result<DiscoveryResponse, Status>>,
 }
@@ -69,7 +79,9 @@ type DeltaAnswers = ReceiverStream<Result<DeltaDiscoveryResponse, Status>>;
 impl Scripted {
     async fn open(&self, request: Request<Streaming<DiscoveryRequest>>) -> Result<Response<Answers>, Status> {
         let (answers, outgoing) = mpsc::channel(8);
-        let opened = Opened { asked: request.into_inner(), answers };
+        let shown = request.metadata().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+        let certificates = request.peer_certs().map_or(0, |certificates| certificates.len());
+        let opened = Opened { authorization: shown, certificates, asked: request.into_inner(), answers };
         self.0.send(opened).await.map_err(|_| Status::unavailable("the test is over"))?;
         Ok(Response::new(ReceiverStream::new(outgoing)))
     }
@@ -222,7 +234,8 @@ impl Setting {
         let plane = Plane::start(mesh::Settings::default()).unwrap();
         let (tell, configured) = watch::channel(false);
         let node = Node { id: "mesh/m/virtualNode/n".to_owned(), ..Node::default() };
-        let settings = Settings { control_plane, node, sockets, initial_fetch_timeout };
+        let credentials = Credentials::default();
+        let settings = Settings { control_plane, credentials, node, sockets, initial_fetch_timeout };
         let client = Client::new(settings, plane.clone(), tell);
         let following = AbortOnDropHandle::new(tokio::spawn(client.run()));
         Self { plane, configured, streams, _tasks: [serving, following] }
@@ -320,4 +333,49 @@ async fn a_secret_comes_from_a_socket_and_a_keeper_nobody_knows_is_refused() {
 async fn a_proxy_counts_as_ready_when_it_has_waited_long_enough() {
     let mut setting = Setting::new(BTreeMap::new(), Some(Duration::from_millis(50))).await;
     soon("readiness", setting.configured.wait_for(|configured| *configured)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_control_plane_elsewhere_is_shown_a_token_and_a_certificate_that_are_read_anew() {
+    let (authority, folder) = (Authority::new("mesh"), tempfile::tempdir().unwrap());
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (chain, key) = authority.issue(&["localhost"]);
+    let tls = ServerTlsConfig::new().identity(Identity::from_pem(chain, key));
+    let tls = tls.client_ca_root(Certificate::from_pem(authority.pem()));
+    let (opened, mut streams) = mpsc::channel(4);
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let control_plane = ControlPlane::Tls(format!("localhost:{}", socket.local_addr().unwrap().port()));
+    let service = AggregatedDiscoveryServiceServer::new(Scripted(opened));
+    let serving = Server::builder().tls_config(tls).unwrap().add_service(service);
+    let serving = serving.serve_with_incoming(TcpListenerStream::new(socket));
+    let _serving = AbortOnDropHandle::new(tokio::spawn(async move { serving.await.unwrap() }));
+    let own = authority.issue(&["spiffe://mesh/n"]);
+    let credentials = Credentials {
+        authorities: Some(write("ca.pem", authority.pem())),
+        certificate: Some((write("own.pem", &own.0), write("own.key", &own.1))),
+        token: Some(write("token", "\n")),
+    };
+    let settings = Settings {
+        control_plane,
+        credentials,
+        node: Node::default(),
+        sockets: BTreeMap::new(),
+        initial_fetch_timeout: None,
+    };
+    let plane = Plane::start(mesh::Settings::default()).unwrap();
+    let client = Client::new(settings, plane, watch::channel(false).0);
+    let _following = AbortOnDropHandle::new(tokio::spawn(client.run()));
+    // There is no token yet, and none is made up.
+    assert!(tokio::time::timeout(Duration::from_millis(300), streams.recv()).await.is_err());
+    write("token", "first\n");
+    let stream = soon("a stream", streams.recv()).await.unwrap();
+    assert_eq!((stream.authorization.as_deref(), stream.certificates), (Some("Bearer first"), 1));
+    write("token", "second");
+    drop(stream);
+    let stream = soon("another stream", streams.recv()).await.unwrap();
+    assert_eq!(stream.authorization.as_deref(), Some("Bearer second"));
 }
