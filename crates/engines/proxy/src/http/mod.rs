@@ -36,7 +36,7 @@ pub(crate) use head::{Head, Name, NameSet, append_field, append_number};
 pub(crate) use http2::{Lines, ask};
 pub(crate) use malformed::Malformed;
 pub(crate) use pump::{Broken, Pump};
-pub(crate) use request::{Request, Version};
+pub(crate) use request::{BadPath, Request, Version};
 pub(crate) use response::{Fields, HeadFields, Response};
 pub(crate) use upstream::{Connection, Security, Upstream};
 

@@ -307,12 +307,13 @@ impl Request {
     }
 
     /// Resolves dot segments and joins slashes, so that what is routed by is what the server will see.
-    pub(crate) fn normalize(&mut self, dots: bool, slashes: bool) {
-        if let Some(path) = normalized(self.path(), dots, slashes) {
+    pub(crate) fn normalize(&mut self, dots: bool, slashes: bool) -> Result<(), BadPath> {
+        if let Some(path) = normalized(self.path(), dots, slashes)? {
             let target = self.target();
             let query = memchr::memchr(b'?', target).map_or(&b""[..], |start| &target[start..]);
             self.rewritten = Some([&path, query].concat());
         }
+        Ok(())
     }
 
     /// Whether the client says that it takes trailers.
@@ -357,15 +358,70 @@ fn skip_empty_lines(inbound: &mut Vec<u8>) -> bool {
     empty > 0
 }
 
-/// The path without `.` and `..` segments, then without doubled slashes; none if it is so already.
-fn normalized(path: &[u8], dots: bool, slashes: bool) -> Option<Vec<u8>> {
-    let suspect = |pair: &[u8]| pair[0] == b'/' && matches!(pair[1], b'/' | b'.' | b'%');
-    if path.first() != Some(&b'/') || !path.windows(2).any(suspect) {
-        return None;
+/// Why a path has no normal form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BadPath;
+
+/// What has to be looked at in a path: what is escaped, and what should be.
+const ODD: [bool; 256] = {
+    let mut table = [false; 256];
+    let odd = b"%\\\"<>^`{|}";
+    let mut at = 0;
+    while at < odd.len() {
+        table[odd[at] as usize] = true;
+        at += 1;
     }
-    let resolved = if dots { without_dots(path) } else { path.to_vec() };
+    table
+};
+
+/// The path in its normal form, as Envoy has it; none if it has that already.
+///
+/// `dots`: what need not be escaped is not, what must be is, a backslash is a slash, and `.` and `..` are followed. Then,
+/// for `slashes`, doubled slashes are one.
+fn normalized(path: &[u8], dots: bool, slashes: bool) -> Result<Option<Vec<u8>>, BadPath> {
+    let suspect = |pair: &[u8]| (pair[0] == b'/' && matches!(pair[1], b'/' | b'.')) || ODD[usize::from(pair[1])];
+    if path.first() != Some(&b'/') || !path.windows(2).any(suspect) {
+        return Ok(None);
+    }
+    let resolved = if dots { without_dots(&unescaped(path)?) } else { path.to_vec() };
     let merged = if slashes { without_doubled_slashes(&resolved) } else { resolved };
-    (merged != path).then_some(merged)
+    Ok((merged != path).then_some(merged))
+}
+
+/// The path with those bytes escaped that must be, and no others but those that came so and mean something else then.
+fn unescaped(path: &[u8]) -> Result<Vec<u8>, BadPath> {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut plain = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let [byte, behind @ ..] = rest {
+        rest = behind;
+        match byte {
+            b'\\' => plain.push(b'/'),
+            b'%' => match escaped_byte(behind) {
+                Some(0) => return Err(BadPath),
+                Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
+                    plain.push(byte);
+                    rest = &behind[2..];
+                }
+                _ => plain.push(b'%'),
+            },
+            odd if ODD[usize::from(*odd)] => {
+                let digit = |half: u8| DIGITS[usize::from(half)];
+                plain.extend_from_slice(&[b'%', digit(odd >> 4), digit(odd & 15)]);
+            }
+            plain_one => plain.push(*plain_one),
+        }
+    }
+    Ok(plain)
+}
+
+/// The byte that two hexadecimal digits stand for.
+fn escaped_byte(text: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    match text {
+        [high, low, ..] => Some(digit(*high)? * 16 + digit(*low)?),
+        _ => None,
+    }
 }
 
 fn without_dots(path: &[u8]) -> Vec<u8> {
@@ -373,9 +429,9 @@ fn without_dots(path: &[u8]) -> Vec<u8> {
     let mut directory = false;
     for segment in path[1..].split(|byte| *byte == b'/') {
         directory = true;
-        match dots_in(segment) {
-            Some(1) => {}
-            Some(2) => drop(kept.pop()),
+        match segment {
+            b"." => {}
+            b".." => drop(kept.pop()),
             _ => {
                 kept.push(segment);
                 directory = false;
@@ -394,26 +450,12 @@ fn without_doubled_slashes(path: &[u8]) -> Vec<u8> {
     merged
 }
 
-/// How many dots a segment is made of, `%2e` counting as one; none if of anything else.
-fn dots_in(segment: &[u8]) -> Option<usize> {
-    let mut rest = segment;
-    let mut count = 0;
-    while !rest.is_empty() {
-        rest = match rest {
-            [b'.', rest @ ..] | [b'%', b'2', b'e' | b'E', rest @ ..] => rest,
-            _ => return None,
-        };
-        count += 1;
-    }
-    (count > 0).then_some(count)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_normalised_as_rfc_3986_says() {
+    fn paths_are_normalised_as_envoy_does() {
         for (path, wanted) in [
             ("/a/b", None),
             ("/", None),
@@ -428,11 +470,21 @@ mod tests {
             ("//a///b//", Some("/a/b/")),
             ("/...", None),
             ("/a//../b", Some("/a/b")),
+            ("/%61%2Dz%7E%2e%5F%30", Some("/a-z~._0")),
+            ("/a%2Fb%3f%25%20%c3%A9%5c", None),
+            ("/%zz%4%", None),
+            ("/%2541", None),
+            ("/a\\..\\b", Some("/b")),
+            ("/a\"|^{}<>`", Some("/a%22%7C%5E%7B%7D%3C%3E%60")),
+            ("/a/..%2fb", None),
         ] {
-            let found = normalized(path.as_bytes(), true, true).map(|path| String::from_utf8(path).unwrap());
+            let found = normalized(path.as_bytes(), true, true).unwrap();
+            let found = found.map(|path| String::from_utf8(path).unwrap());
             assert_eq!(found.as_deref(), wanted, "{path}");
         }
-        assert_eq!(normalized(b"/a//b/../c", false, true).unwrap(), b"/a/b/../c");
-        assert_eq!(normalized(b"/a//b/../c", true, false).unwrap(), b"/a//c");
+        assert_eq!(normalized(b"/a//b/../c", false, true), Ok(Some(b"/a/b/../c".to_vec())));
+        assert_eq!(normalized(b"/a//b/../c", true, false), Ok(Some(b"/a//c".to_vec())));
+        assert_eq!(normalized(b"/%61", false, true), Ok(None));
+        assert_eq!(normalized(b"/a%00", true, true), Err(BadPath));
     }
 }

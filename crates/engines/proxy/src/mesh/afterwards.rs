@@ -100,6 +100,7 @@ impl Passage {
             None => "via_upstream".into(),
             Some(Failure::Own) => match &self.decision {
                 Decision::NoRoute => "route_not_found".into(),
+                Decision::BadPath => "path_normalization_failed".into(),
                 Decision::UpgradeRefused => "upgrade_failed".into(),
                 Decision::Route(..) if self.no_cluster => "cluster_not_found".into(),
                 Decision::Route(..) => "direct_response".into(),

@@ -70,7 +70,12 @@ impl Passage {
 
     fn own_answer(&self, request: &Request) -> Answer {
         let Decision::Route(route, _) = &self.decision else {
-            return Answer::text(if matches!(self.decision, Decision::NoRoute) { 404 } else { 403 }, "");
+            let status = match self.decision {
+                Decision::NoRoute => 404,
+                Decision::BadPath => 400,
+                _ => 403,
+            };
+            return Answer::text(status, "");
         };
         match &route.target {
             Target::Respond(respond) => Answer::text(respond.status, respond.body.clone()),

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     access_log::Log,
     core::{Closing, Core},
-    http::{Answer, Application, Malformed, Patience, Peer, Request, Version},
+    http::{Answer, Application, BadPath, Malformed, Patience, Peer, Request, Version},
     model::{Codec, Direction, Http2, HttpManager},
     stats::HttpCounters,
     xray::Tracer,
@@ -94,15 +94,20 @@ impl Application for Manager {
 
     fn call(self: &Rc<Self>, request: &mut Request, peer: &Peer) -> Passage {
         let standing = edge::admit(&self.settings.edge, request, peer);
-        request.normalize(self.settings.normalize_path, self.settings.merge_slashes);
-        let decision = self.decide(request, peer);
+        let decision = match request.normalize(self.settings.normalize_path, self.settings.merge_slashes) {
+            Ok(()) => self.decide(request, peer),
+            Err(BadPath) => Decision::BadPath,
+        };
         Passage::new(self, request, peer, standing, decision)
     }
 
     fn refuse(&self, malformed: Option<Malformed>, peer: &Peer) -> Answer {
         tracing::debug!(client = %peer.address, error = malformed.map(tracing::field::display), "a request is refused");
-        self.counters.cx_protocol_error.increment();
-        let status = malformed.map_or(408, Malformed::status);
+        // To Envoy a tunnel is a request like others, for which there is no route.
+        let is_tunnel = malformed == Some(Malformed::Tunnel);
+        let counter = if is_tunnel { &self.counters.no_route } else { &self.counters.cx_protocol_error };
+        counter.increment();
+        let status = if is_tunnel { 404 } else { malformed.map_or(408, Malformed::status) };
         self.counters.statuses.record(status);
         Answer::text(status, malformed.map_or_else(String::new, |malformed| malformed.to_string()))
     }

@@ -36,6 +36,8 @@ pub(crate) enum Decision {
     Route(Rc<Route>, Rc<Host>),
     NoRoute,
     UpgradeRefused,
+    /// Its path has no normal form.
+    BadPath,
 }
 
 /// One request through the mesh.
@@ -150,6 +152,7 @@ impl Passage {
     fn take_route(&mut self, request: &mut Request) {
         let counters = &self.manager.counters;
         let (route, host) = match &self.decision {
+            Decision::BadPath => return,
             Decision::NoRoute => return counters.no_route.increment(),
             Decision::UpgradeRefused => return counters.rq_ws_on_non_ws_route.increment(),
             Decision::Route(route, host) => (Rc::clone(route), Rc::clone(host)),
