@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Shows a whole canary on this machine: deploys the todo sample, shifts v1 to v2 under load, cleans up
+    /// Shows canaries on this machine in a minute: a sound version promoted under load, a broken one caught; cleans up
     Demo(Demo),
     /// Runs everything in the foreground: AWS's APIs, the registry and xDS on one port
     Up(Up),
@@ -60,7 +60,7 @@ pub(crate) struct Demo {
     #[arg(long)]
     pub(crate) keep: bool,
     /// Requests a second through the load balancer
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rate: u32,
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:4566")]

@@ -2,6 +2,8 @@
 
 use std::{fmt, process::ExitCode};
 
+use clap::error::ErrorKind;
+
 /// The command line makes no sense.
 pub(crate) const USAGE: u8 = 64;
 /// Data that was there cannot be used.
@@ -44,11 +46,43 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         print!("{error}");
         return ExitCode::SUCCESS;
     }
-    let text = error.to_string();
-    let sentence = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    let detail: Vec<&str> = text.lines().skip(1).map(str::trim).take_while(|line| !line.starts_with("Usage")).collect();
-    let detail = detail.join(" ");
-    eprintln!("serin: {sentence} {}", detail.trim());
-    eprintln!("Try `serin --help`.");
+    eprintln!("serin: {}; see `serin --help`", sentence(error));
     ExitCode::from(USAGE)
+}
+
+/// What is wrong, without the usage and the hints that clap puts below it.
+fn sentence(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "which command?".to_owned();
+    }
+    let text = error.to_string();
+    let lines = text.lines().map(|line| line.trim().trim_start_matches("error: "));
+    let said = lines.take_while(|line| !line.starts_with("Usage") && !line.starts_with("For more information"));
+    let words: Vec<&str> = said.filter(|line| !line.is_empty()).collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Arguments;
+
+    fn said(words: &[&str]) -> String {
+        sentence(&Arguments::try_parse_from([&["serin"], words].concat()).err().unwrap())
+    }
+
+    #[test]
+    fn nonsense_is_named_in_one_sentence() {
+        assert_eq!(said(&[]), "which command?");
+        assert_eq!(said(&["canary"]), "which command?");
+        assert_eq!(said(&["nope"]), "unrecognized subcommand 'nope'");
+        assert_eq!(said(&["up", "--nope"]), "unexpected argument '--nope' found");
+        assert_eq!(said(&["demo", "--rate", "0"]), "invalid value '0' for '--rate <RATE>': 0 is not in 1..=1000");
+        assert_eq!(
+            said(&["canary", "start", "--mesh", "a"]),
+            "the following required arguments were not provided: --router <ROUTER> --route <ROUTE> --to <TO>"
+        );
+    }
 }

@@ -1,8 +1,8 @@
 //! A container in OCI's words: the `config.json` that libcontainer reads, with Docker's defaults.
 //!
-//! What Docker would do and this does not: a seccomp and an `AppArmor` profile (their libraries cannot be part of a
-//! static binary). What it does beyond Docker: under cgroup v2, where the device controller is missing, nobody may
-//! make device nodes.
+//! The system calls are filtered by [`crate::seccomp`]. What Docker would do and this does not: an `AppArmor` profile,
+//! which would have to be loaded into the machine's kernel for all of it. What it does beyond Docker: under cgroup v2,
+//! where the device controller is missing, nobody may make device nodes.
 
 use std::path::{Path, PathBuf};
 
@@ -10,32 +10,16 @@ use serde_json::{Value, json};
 
 use crate::{
     BindMount, ContainerSpec, TaskSpec,
+    capabilities::capabilities,
     cgroup::{TaskCgroup, Version},
     executor::DEFAULT_PATH,
     image_user::Identity,
+    seccomp::LOADER_CAPABILITY,
     ulimits,
 };
 
-/// Docker's default capabilities.
-const CAPABILITIES: [&str; 14] = [
-    "CAP_AUDIT_WRITE",
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_MKNOD",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_RAW",
-    "CAP_SETFCAP",
-    "CAP_SETGID",
-    "CAP_SETPCAP",
-    "CAP_SETUID",
-    "CAP_SYS_CHROOT",
-];
-
 /// What of `/proc` and `/sys` nobody in a container has to see, as in Docker.
-const MASKED_PATHS: [&str; 11] = [
+const MASKED_PATHS: [&str; 12] = [
     "/proc/acpi",
     "/proc/asound",
     "/proc/interrupts",
@@ -46,6 +30,7 @@ const MASKED_PATHS: [&str; 11] = [
     "/proc/scsi",
     "/proc/timer_list",
     "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
     "/sys/firmware",
 ];
 
@@ -119,11 +104,12 @@ impl Bundle<'_> {
         missing.chain(self.container.env.iter().map(|(name, value)| format!("{name}={value}"))).collect()
     }
 
-    /// Only root has any from the start; others may come by them through files that carry them.
+    /// Only root has any from the start; others may come by them through files that carry them. Each process has one
+    /// more for a moment, to load its filter with.
     fn capabilities(&self) -> Value {
-        let makes_devices = TaskCgroup::version() == Version::V1;
-        let all: Vec<&str> = CAPABILITIES.into_iter().filter(|name| makes_devices || *name != "CAP_MKNOD").collect();
-        let held: &[&str] = if self.identity.uid == 0 { &all } else { &[] };
+        let all = capabilities(self.container);
+        let mut held = if self.identity.uid == 0 { all.clone() } else { Vec::new() };
+        held.push(LOADER_CAPABILITY);
         json!({"bounding": all, "effective": held, "permitted": held, "inheritable": [], "ambient": []})
     }
 
@@ -238,7 +224,7 @@ mod tests {
         let root = config(container("app"), 0);
         let other = config(container("app"), 1337);
         assert!(root["process"]["capabilities"]["effective"].as_array().unwrap().len() > 10);
-        assert_eq!(other["process"]["capabilities"]["effective"], json!([]));
+        assert_eq!(other["process"]["capabilities"]["effective"], json!([LOADER_CAPABILITY]));
         let bounding = other["process"]["capabilities"]["bounding"].to_string();
         assert!(!bounding.contains("NET_ADMIN") && !bounding.contains("SYS_ADMIN"), "{bounding}");
     }

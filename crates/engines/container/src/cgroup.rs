@@ -73,10 +73,10 @@ impl TaskCgroup {
         for hierarchy in hierarchies()? {
             self.create_in(&hierarchy)?;
         }
-        match Self::version() {
-            Version::V1 => self.limit_v1(spec.limits, cpu_shares(spec)),
-            Version::V2 => self.limit_v2(spec.limits, cpu_shares(spec)),
-        }
+        let version = Self::version();
+        let asked = self.limits(version, spec);
+        let mut asked = asked.into_iter().filter(|setting| !setting.optional || setting.file.exists());
+        asked.try_for_each(|setting| write(&setting.file, &setting.value))
     }
 
     /// Its directories are made anew each time round: another task that ends may remove the empty parent in between.
@@ -92,39 +92,47 @@ impl TaskCgroup {
         }
     }
 
-    fn limit_v1(&self, limits: TaskLimits, shares: u64) -> io::Result<()> {
-        let file = |controller: &str, file: &str| self.directory(&Path::new(ROOT).join(controller)).join(file);
-        if let Some(mib) = limits.memory_mib {
-            write(&file("memory", "memory.limit_in_bytes"), mib << 20)?;
-            let with_swap = file("memory", "memory.memsw.limit_in_bytes");
-            if with_swap.exists() {
-                write(&with_swap, mib << 20)?;
-            }
+    /// What is written, and where, in this order, to set the task's limits.
+    fn limits(&self, version: Version, spec: &TaskSpec) -> Vec<Setting> {
+        let shares = cpu_shares(spec);
+        match version {
+            Version::V1 => self.limits_v1(spec.limits, shares),
+            Version::V2 => self.limits_v2(spec.limits, shares),
         }
-        if let Some(units) = limits.cpu_units {
-            write(&file("cpu", "cpu.cfs_period_us"), CPU_PERIOD_MICROSECONDS)?;
-            write(&file("cpu", "cpu.cfs_quota_us"), cpu_quota(units))?;
-        }
-        write(&file("cpu", "cpu.shares"), shares)
     }
 
-    fn limit_v2(&self, limits: TaskLimits, shares: u64) -> io::Result<()> {
-        let root = Path::new(ROOT);
-        let directory = self.directory(root);
-        for ancestor in [root, &root.join(PARENT), &directory] {
-            write(&ancestor.join("cgroup.subtree_control"), "+cpu +memory +pids")?;
-        }
+    fn limits_v1(&self, limits: TaskLimits, shares: u64) -> Vec<Setting> {
+        let file = |controller: &str, file: &str| self.directory(&Path::new(ROOT).join(controller)).join(file);
+        let mut settings = Vec::new();
         if let Some(mib) = limits.memory_mib {
-            write(&directory.join("memory.max"), mib << 20)?;
-            let swap = directory.join("memory.swap.max");
-            if swap.exists() {
-                write(&swap, 0)?;
-            }
+            settings.push(Setting::new(file("memory", "memory.limit_in_bytes"), mib << 20));
+            settings.push(Setting::new(file("memory", "memory.memsw.limit_in_bytes"), mib << 20).if_there());
         }
         if let Some(units) = limits.cpu_units {
-            write(&directory.join("cpu.max"), format!("{} {CPU_PERIOD_MICROSECONDS}", cpu_quota(units)))?;
+            settings.push(Setting::new(file("cpu", "cpu.cfs_period_us"), CPU_PERIOD_MICROSECONDS));
+            settings.push(Setting::new(file("cpu", "cpu.cfs_quota_us"), cpu_quota(units)));
         }
-        write(&directory.join("cpu.weight"), cpu_weight(shares))
+        settings.push(Setting::new(file("cpu", "cpu.shares"), shares));
+        settings
+    }
+
+    fn limits_v2(&self, limits: TaskLimits, shares: u64) -> Vec<Setting> {
+        let root = Path::new(ROOT);
+        let directory = self.directory(root);
+        let ancestors = [root.to_owned(), root.join(PARENT), directory.clone()];
+        let controllers =
+            ancestors.map(|ancestor| Setting::new(ancestor.join("cgroup.subtree_control"), "+cpu +memory +pids"));
+        let mut settings = controllers.to_vec();
+        if let Some(mib) = limits.memory_mib {
+            settings.push(Setting::new(directory.join("memory.max"), mib << 20));
+            settings.push(Setting::new(directory.join("memory.swap.max"), 0).if_there());
+        }
+        if let Some(units) = limits.cpu_units {
+            let quota = format!("{} {CPU_PERIOD_MICROSECONDS}", cpu_quota(units));
+            settings.push(Setting::new(directory.join("cpu.max"), quota));
+        }
+        settings.push(Setting::new(directory.join("cpu.weight"), cpu_weight(shares)));
+        settings
     }
 
     /// Whether the machine counts swap, so that a memory limit can forbid it.
@@ -135,15 +143,18 @@ impl TaskCgroup {
         }
     }
 
-    /// How often the kernel has killed a process of `container` for its memory.
+    /// How often the kernel has killed a process of `container` for its memory, be it for the container's limit or the
+    /// task's.
     pub(crate) fn memory_kills(&self, container: &str) -> u64 {
-        let file = match Self::version() {
+        let file = self.memory_events(Self::version(), container);
+        memory_kills(&fs::read_to_string(file).unwrap_or_default())
+    }
+
+    fn memory_events(&self, version: Version, container: &str) -> PathBuf {
+        match version {
             Version::V1 => self.directory(&Path::new(ROOT).join("memory")).join(container).join("memory.oom_control"),
             Version::V2 => self.directory(Path::new(ROOT)).join(container).join("memory.events"),
-        };
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
-        count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+        }
     }
 
     /// Where `controller`'s files of `container` lie, if the machine has that controller (v1).
@@ -201,6 +212,31 @@ impl TaskCgroup {
     }
 }
 
+/// A value for one of the kernel's files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Setting {
+    file: PathBuf,
+    value: String,
+    /// Not every kernel has the file.
+    optional: bool,
+}
+
+impl Setting {
+    fn new(file: PathBuf, value: impl Display) -> Self {
+        Self { file, value: value.to_string(), optional: false }
+    }
+
+    fn if_there(self) -> Self {
+        Self { optional: true, ..self }
+    }
+}
+
+/// The count in v1's `memory.oom_control` and v2's `memory.events`: both have a line `oom_kill`.
+fn memory_kills(text: &str) -> u64 {
+    let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+    count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+}
+
 /// The mount points of all hierarchies; under v1 also those without limits, for libcontainer uses them all.
 fn hierarchies() -> io::Result<Vec<PathBuf>> {
     let root = PathBuf::from(ROOT);
@@ -256,8 +292,8 @@ fn ignore_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 /// The path is part of the error: the kernel's own says only "invalid argument".
-fn write(path: &Path, value: impl Display) -> io::Result<()> {
-    fs::write(path, value.to_string())
+fn write(path: &Path, value: &str) -> io::Result<()> {
+    fs::write(path, value)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot write {value} to {}: {error}", path.display())))
 }
 
@@ -299,6 +335,51 @@ mod tests {
         assert_eq!(cpu_quota(256), 25_000);
         assert_eq!(cpu_quota(2048), 200_000);
         assert_eq!(cpu_quota(1), 1000);
+    }
+
+    fn limited(version: Version) -> Vec<String> {
+        let mut spec = task(vec![container("app")]);
+        spec.limits = TaskLimits { cpu_units: Some(512), memory_mib: Some(64) };
+        let settings = TaskCgroup::of("t").limits(version, &spec);
+        let text = |setting: Setting| format!("{} = {}", setting.file.display(), setting.value);
+        settings.into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn under_v1_each_controller_has_its_own_hierarchy() {
+        let wanted = [
+            "/sys/fs/cgroup/memory/serin/t/memory.limit_in_bytes = 67108864",
+            "/sys/fs/cgroup/memory/serin/t/memory.memsw.limit_in_bytes = 67108864",
+            "/sys/fs/cgroup/cpu/serin/t/cpu.cfs_period_us = 100000",
+            "/sys/fs/cgroup/cpu/serin/t/cpu.cfs_quota_us = 50000",
+            "/sys/fs/cgroup/cpu/serin/t/cpu.shares = 512",
+        ];
+        assert_eq!(limited(Version::V1), wanted);
+    }
+
+    #[test]
+    fn under_v2_controllers_are_handed_down_before_limits_are_set() {
+        let wanted = [
+            "/sys/fs/cgroup/cgroup.subtree_control = +cpu +memory +pids",
+            "/sys/fs/cgroup/serin/cgroup.subtree_control = +cpu +memory +pids",
+            "/sys/fs/cgroup/serin/t/cgroup.subtree_control = +cpu +memory +pids",
+            "/sys/fs/cgroup/serin/t/memory.max = 67108864",
+            "/sys/fs/cgroup/serin/t/memory.swap.max = 0",
+            "/sys/fs/cgroup/serin/t/cpu.max = 50000 100000",
+            "/sys/fs/cgroup/serin/t/cpu.weight = 20",
+        ];
+        assert_eq!(limited(Version::V2), wanted);
+    }
+
+    #[test]
+    fn a_kill_for_memory_is_read_in_both_layouts() {
+        let (v1, v2) = (Version::V1, Version::V2);
+        let file = |version| TaskCgroup::of("t").memory_events(version, "app");
+        assert_eq!(file(v1), Path::new("/sys/fs/cgroup/memory/serin/t/app/memory.oom_control"));
+        assert_eq!(file(v2), Path::new("/sys/fs/cgroup/serin/t/app/memory.events"));
+        assert_eq!(memory_kills("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"), 2);
+        assert_eq!(memory_kills("low 0\nhigh 0\nmax 31\noom 1\noom_kill 1\noom_group_kill 0\n"), 1);
+        assert_eq!(memory_kills(""), 0);
     }
 
     #[test]

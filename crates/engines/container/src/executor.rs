@@ -24,6 +24,8 @@ use nix::{
 };
 use oci_spec::runtime::{Process, Spec};
 
+use crate::seccomp::Filters;
+
 /// What a shell says for a command that cannot be run.
 const EXIT_CANNOT_RUN: i32 = 126;
 /// Where commands are looked for when nothing else is said, as in Docker.
@@ -34,13 +36,15 @@ pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 pub(crate) struct Become {
     /// Told why the command did not start; closed without a word when it did.
     failures: Arc<OwnedFd>,
+    /// Which system calls the command may make.
+    filters: Filters,
     /// Whether to stay behind as process 1.
     init: bool,
 }
 
 impl Become {
-    pub(crate) fn new(failures: OwnedFd, init: bool) -> Self {
-        Self { failures: Arc::new(failures), init }
+    pub(crate) fn new(failures: OwnedFd, filters: Filters, init: bool) -> Self {
+        Self { failures: Arc::new(failures), filters, init }
     }
 
     fn run(process: &Process) -> String {
@@ -87,6 +91,9 @@ impl Become {
 impl Executor for Become {
     fn exec(&self, spec: &Spec) -> Result<(), ExecutorError> {
         let process = spec.process().as_ref().ok_or(ExecutorError::InvalidArg)?;
+        if let Err(problem) = self.filters.load() {
+            self.fail(&problem);
+        }
         let problem = if self.init { self.run_as_init(process) } else { Self::run(process) };
         self.fail(&problem)
     }

@@ -20,6 +20,7 @@ pub mod logs;
 pub mod shim;
 
 mod bundle;
+mod capabilities;
 mod cgroup;
 mod course;
 mod executor;
@@ -29,10 +30,12 @@ mod plan;
 mod protocol;
 mod rootfs;
 mod runtime;
+mod seccomp;
 mod spec;
 mod state;
 mod ulimits;
 
+pub use capabilities::{ADDABLE_CAPABILITIES, ALL_CAPABILITIES};
 pub use client::{Adopted, Client, Condition, Netns, layers_in_use};
 pub use protocol::ExecOutput;
 pub use spec::{

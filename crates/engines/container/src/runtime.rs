@@ -21,11 +21,13 @@ use nix::{fcntl::OFlag, unistd::pipe2};
 use crate::{
     ContainerSpec, Resolver, TaskSpec,
     bundle::Bundle,
+    capabilities::capabilities,
     cgroup::TaskCgroup,
     client::TaskFiles,
     executor::{Become, read_failure},
     image_user::{Identity, identity},
     rootfs::Overlay,
+    seccomp::Filters,
     ulimits,
 };
 
@@ -116,8 +118,9 @@ impl Runtime {
         for writer in [&out_writer, &err_writer] {
             std::os::unix::fs::fchown(writer, Some(owner.uid), Some(owner.gid)).map_err(prepare("hand over a pipe"))?;
         }
+        let filters = filters(&self.spec.containers[index]).map_err(Error::Create)?;
         let container = self.create(index, |builder, failures, init| {
-            builder.with_executor(Become::new(failures, init)).with_stdout(out_writer).with_stderr(err_writer)
+            builder.with_executor(Become::new(failures, filters, init)).with_stdout(out_writer).with_stderr(err_writer)
         })?;
         let pid = container.pid().map(nix::unistd::Pid::as_raw);
         let pid = pid.ok_or_else(|| Error::Start("the container has no process".to_owned()))?;
@@ -194,9 +197,10 @@ impl Runtime {
         let (output, out_writer) = pipe()?;
         let err_writer = out_writer.try_clone().map_err(prepare("pipe"))?;
         let (failures, failures_writer) = pipe()?;
+        let filters = filters(container).map_err(Error::Exec)?;
         let pid = self
             .builder(container)?
-            .with_executor(Become::new(failures_writer, false))
+            .with_executor(Become::new(failures_writer, filters, false))
             .with_stdout(out_writer)
             .with_stderr(err_writer)
             .as_tenant()
@@ -242,6 +246,10 @@ impl Runtime {
             _ => Ok(()),
         }
     }
+}
+
+fn filters(container: &ContainerSpec) -> Result<Filters, String> {
+    Filters::compile(&capabilities(container)).map_err(|error| format!("seccomp filter: {error}"))
 }
 
 /// Sends `signal` to process `pid`, or to process group `-pid`.

@@ -29,7 +29,7 @@ use nix::{
 };
 use tracing_subscriber::EnvFilter;
 
-use crate::client::TaskFiles;
+use crate::{TaskSpec, client::TaskFiles};
 
 mod commands;
 mod keeper;
@@ -70,28 +70,40 @@ struct Arguments {
 ///
 /// To be called before the process has started a thread or set up its logging, and to be exited after.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    match run(arguments) {
+    let Some(arguments) = parse(arguments) else { return failed(&Error::Usage) };
+    // SAFETY: whoever started this process put the listening socket there for it; nothing else here owns it.
+    let listener = UnixListener::from(unsafe { OwnedFd::from_raw_fd(arguments.listener) });
+    let files = TaskFiles::new(arguments.task_dir.clone());
+    // The reason is written before the socket closes, for who waits at its other end looks for it then.
+    let spec = match prepare(&arguments, &files, &listener) {
+        Ok(spec) => spec,
+        Err(error) => return failed(&error),
+    };
+    match keep(files, spec, &listener) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }
 
-fn run(arguments: impl Iterator<Item = OsString>) -> Result<(), Error> {
-    let arguments = parse(arguments).ok_or(Error::Usage)?;
-    let files = TaskFiles::new(arguments.task_dir);
-    start_log(&files)?;
+fn failed(error: &Error) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::FAILURE
+}
+
+fn prepare(arguments: &Arguments, files: &TaskFiles, listener: &UnixListener) -> Result<TaskSpec, Error> {
+    start_log(files)?;
     let spec = files.read_spec()?;
     spec.validate()?;
-    // SAFETY: whoever started this process put the listening socket there for it; nothing else here owns it.
-    let listener = UnixListener::from(unsafe { OwnedFd::from_raw_fd(arguments.listener) });
     fcntl(arguments.listener, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map_err(system("keep the socket"))?;
     listener.set_nonblocking(true).map_err(io_error("use the socket"))?;
     enter(&arguments.netns)?;
     settle()?;
     tracing::info!(task = spec.id, containers = spec.containers.len(), "shim started");
+    Ok(spec)
+}
+
+fn keep(files: TaskFiles, spec: TaskSpec, listener: &UnixListener) -> Result<(), Error> {
+    let listener = listener.try_clone().map_err(io_error("use the socket"))?;
     let loop_ = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(io_error("make a loop"))?;
     loop_.block_on(async {
         let keeper = Keeper::new(files, spec, Clock::System)?;

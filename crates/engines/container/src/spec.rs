@@ -127,6 +127,12 @@ pub struct ContainerSpec {
     /// Whether and when it is started again after it ended by itself; `None` is never.
     #[serde(default)]
     pub restart: Option<Restart>,
+    /// Capabilities beyond Docker's usual ones, without `CAP_`; of [`crate::ADDABLE_CAPABILITIES`].
+    #[serde(default)]
+    pub added_capabilities: Vec<String>,
+    /// Capabilities taken away, without `CAP_`, or [`crate::ALL_CAPABILITIES`].
+    #[serde(default)]
+    pub dropped_capabilities: Vec<String>,
     /// Whether a small init runs as process 1 that passes signals on and reaps orphans, with the command as its child.
     #[serde(default)]
     pub init: bool,
@@ -266,6 +272,8 @@ pub(crate) mod tests {
             stop_timeout: DEFAULT_STOP_TIMEOUT,
             stop_signal: None,
             restart: None,
+            added_capabilities: Vec::new(),
+            dropped_capabilities: Vec::new(),
             init: false,
         }
     }

@@ -5,9 +5,12 @@
 //! otherwise it runs the tests, or those whose names hold one of its arguments.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
+#![allow(unsafe_code, reason = "what containers may ask of the kernel is asked raw")]
 
 mod containers {
+    pub(crate) mod calls;
     pub(crate) mod cases;
+    pub(crate) mod confinement;
     pub(crate) mod harness;
     pub(crate) mod program;
 }

@@ -46,14 +46,7 @@ pub(crate) fn run(command: Canary) -> ExitCode {
 
 async fn start(options: Start) -> Result<ExitCode> {
     let client = connect(&options.target);
-    let asked = DescribeRouteRequest {
-        mesh_name: options.mesh.clone(),
-        mesh_owner: None,
-        route_name: options.route.clone(),
-        virtual_router_name: options.router.clone(),
-    };
-    let mut spec = client.call::<DescribeRoute>(asked).await?.route.spec;
-    give_all(&mut spec, &options.to)?;
+    let spec = route_to(&client, (&options.mesh, &options.router, &options.route), &options.to).await?;
     let request = StartCanaryRequest {
         mesh_name: options.mesh,
         virtual_router_name: options.router,
@@ -68,6 +61,23 @@ async fn start(options: Start) -> Result<ExitCode> {
     }
     tell(&canary, options.json, picture)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The route as it stands, with everything given to the virtual node `to`.
+pub(super) async fn route_to(
+    client: &Client,
+    (mesh, router, route): (&str, &str, &str),
+    to: &str,
+) -> Result<RouteSpec> {
+    let asked = DescribeRouteRequest {
+        mesh_name: mesh.to_owned(),
+        mesh_owner: None,
+        route_name: route.to_owned(),
+        virtual_router_name: router.to_owned(),
+    };
+    let mut spec = client.call::<DescribeRoute>(asked).await?.route.spec;
+    give_all(&mut spec, to)?;
+    Ok(spec)
 }
 
 /// Gives all of a route to the virtual node `to`.

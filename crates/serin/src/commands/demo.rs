@@ -1,11 +1,14 @@
-//! `serin demo`: a whole canary on this machine, from nothing to the end, in one command.
+//! `serin demo`: canaries on this machine, from nothing to the end, in one command: weights set by hand, a sound version
+//! promoted by evidence, a broken one caught.
 //!
 //! It is a user of the house like any other: everything goes through the APIs, the registry and the load balancer. The
 //! house runs in this process on a throw-away data directory, and whatever happens it is taken down again.
 
 mod deploy;
+mod judged;
 mod load;
 mod screen;
+mod summary;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,18 +26,16 @@ use crate::{cli, picture};
 use deploy::Deployment;
 use load::Load;
 use screen::{Frame, Screen};
+use summary::Story;
 
-/// The shares the canary goes through, version 1 to version 2, and how long each is watched.
-const PHASES: [(u32, u32, Duration); 3] =
-    [(1, 0, Duration::from_secs(6)), (2, 1, Duration::from_secs(9)), (0, 1, Duration::from_secs(6))];
+/// The weights that are set by hand first, version 1 to version 2, and how long each is watched.
+const BY_HAND: [(u32, u32, Duration); 2] = [(1, 0, Duration::from_secs(3)), (2, 1, Duration::from_secs(6))];
+/// How long the load goes on after the broken version was taken back, for all to see that nothing fails any more.
+const AFTERMATH: Duration = Duration::from_secs(2);
+/// How long the last traces may take from where they are made to the map.
+const TRACES_LAG: Duration = Duration::from_millis(1500);
 /// How often the view is drawn anew.
 const REDRAW: Duration = Duration::from_millis(250);
-
-/// What came of one phase.
-struct Outcome {
-    asked: (u32, u32),
-    versions: load::Counts,
-}
 
 /// Runs the demo; Ctrl-C at any moment cleans up too.
 pub(crate) async fn run(options: cli::Demo) -> Result<()> {
@@ -68,30 +69,60 @@ pub(crate) async fn run(options: cli::Demo) -> Result<()> {
 /// The demo itself, between the start of the house and its end.
 async fn rehearse(client: &Client, options: &cli::Demo, screen: &Arc<Screen>) -> Result<()> {
     let begun = Instant::now();
-    let deployment = Deployment::new(client.clone());
     let drawing = tokio::spawn(draw_progress(client.clone(), Arc::clone(screen)));
-    let deployed = deployment.create(screen).await;
+    let deployed = Deployment::create(client.clone(), screen).await;
     drawing.abort();
-    let url = deployed?;
-    let load = Load::start(&url, options.rate);
+    let deployment = deployed?;
+    let load = Load::start(&deployment.url, options.rate);
     load.first_answer().await.context("the load balancer gave no good answer")?;
-    screen.say(&format!("First answer {:.1} s after the start: {url}", begun.elapsed().as_secs_f64()));
-    let mut outcomes = Vec::new();
-    for (v1, v2, watched) in PHASES {
-        screen.say(&format!("Weights {v1}:{v2} are asked for."));
-        deployment.shift(v1, v2).await?;
-        load.take();
-        watch(client, screen, &load, (v1, v2), watched).await?;
-        outcomes.push(Outcome { asked: (v1, v2), versions: load.take() });
-    }
+    screen.say(&format!("First answer {:.1} s after the start: {}", begun.elapsed().as_secs_f64(), deployment.url));
+    let story = tell(client, &deployment, screen, &load).await?;
     let total = load.stop().await;
-    screen.clear();
-    println!("{}", summary(&outcomes, &total, &map::draw(&map::graph(client, Duration::from_mins(10)).await?)));
-    if total.failed > 0 {
-        bail!("{} of {} requests failed; a canary must not fail one", total.failed, total.all());
+    if total.failed > story.taken_back.seen.failed {
+        nothing_fails(&total)?;
     }
+    screen.clear();
+    tokio::time::sleep(TRACES_LAG).await;
+    let map = map::draw(&map::graph(client, Duration::from_mins(10)).await?);
+    println!("{}", story.summary(&total, &map));
     if !options.keep {
         deployment.delete(screen).await?;
+    }
+    Ok(())
+}
+
+/// Weights by hand, then a sound version and a broken one that are judged.
+async fn tell(client: &Client, deployment: &Deployment, screen: &Screen, load: &Load) -> Result<Story> {
+    let mut by_hand = Vec::new();
+    for (v1, v2, watched) in BY_HAND {
+        screen.say(&format!("By hand: weights {v1}:{v2} are asked for."));
+        deployment.shift(v1, v2).await?;
+        nothing_fails(&load.take())?;
+        watch(client, screen, load, (v1, v2), watched).await?;
+        let seen = load.take();
+        nothing_fails(&seen)?;
+        by_hand.push(((v1, v2), seen));
+    }
+    deployment.shift(1, 0).await?;
+    nothing_fails(&load.take())?;
+    screen.say("By evidence: version 2 is released, and the canary judges itself.");
+    let promoted = judged::release(client, screen, load, ("2", "api-v2")).await?;
+    promoted.must_be_promoted()?;
+    screen.say("Version 3 is deployed, which fails every second request, and released the same way.");
+    deployment.add_broken().await?;
+    nothing_fails(&load.take())?;
+    let taken_back = judged::release(client, screen, load, ("3", "api-v3")).await?;
+    taken_back.must_be_taken_back()?;
+    tokio::time::sleep(AFTERMATH).await;
+    nothing_fails(&load.take())?;
+    Ok(Story { by_hand, promoted, taken_back })
+}
+
+/// Only a broken version may fail requests: no deployment, no weight and no decision.
+fn nothing_fails(seen: &load::Counts) -> Result<()> {
+    if seen.failed > 0 {
+        let failure = seen.failure.as_deref().unwrap_or_default();
+        bail!("{} of {} requests failed and none should: {failure}", seen.failed, seen.all());
     }
     Ok(())
 }
@@ -112,29 +143,10 @@ async fn watch(client: &Client, screen: &Screen, load: &Load, asked: (u32, u32),
     while Instant::now() < end {
         let picture = picture::gather(client, &Scope::default()).await?;
         let services = map::graph(client, Duration::from_mins(1)).await?;
-        screen.draw(&Frame::canary(asked, &picture, &load.counts(), &map::draw(&services)));
+        screen.draw(&Frame::split(asked, &picture, &load.counts(), &map::draw(&services)));
         tokio::time::sleep(REDRAW).await;
     }
     Ok(())
-}
-
-fn summary(outcomes: &[Outcome], total: &load::Counts, map: &str) -> String {
-    let mut text = "\nThe canary is through. What was asked, and who answered:\n\n".to_owned();
-    for Outcome { asked: (v1, v2), versions } in outcomes {
-        let (one, two) = (versions.of("1"), versions.of("2"));
-        text.push_str(&format!(
-            "  {v1}:{v2}   version 1: {one:>5}   version 2: {two:>5}   failed: {}\n",
-            versions.failed
-        ));
-    }
-    text.push_str(&format!(
-        "\n{} requests in all, {} failed; half took at most {:.1} ms, 99 of 100 at most {:.1} ms.\n\n{map}",
-        total.all(),
-        total.failed,
-        total.percentile(0.5),
-        total.percentile(0.99),
-    ));
-    text
 }
 
 fn what_next(house: &Running, folder: &std::path::Path) -> String {
@@ -143,6 +155,7 @@ fn what_next(house: &Running, folder: &std::path::Path) -> String {
         "\nEverything is still up ({}). In another terminal:\n\n  \
          serin status\n  \
          serin map\n  \
+         serin canary explain\n  \
          export AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1\n  \
          aws cloudformation describe-stacks --query 'Stacks[].StackName'\n  \
          aws appmesh describe-route --mesh-name todo --virtual-router-name api --route-name api\n\n\

@@ -4,14 +4,18 @@ use std::{fs, path::Path, process::ExitCode};
 
 use anyhow::{Context, Result};
 
-use crate::cli;
+use crate::{
+    cli,
+    exit::{self, Refusal},
+};
 
 /// Writes the bootstrap that the environment comes to.
 pub(crate) fn bootstrap(options: &cli::EnvoyBootstrap) -> Result<()> {
     for (name, reason) in envoy::without_effect(&variable) {
         eprintln!("serin: the variable {name} has no effect: {reason}");
     }
-    let text = format!("{:#}\n", envoy::bootstrap(&variable)?);
+    let made = envoy::bootstrap(&variable).map_err(|wrong| Refusal::new(exit::USAGE, wrong.to_string()))?;
+    let text = format!("{made:#}\n");
     let Some(path) = &options.output else {
         print!("{text}");
         return Ok(());

@@ -9,7 +9,7 @@ mod map;
 mod status;
 mod up;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use anyhow::Result;
 use names::Scope;
@@ -68,7 +68,8 @@ fn block_on_to(work: impl Future<Output = Result<ExitCode>>) -> ExitCode {
 /// Logs to standard error from `level` up; `SERIN_LOG` says otherwise, as in `SERIN_LOG=info,wire=debug`.
 fn log(level: &str) {
     let filter = EnvFilter::try_from_env("SERIN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
 }
 
 /// Signs what the X-Ray daemon sends, with the keys its task has; without any, only account and region are told.

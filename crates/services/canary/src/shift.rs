@@ -93,8 +93,12 @@ pub(crate) fn underway(before: &RouteSpec, after: &RouteSpec, between: &Move, we
     }
     let percent = u32::from(weight.in_tenths() / 10);
     for target in targets_now {
-        let is_canary = target.virtual_node == between.canary;
-        target.weight = if is_canary { percent } else { 100 - percent };
+        target.weight = match &target.virtual_node {
+            node if *node == between.canary => percent,
+            node if *node == between.baseline => 100 - percent,
+            // What has no part in it, such as the version before the last.
+            _ => 0,
+        };
     }
     spec
 }
@@ -158,6 +162,15 @@ mod tests {
         assert_eq!(part(targets(&at(5)), &between()), Weight::tenths(50));
         assert_eq!(part(targets(&after), &between()), Some(Weight::ALL));
         assert_eq!(part(targets(&route(&[("v1", 1), ("v3", 1)])), &between()), None);
+    }
+
+    #[test]
+    fn the_version_before_the_last_gets_nothing() {
+        let (before, after) = (route(&[("v0", 0), ("v1", 100)]), route(&[("v0", 0), ("v1", 0), ("v2", 100)]));
+        assert_eq!(moved(&before, &after).unwrap(), between());
+        let on_its_way = underway(&before, &after, &between(), Weight::tenths(50).unwrap());
+        assert_eq!(on_its_way, route(&[("v0", 0), ("v1", 95), ("v2", 5)]));
+        assert_eq!(part(targets(&on_its_way), &between()), Weight::tenths(50));
     }
 
     #[test]

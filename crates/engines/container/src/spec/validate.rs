@@ -116,8 +116,9 @@ impl TaskSpec {
 impl ContainerSpec {
     fn validate(&self) -> Result<(), InvalidSpec> {
         name(&self.name)?;
+        let addable = |name: &String| crate::ADDABLE_CAPABILITIES.contains(&name.as_str());
         let relative = |path: &std::path::PathBuf| !path.is_absolute();
-        let checks: [(bool, &'static str, &'static str); 11] = [
+        let checks: [(bool, &'static str, &'static str); 12] = [
             (self.layers.is_empty(), "layers", "must hold at least one directory"),
             (self.layers.iter().any(relative), "layers", "must be absolute paths"),
             (self.args.first().is_none_or(String::is_empty), "args", "must name a command"),
@@ -132,6 +133,7 @@ impl ContainerSpec {
             (self.ulimits.iter().any(|limit| rlimit_name(&limit.name).is_none()), "ulimits", "name an unknown limit"),
             (self.ulimits.iter().any(|limit| limit.soft > limit.hard), "ulimits", "have a soft limit above the hard"),
             (self.health_check.as_ref().is_some_and(|check| check.retries == 0), "health check retries", "must be > 0"),
+            (!self.added_capabilities.iter().all(addable), "added capabilities", "can only be SYS_PTRACE"),
             (self.has_nul(), "args and env", "must not hold a zero byte, nor a name `=`"),
         ];
         for (wrong, property, problem) in checks {

@@ -18,7 +18,10 @@ use nix::{
     unistd::Pid,
 };
 
-use super::harness::{Bench, Case, PATIENCE, network_namespace};
+use super::{
+    confinement::{capabilities_are_taken_and_added, system_calls_are_filtered},
+    harness::{Bench, Case, PATIENCE, network_namespace},
+};
 
 macro_rules! cases {
     ($($name:ident),* $(,)?) => {
@@ -30,6 +33,8 @@ macro_rules! cases {
 cases![
     output_and_exit_code_are_kept,
     a_container_sees_its_own_world,
+    system_calls_are_filtered,
+    capabilities_are_taken_and_added,
     a_user_by_number_and_a_read_only_root,
     upper_layers_hide_lower_ones,
     an_app_starts_once_its_proxy_is_healthy,
@@ -114,6 +119,8 @@ fn a_container_sees_its_own_world() {
     assert_eq!(held & (1 << 12 | 1 << 21), 0, "{held:x}");
     assert_ne!(held & 1 << 10, 0, "{held:x}");
     assert_eq!(field(&seen["status"], "NoNewPrivs:"), "0");
+    assert_eq!(held & 1 << 21, 0, "what loads the filter is given up: {held:x}");
+    assert_eq!(field(&seen["status"], "Seccomp:"), "2");
     // SIGPIPE is Rust's doing; 32 and 33 are the C library's own, which nobody can change.
     let ignored = u64::from_str_radix(field(&seen["status"], "SigIgn:"), 16).unwrap();
     assert_eq!(ignored & !(0b11 << 31), 1 << 12, "{ignored:x}");
@@ -125,7 +132,7 @@ fn a_container_sees_its_own_world() {
 }
 
 /// A field of `/proc/self/status` as the report tells it.
-fn field<'a>(status: &'a str, name: &str) -> &'a str {
+pub(crate) fn field<'a>(status: &'a str, name: &str) -> &'a str {
     status.split('|').find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim()
 }
 

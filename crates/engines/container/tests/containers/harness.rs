@@ -81,6 +81,8 @@ impl Bench {
             stop_timeout: DEFAULT_STOP_TIMEOUT,
             stop_signal: None,
             restart: None,
+            added_capabilities: Vec::new(),
+            dropped_capabilities: Vec::new(),
             init: false,
         }
     }

@@ -34,6 +34,7 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
             "until-signal" => until_signal(),
             "eat" => eat(argument().parse().unwrap()),
             "report" => report(),
+            "calls" => super::calls::report(),
             "orphan" => orphan(),
             other => panic!("unknown word {other}"),
         }

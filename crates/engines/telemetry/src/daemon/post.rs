@@ -23,7 +23,7 @@ use super::{
 const BATCH_DOCUMENTS: usize = 50;
 /// Bytes in one batch.
 const BATCH_BYTES: usize = 1024 * 1024;
-/// How long a batch waits for company.
+/// How long a batch that is not full waits for company.
 const LINGER: Duration = Duration::from_millis(500);
 /// How long one request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,7 +75,9 @@ impl Post {
         let (mut pause, mut reported) = (PAUSE_MIN, Instant::now());
         loop {
             buffer.filled().await;
-            sleep(LINGER).await;
+            if buffer.len() < BATCH_DOCUMENTS {
+                sleep(LINGER).await;
+            }
             match self.batch(buffer).await {
                 Ok(()) => pause = PAUSE_MIN,
                 Err(error) => {

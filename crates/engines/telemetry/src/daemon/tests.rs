@@ -66,15 +66,19 @@ struct Daemon {
     ended: JoinHandle<std::io::Result<()>>,
 }
 
-async fn start(api: SocketAddr) -> Daemon {
-    let (udp, tcp) = (UdpSocket::bind(LOOPBACK).await.unwrap(), TcpListener::bind(LOOPBACK).await.unwrap());
-    let settings = Settings {
+fn settings(api: SocketAddr) -> Settings {
+    Settings {
         bind: LOOPBACK,
         bind_tcp: LOOPBACK,
         endpoint: format!("http://{api}").parse().unwrap(),
         account: AccountId::default(),
         region: Region::new("eu-west-1"),
-    };
+    }
+}
+
+async fn start(api: SocketAddr) -> Daemon {
+    let (udp, tcp) = (UdpSocket::bind(LOOPBACK).await.unwrap(), TcpListener::bind(LOOPBACK).await.unwrap());
+    let settings = settings(api);
     let (stop, stopped) = oneshot::channel();
     let (udp_address, tcp_address) = (udp.local_addr().unwrap(), tcp.local_addr().unwrap());
     let ended = tokio::spawn(serve(settings, Box::new(sign), udp, tcp, stopped));
@@ -113,6 +117,23 @@ async fn datagrams_are_posted_together() {
     let got = next(&mut requests).await;
     assert_eq!((got.path.as_str(), documents(&got)), ("/TraceSegments", vec!["{\"id\":1}", "{\"id\":2}"]));
     assert_eq!(got.authorization, format!("000000000000 eu-west-1 /TraceSegments {}", got.body.to_string().len()));
+}
+
+#[tokio::test]
+async fn full_batches_wait_for_nobody() {
+    const BATCHES: usize = 20;
+    let (address, mut requests) = api(Vec::new()).await;
+    let (buffer, post) = (Buffer::default(), Post::new(settings(address), Box::new(sign)));
+    (0..BATCHES * 50).for_each(|number| buffer.push(number.to_string()));
+    let begun = tokio::time::Instant::now();
+    let all = async {
+        for _ in 0..BATCHES {
+            assert_eq!(documents(&next(&mut requests).await).len(), 50);
+        }
+    };
+    tokio::select! { () = post.deliver(&buffer) => {}, () = all => {} }
+    // Waiting for company each time would take twice as long.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

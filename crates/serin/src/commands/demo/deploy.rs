@@ -20,6 +20,7 @@ use super::screen::Screen;
 const NETWORK: (&str, &str) = ("todo-network", include_str!("../../../../../examples/todo/templates/network.yaml"));
 const MESH: (&str, &str) = ("todo-mesh", include_str!("../../../../../examples/todo/templates/mesh.yaml"));
 const SERVICES: (&str, &str) = ("todo-services", include_str!("../../../../../examples/todo/templates/services.yaml"));
+const BROKEN: (&str, &str) = ("todo-v3", include_str!("../../../../../examples/todo/templates/v3.yaml"));
 
 /// How long a stack may take.
 const STACK_MAX: Duration = Duration::from_mins(3);
@@ -29,22 +30,27 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The sample on a house.
 pub(super) struct Deployment {
     client: Client,
+    /// The sample's image, as pushed.
+    image: String,
+    /// Where the load balancer serves it.
+    pub(super) url: String,
 }
 
 impl Deployment {
-    pub(super) fn new(client: Client) -> Self {
-        Self { client }
-    }
-
-    /// Deploys everything; answers the URL of the sample.
-    pub(super) async fn create(&self, screen: &Screen) -> Result<String> {
+    /// Deploys everything but the broken version.
+    pub(super) async fn create(client: Client, screen: &Screen) -> Result<Self> {
         screen.say("Deploying the todo sample: a VPC with a load balancer, a mesh, three services.");
         // The stacks that need no image are made while it is pushed.
-        let (image, (), ()) = tokio::try_join!(self.push(), self.stack(NETWORK, &[]), self.stack(MESH, &[]))?;
-        self.stack(SERVICES, &[("Image", &image)]).await?;
-        let answer = self.client.call::<DescribeLoadBalancerUrls>(DescribeLoadBalancerUrlsRequest {}).await?;
+        let (image, (), ()) = tokio::try_join!(push(&client), stack(&client, NETWORK, &[]), stack(&client, MESH, &[]))?;
+        stack(&client, SERVICES, &[("Image", &image)]).await?;
+        let answer = client.call::<DescribeLoadBalancerUrls>(DescribeLoadBalancerUrlsRequest {}).await?;
         let url = answer.urls.into_iter().next().context("the load balancer has no URL")?;
-        Ok(format!("{}/todos", url.url))
+        Ok(Self { client, image, url: format!("{}/todos", url.url) })
+    }
+
+    /// Deploys the broken version beside the others; it gets no traffic by that.
+    pub(super) async fn add_broken(&self) -> Result<()> {
+        stack(&self.client, BROKEN, &[("Image", &self.image)]).await
     }
 
     /// Asks for other weights, as a redeployment of the mesh's template, and waits until every proxy has them.
@@ -61,7 +67,7 @@ impl Deployment {
             Err(wire::ClientError::Fault(fault)) if fault.message.contains("No updates are to be performed") => {}
             other => _ = other?,
         }
-        self.settled(MESH.0).await?;
+        settled(&self.client, MESH.0).await?;
         let request = api::appmesh::status::DescribeRouteStatusRequest {
             mesh_name: "todo".to_owned(),
             mesh_owner: None,
@@ -78,63 +84,63 @@ impl Deployment {
 
     /// Deletes the stacks, youngest first.
     pub(super) async fn delete(&self, screen: &Screen) -> Result<()> {
-        for (name, _) in [SERVICES, MESH, NETWORK] {
+        for (name, _) in [BROKEN, SERVICES, MESH, NETWORK] {
             screen.say(&format!("Deleting stack {name}."));
             let request = DeleteStackRequest { stack_name: name.to_owned(), ..Default::default() };
             self.client.call::<DeleteStack>(request).await?;
-            self.settled(name).await?;
+            settled(&self.client, name).await?;
         }
         Ok(())
     }
+}
 
-    async fn push(&self) -> Result<String> {
-        let request = CreateRepositoryRequest { repository_name: "todo".to_owned(), ..Default::default() };
-        let repository = self.client.call::<CreateRepository>(request).await?.repository;
-        let tokens = self.client.call::<GetAuthorizationToken>(GetAuthorizationTokenRequest::default()).await?;
-        let token = tokens.authorization_data.into_iter().next().map(|data| data.authorization_token);
-        let token = BASE64_STANDARD.decode(token.context("the registry gave no token")?)?;
-        let token = String::from_utf8(token).context("the token is no text")?;
-        let password = token.strip_prefix("AWS:").context("the token is none of ours")?;
-        let reference = format!("{}:demo", repository.repository_uri);
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let image = tokio::task::spawn_blocking(move || Image::of(&program, &["sample"])).await??;
-        image.push(&reference, password).await.context("the sample's image could not be pushed")?;
-        Ok(reference)
-    }
+async fn push(client: &Client) -> Result<String> {
+    let request = CreateRepositoryRequest { repository_name: "todo".to_owned(), ..Default::default() };
+    let repository = client.call::<CreateRepository>(request).await?.repository;
+    let tokens = client.call::<GetAuthorizationToken>(GetAuthorizationTokenRequest::default()).await?;
+    let token = tokens.authorization_data.into_iter().next().map(|data| data.authorization_token);
+    let token = BASE64_STANDARD.decode(token.context("the registry gave no token")?)?;
+    let token = String::from_utf8(token).context("the token is no text")?;
+    let password = token.strip_prefix("AWS:").context("the token is none of ours")?;
+    let reference = format!("{}:demo", repository.repository_uri);
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let image = tokio::task::spawn_blocking(move || Image::of(&program, &["sample"])).await??;
+    image.push(&reference, password).await.context("the sample's image could not be pushed")?;
+    Ok(reference)
+}
 
-    async fn stack(&self, (name, template): (&str, &str), values: &[(&str, &str)]) -> Result<()> {
-        let request = CreateStackRequest {
-            stack_name: name.to_owned(),
-            template_body: Some(template.to_owned()),
-            parameters: parameters(values),
-            capabilities: vec![Capability::Iam],
-            ..Default::default()
-        };
-        self.client.call::<CreateStack>(request).await?;
-        self.settled(name).await
-    }
+async fn stack(client: &Client, (name, template): (&str, &str), values: &[(&str, &str)]) -> Result<()> {
+    let request = CreateStackRequest {
+        stack_name: name.to_owned(),
+        template_body: Some(template.to_owned()),
+        parameters: parameters(values),
+        capabilities: vec![Capability::Iam],
+        ..Default::default()
+    };
+    client.call::<CreateStack>(request).await?;
+    settled(client, name).await
+}
 
-    /// Waits until nothing is in progress on the stack; anything but success is an error with its reason.
-    async fn settled(&self, name: &str) -> Result<()> {
-        let poll = async {
-            loop {
-                let request = DescribeStacksRequest { stack_name: Some(name.to_owned()), ..Default::default() };
-                let stack = match self.client.call::<DescribeStacks>(request).await {
-                    Ok(answer) => answer.stacks.into_iter().next(),
-                    // A stack that was deleted is not found by its name any more.
-                    Err(wire::ClientError::Fault(fault)) if fault.message.contains("does not exist") => None,
-                    Err(error) => return Err(error.into()),
-                };
-                let Some(stack) = stack else { return Ok(()) };
-                match ended(&stack) {
-                    Some(result) => return result,
-                    None => tokio::time::sleep(PAUSE).await,
-                }
+/// Waits until nothing is in progress on the stack; anything but success is an error with its reason.
+async fn settled(client: &Client, name: &str) -> Result<()> {
+    let poll = async {
+        loop {
+            let request = DescribeStacksRequest { stack_name: Some(name.to_owned()), ..Default::default() };
+            let stack = match client.call::<DescribeStacks>(request).await {
+                Ok(answer) => answer.stacks.into_iter().next(),
+                // A stack that was deleted is not found by its name any more.
+                Err(wire::ClientError::Fault(fault)) if fault.message.contains("does not exist") => None,
+                Err(error) => return Err(error.into()),
+            };
+            let Some(stack) = stack else { return Ok(()) };
+            match ended(&stack) {
+                Some(result) => return result,
+                None => tokio::time::sleep(PAUSE).await,
             }
-        };
-        let limit = STACK_MAX.as_secs();
-        tokio::time::timeout(STACK_MAX, poll).await.with_context(|| format!("stack {name} took more than {limit} s"))?
-    }
+        }
+    };
+    let limit = STACK_MAX.as_secs();
+    tokio::time::timeout(STACK_MAX, poll).await.with_context(|| format!("stack {name} took more than {limit} s"))?
 }
 
 /// How a stack ended, if it has.

@@ -6,6 +6,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use api::canary::CanaryDescription;
+
 use super::load::Counts;
 use crate::picture::{Picture, split};
 
@@ -103,16 +105,11 @@ impl Frame {
         Self { headline: format!("Creating: {done} of 3 stacks, {running} of {wanted} tasks run"), body }
     }
 
-    /// How the canary is doing.
-    pub(super) fn canary(asked: (u32, u32), picture: &Picture, counts: &Counts, map: &str) -> Self {
+    /// How a split that was asked for by hand is doing.
+    pub(super) fn split(asked: (u32, u32), picture: &Picture, counts: &Counts, map: &str) -> Self {
         let (one, two) = (counts.of("1"), counts.of("2"));
         let mut body = format!("  v1 {} v2\n  v1 {one:>6}   v2 {two:>6}   failed {}\n", bar(one, two), counts.failed);
-        let _ = writeln!(
-            body,
-            "  half within {:.1} ms, 99 of 100 within {:.1} ms",
-            counts.percentile(0.5),
-            counts.percentile(0.99)
-        );
+        let _ = writeln!(body, "  {}", latency(counts));
         if let Some(failure) = &counts.failure {
             let _ = writeln!(body, "  last failure: {failure}");
         }
@@ -122,8 +119,27 @@ impl Frame {
                 writeln!(body, "  route {}: {}, acknowledged by {is} of {of} proxies", route.name, split(&route.asked));
         }
         let _ = write!(body, "\n{map}");
-        Self { headline: format!("Canary: weights {}:{} asked", asked.0, asked.1), body }
+        Self { headline: format!("By hand: weights {}:{} asked", asked.0, asked.1), body }
     }
+
+    /// How a canary is doing that judges itself.
+    pub(super) fn judged(canary: &CanaryDescription, counts: &Counts, map: &str) -> Self {
+        let CanaryDescription { baseline, canary: new, percent, .. } = canary;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
+        let part = (percent * 10.0).round() as usize;
+        let mut body = format!("  {baseline} {} {new} {percent} %\n", bar(1000 - part.min(1000), part));
+        let arm = |(requests, failed): (u64, u64)| format!("{requests:>7} requests {failed:>5} failed");
+        let _ = writeln!(body, "  old  {baseline:<8} {}", arm(canary.baseline_requests));
+        let _ = writeln!(body, "  new  {new:<8} {}   harm {}", arm(canary.requests), canary.harm);
+        let _ = writeln!(body, "  evidence against it {:>8.2} of {:.0}", canary.e_value, canary.limit);
+        let _ = writeln!(body, "  evidence for it     {:>8.2} of {:.0}", canary.certificate, canary.certificate_limit);
+        let _ = writeln!(body, "  {}\n  {}\n\n{map}", latency(counts), canary.message);
+        Self { headline: format!("Canary: {baseline} → {new}"), body }
+    }
+}
+
+fn latency(counts: &Counts) -> String {
+    format!("half within {:.1} ms, 99 of 100 within {:.1} ms", counts.percentile(0.5), counts.percentile(0.99))
 }
 
 /// The split as a bar: `███████████░░░░░`.

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use api::ecs::{ContainerCondition, ContainerDefinition, ContainerOverride, RegisterTaskDefinitionRequest, Volume};
+use api::ecs::{
+    ContainerCondition, ContainerDefinition, ContainerOverride, KernelCapabilities, RegisterTaskDefinitionRequest,
+    Volume,
+};
 use container::{
     BindMount, ContainerSpec, Dependency, DependencyCondition, HealthCheck, HealthCommand, HostEntry, Resolver,
     Restart, TaskLimits, TaskSpec, Ulimit,
@@ -111,6 +114,8 @@ impl Draft<'_> {
             stop_timeout: container.stop_timeout.map_or(container::DEFAULT_STOP_TIMEOUT, seconds),
             stop_signal: image.config.stop_signal.clone(),
             restart: restart(container),
+            added_capabilities: capabilities(container, |both| &both.add),
+            dropped_capabilities: capabilities(container, |both| &both.drop),
             init: container.linux_parameters.as_ref().is_some_and(|linux| linux.init_process_enabled == Some(true)),
             name,
         })
@@ -172,6 +177,11 @@ impl Draft<'_> {
         }
         own
     }
+}
+
+fn capabilities(container: &ContainerDefinition, which: impl Fn(&KernelCapabilities) -> &Vec<String>) -> Vec<String> {
+    let both = container.linux_parameters.as_ref().and_then(|linux| linux.capabilities.as_ref());
+    both.map(|both| which(both).clone()).unwrap_or_default()
 }
 
 /// Variables in the order in which they were first set.
@@ -333,6 +343,23 @@ mod tests {
         assert_eq!(variable(&spec, 0, "SERVER_PORT"), Some("4000"));
         assert_eq!(spec.containers[0].args, ["/entry", "once"]);
         assert_eq!(spec.containers[1].args, ["/entry", "serve"]);
+    }
+
+    #[test]
+    fn capabilities_are_added_and_dropped_as_asked() {
+        let spec = spec(|_, definition| {
+            let capabilities = KernelCapabilities { add: vec!["SYS_PTRACE".to_owned()], drop: vec!["ALL".to_owned()] };
+            definition.container_definitions[0].linux_parameters = Some(api::ecs::LinuxParameters {
+                capabilities: Some(capabilities),
+                ..api::ecs::LinuxParameters::default()
+            });
+        });
+        let app = &spec.containers[0];
+        assert_eq!(
+            (&app.added_capabilities[..], &app.dropped_capabilities[..]),
+            (&["SYS_PTRACE".to_owned()][..], &["ALL".to_owned()][..])
+        );
+        assert!(spec.containers[1].added_capabilities.is_empty());
     }
 
     #[test]

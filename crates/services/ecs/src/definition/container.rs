@@ -31,6 +31,48 @@ const ULIMITS: [&str; 15] = [
 const LOG_OPTIONS: [&str; 6] =
     ["awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-create-group", "mode", "max-buffer-size"];
 
+/// The kernel's capabilities as ECS spells them, and all of them.
+const CAPABILITIES: [&str; 38] = [
+    "ALL",
+    "AUDIT_CONTROL",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "KILL",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "WAKE_ALARM",
+];
+
 /// Checks `container` and fills in what it leaves to defaults.
 pub(super) fn check(container: &mut ContainerDefinition) -> Result<(), Error> {
     let name = name(container)?;
@@ -40,6 +82,7 @@ pub(super) fn check(container: &mut ContainerDefinition) -> Result<(), Error> {
     container.essential.get_or_insert(true);
     container.port_mappings.iter_mut().try_for_each(|mapping| port(mapping, &name))?;
     container.ulimits.iter().try_for_each(|limit| ulimit(limit, &name))?;
+    capabilities(container, &name)?;
     for variable in &container.environment {
         if variable.name.as_deref().is_none_or(|name| name.is_empty() || name.contains('=')) {
             return Err(wrong(format!(
@@ -55,6 +98,15 @@ pub(super) fn check(container: &mut ContainerDefinition) -> Result<(), Error> {
     }
     timeouts(container, &name)?;
     restart(container, &name)
+}
+
+fn capabilities(container: &ContainerDefinition, name: &str) -> Result<(), Error> {
+    let both = container.linux_parameters.iter().filter_map(|linux| linux.capabilities.as_ref());
+    let mut named = both.flat_map(|both| both.add.iter().chain(&both.drop));
+    match named.find(|capability| !CAPABILITIES.contains(&capability.as_str())) {
+        Some(unknown) => Err(wrong(format!("Container {name} names an unknown capability: {unknown}"))),
+        None => Ok(()),
+    }
 }
 
 fn name(container: &ContainerDefinition) -> Result<String, Error> {

@@ -103,6 +103,25 @@ mod tests {
     }
 
     #[test]
+    fn capabilities_are_added_as_fargate_allows_and_dropped_at_will() {
+        let with = |add: &[&str], drop: &[&str]| {
+            let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            let capabilities = api::ecs::KernelCapabilities { add: texts(add), drop: texts(drop) };
+            move |request: &mut RegisterTaskDefinitionRequest| {
+                request.container_definitions[0].linux_parameters =
+                    Some(api::ecs::LinuxParameters { capabilities: Some(capabilities), ..Default::default() });
+            }
+        };
+        let mut fine = samples::gateway_definition();
+        with(&["SYS_PTRACE"], &["ALL"])(&mut fine);
+        check(fine).unwrap();
+        let message = refusal(with(&["NET_ADMIN"], &[]));
+        assert!(message.contains("linuxParameters.capabilities.add is not supported"), "{message}");
+        let message = refusal(with(&[], &["FLYING"]));
+        assert!(message.contains("unknown capability: FLYING"), "{message}");
+    }
+
+    #[test]
     fn what_nobody_can_honour_here_is_refused_by_name() {
         let message = refusal(|request| request.container_definitions[0].privileged = Some(true));
         assert!(message.starts_with("containerDefinitions[app].privileged is not supported by Serin"), "{message}");

@@ -3,6 +3,8 @@
 
 use api::ecs::{ContainerDefinition, LinuxParameters, RegisterTaskDefinitionRequest, Unsupported, Volume};
 
+use container::ADDABLE_CAPABILITIES;
+
 use crate::Error;
 
 /// What stands for "this is refused because", by member.
@@ -102,9 +104,10 @@ pub(super) fn in_container(container: &ContainerDefinition) -> Result<(), Error>
 }
 
 fn in_linux(linux: &LinuxParameters, at: &str) -> Result<(), Error> {
-    let capabilities = linux.capabilities.as_ref().is_some_and(|c| !c.add.is_empty() || !c.drop.is_empty());
+    let mut added = linux.capabilities.iter().flat_map(|capabilities| &capabilities.add);
+    let unfit = added.any(|name| !ADDABLE_CAPABILITIES.contains(&name.as_str()));
     let checks: [Check<'_>; 6] = [
-        (capabilities, "capabilities", "all containers have the same, Docker's usual ones"),
+        (unfit, "capabilities.add", "as on Fargate, SYS_PTRACE is all that can be added"),
         (says(linux.devices.as_ref()), "devices", "no device of the machine is given away"),
         (says(linux.tmpfs.as_ref()), "tmpfs", "use a volume"),
         (linux.shared_memory_size.is_some_and(|mib| mib > 0), "sharedMemorySize", "it is always 64 MiB"),
