@@ -5,11 +5,13 @@
 //! by side. [`House`] is `serin up` in it; [`Aws`] is the unmodified `aws` CLI; [`Load`] sends requests all the while.
 //! Whatever a test needs and does not find makes it fail: nothing is skipped.
 
+mod envoy;
 mod house;
 mod load;
 mod machine;
 mod sample;
 
+pub use envoy::envoy;
 pub use house::{Aws, House, binary};
 pub use load::{Answer, Load, Report, get};
 pub use machine::{Leftovers, Machine, run, wait_until};

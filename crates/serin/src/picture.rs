@@ -30,6 +30,8 @@ impl Picture {
             && self.services.is_empty()
             && self.tasks.is_empty()
             && self.routes.is_empty()
+            && self.proxies.is_empty()
+            && self.faults.is_empty()
             && self.load_balancers.is_empty()
     }
 }
