@@ -45,7 +45,8 @@ impl ControlPlane {
         let stdout = child.stdout.take().context("its output is a pipe")?;
         let mut lines = BufReader::new(stdout).lines();
         while let Some(line) = lines.next_line().await? {
-            if let Some(endpoint) = line.strip_prefix("Serin is ready on ") {
+            if let Some(rest) = line.strip_prefix("Serin is ready on ") {
+                let endpoint = rest.split(' ').next().unwrap_or_default();
                 let address = endpoint.trim_start_matches("http://").parse()?;
                 let client = Client::new(endpoint, Scope::default(), None);
                 let pid = child.id().context("it has ended")?;

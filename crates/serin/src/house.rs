@@ -10,6 +10,7 @@ use reconcile::{Pace, System};
 use store::Store;
 use telemetry::Telemetry;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use wire::{Caller, Definition, Gateway, Protocol, Secrets, Service, bind};
 
 use crate::{
@@ -27,6 +28,8 @@ pub(crate) struct House {
     edge: edge::Client,
     tasks: ecs::Suspender,
     controllers: JoinSet<()>,
+    /// Ends the pages that somebody watches.
+    pages: CancellationToken,
     /// Keeps the directory's lock.
     _data: DataDir,
 }
@@ -78,13 +81,15 @@ impl House {
             options.account.clone(),
             parts.secrets.clone(),
         );
+        let pages = CancellationToken::new();
         let router = front::router(
             gateway,
             image::registry::router(images),
             xds::guarded_routes(cache, Arc::new(guard)),
+            parts.console(address, pages.clone()),
             edge.clone(),
         );
-        Ok(Self { router, edge, tasks, controllers, _data: data })
+        Ok(Self { router, edge, tasks, controllers, pages, _data: data })
     }
 
     /// Everything that answers on the port.
@@ -94,6 +99,7 @@ impl House {
 
     /// Stops the controllers and the tasks, which a next start brings back, and lets go of the VPCs.
     pub(crate) async fn stop(mut self) -> Result<()> {
+        self.pages.cancel();
         self.controllers.shutdown().await;
         self.tasks.suspend().await.map_err(|error| anyhow::anyhow!("the tasks could not be stopped: {error}"))?;
         self.edge.shutdown().await.context("the edge could not be stopped")?;
@@ -191,6 +197,18 @@ impl Parts {
         systems.extend(acm::services(certificates));
         systems.extend(iam::services(store(), clock(), ids(), keys));
         Ok((systems, ecs::Suspender::new(tasks)))
+    }
+
+    /// The web pages, which ask as everybody does.
+    fn console(&self, address: SocketAddr, stop: CancellationToken) -> console::Settings {
+        console::Settings {
+            caller: self.caller.clone(),
+            clock: self.clock.clone(),
+            proxies: Arc::new(canary::reading::TaskProxies::new(self.caller.clone())),
+            keys: self.secrets.configured.clone(),
+            is_loopback: address.ip().is_loopback(),
+            stop,
+        }
     }
 
     /// Our own few operations, about the house as a whole.

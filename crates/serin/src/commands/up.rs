@@ -68,7 +68,7 @@ impl Running {
     fn welcome(&self) -> String {
         let endpoint = format!("http://{}", self.address);
         format!(
-            "Serin is ready on {endpoint}\n\n  \
+            "Serin is ready on {endpoint} (console: {endpoint}/)\n\n  \
              export AWS_ENDPOINT_URL={endpoint} AWS_DISABLE_HOST_PREFIX_INJECTION=true\n  \
              export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1\n"
         )

@@ -2,16 +2,27 @@
 
 use api::{appmesh, cloudformation, ecs, elbv2};
 use names::Scope;
-use wire::{Client, ClientError};
 
-use super::{Container, Fault, LoadBalancer, Picture, Proxy, Route, Service, Stack, Target, Task};
+use super::{Api, Container, LoadBalancer, MeshFault, Picture, Proxy, Route, Service, Stack, Target, Task};
 
 /// Services or tasks that ECS describes in one call.
 const DESCRIBED_AT_ONCE: usize = 10;
 
+/// Somebody to be asked, and for whom.
+struct In<'a, A> {
+    house: &'a A,
+    scope: &'a Scope,
+}
+
+impl<A: Api> In<'_, A> {
+    async fn call<Op: api::Operation>(&self, request: Op::Request) -> Result<Op::Response, A::Error> {
+        self.house.ask::<Op>(self.scope, request).await
+    }
+}
+
 /// The picture of `scope`.
-pub(crate) async fn gather(client: &Client, scope: &Scope) -> Result<Picture, ClientError> {
-    let client = client.in_scope(scope.clone());
+pub async fn gather<A: Api>(house: &A, scope: &Scope) -> Result<Picture, A::Error> {
+    let client = In { house, scope };
     let mut picture = Picture {
         account: scope.account.to_string(),
         region: scope.region.to_string(),
@@ -28,7 +39,7 @@ pub(crate) async fn gather(client: &Client, scope: &Scope) -> Result<Picture, Cl
     Ok(picture)
 }
 
-async fn stacks(client: &Client) -> Result<Vec<Stack>, ClientError> {
+async fn stacks<A: Api>(client: &In<'_, A>) -> Result<Vec<Stack>, A::Error> {
     let mut stacks = Vec::new();
     let mut next_token = None;
     loop {
@@ -46,7 +57,7 @@ async fn stacks(client: &Client) -> Result<Vec<Stack>, ClientError> {
     }
 }
 
-async fn services(client: &Client, cluster: &str) -> Result<Vec<Service>, ClientError> {
+async fn services<A: Api>(client: &In<'_, A>, cluster: &str) -> Result<Vec<Service>, A::Error> {
     let mut arns = Vec::new();
     let mut request = ecs::ListServicesRequest { cluster: Some(cluster.to_owned()), ..Default::default() };
     loop {
@@ -79,7 +90,7 @@ async fn services(client: &Client, cluster: &str) -> Result<Vec<Service>, Client
     Ok(services)
 }
 
-async fn tasks(client: &Client, cluster: &str) -> Result<Vec<Task>, ClientError> {
+async fn tasks<A: Api>(client: &In<'_, A>, cluster: &str) -> Result<Vec<Task>, A::Error> {
     let mut arns = Vec::new();
     let mut request = ecs::ListTasksRequest { cluster: Some(cluster.to_owned()), ..Default::default() };
     loop {
@@ -119,7 +130,7 @@ fn task(task: ecs::Task) -> Task {
 }
 
 /// Every mesh: its routes, its proxies, and what is wrong with it.
-async fn meshes(client: &Client, picture: &mut Picture) -> Result<(), ClientError> {
+async fn meshes<A: Api>(client: &In<'_, A>, picture: &mut Picture) -> Result<(), A::Error> {
     let meshes = client.call::<appmesh::ListMeshes>(appmesh::ListMeshesRequest::default()).await?.meshes;
     for mesh in meshes.into_iter().map(|mesh| mesh.mesh_name) {
         picture.routes.extend(routes(client, &mesh).await?);
@@ -133,12 +144,12 @@ async fn meshes(client: &Client, picture: &mut Picture) -> Result<(), ClientErro
             up_to_date: proxy.up_to_date,
             refusal: proxy.refusal,
         }));
-        picture.faults.extend(answer.faults.into_iter().map(|text| Fault { mesh: mesh.clone(), text }));
+        picture.faults.extend(answer.faults.into_iter().map(|text| MeshFault { mesh: mesh.clone(), text }));
     }
     Ok(())
 }
 
-async fn routes(client: &Client, mesh: &str) -> Result<Vec<Route>, ClientError> {
+async fn routes<A: Api>(client: &In<'_, A>, mesh: &str) -> Result<Vec<Route>, A::Error> {
     let mut found = Vec::new();
     let request = appmesh::ListVirtualRoutersRequest {
         mesh_name: mesh.to_owned(),
@@ -162,7 +173,7 @@ async fn routes(client: &Client, mesh: &str) -> Result<Vec<Route>, ClientError> 
     Ok(found)
 }
 
-async fn status_of(client: &Client, mesh: &str, router: &str, name: String) -> Result<Route, ClientError> {
+async fn status_of<A: Api>(client: &In<'_, A>, mesh: &str, router: &str, name: String) -> Result<Route, A::Error> {
     let request = appmesh::status::DescribeRouteStatusRequest {
         mesh_name: mesh.to_owned(),
         mesh_owner: None,
@@ -189,7 +200,7 @@ async fn status_of(client: &Client, mesh: &str, router: &str, name: String) -> R
     })
 }
 
-async fn load_balancers(client: &Client) -> Result<Vec<LoadBalancer>, ClientError> {
+async fn load_balancers<A: Api>(client: &In<'_, A>) -> Result<Vec<LoadBalancer>, A::Error> {
     let mut found = Vec::new();
     let urls = client.call::<elbv2::DescribeLoadBalancerUrls>(elbv2::DescribeLoadBalancerUrlsRequest {}).await?.urls;
     let answer = client.call::<elbv2::DescribeLoadBalancers>(elbv2::DescribeLoadBalancersRequest::default()).await?;
