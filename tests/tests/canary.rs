@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use e2e::{House, Load, Machine, Sample, binary, get, wait_until};
+use e2e::{House, Load, Machine, Sample, binary, envoy, get, wait_until};
 use serde_json::Value;
 
 /// A ramp that is short enough for a test. Errors alone are judged: what shares two cores with its clients and its peers
@@ -39,11 +39,32 @@ fn status() -> Value {
 fn a_good_version_is_promoted_and_a_bad_one_taken_back() {
     let machine = Machine::new();
     let house = House::start(&machine);
-    let sample = Sample::push(&house);
+    judged(&house, 200);
+    house.stop();
+}
+
+/// The same with Envoys, whose shares are drawn by lot and whose statistics are read instead of a page of ours.
+#[test]
+fn real_envoys_tell_enough_to_judge_a_canary() {
+    let machine = Machine::new();
+    let house = House::start_with(&machine, &["--envoy", envoy().to_str().expect("a path in UTF-8")]);
+    // Three Envoys and a test build share the processors with everybody else.
+    judged(&house, 60);
+    // Latencies come from the Envoys too, though this policy judges errors alone and a bad version is soon gone.
+    let records = std::fs::read_dir(machine.data_dir().join("canaries")).expect("a folder of records").flatten();
+    let mut texts = records.map(|entry| std::fs::read_to_string(entry.path()).expect("a record"));
+    let has_both = |line: &str| line.matches(r#""latency":[["#).count() == 2;
+    assert!(texts.any(|text| text.lines().any(has_both)), "no tick has latencies of both versions");
+    house.stop();
+}
+
+/// At `rate` requests a second, a good version is promoted and a bad one taken back.
+fn judged(house: &House, rate: u32) {
+    let sample = Sample::push(house);
     let url = sample.deploy();
     wait_until("the first answer", Duration::from_secs(30), || get(&url).is_ok_and(|answer| answer.status == 200));
 
-    let load = Load::start(&url, 200);
+    let load = Load::start(&url, rate);
     let promoted = start("api-v2");
     assert!(promoted.status.success(), "{}", text(&promoted));
     let report = load.stop();
@@ -58,7 +79,7 @@ fn a_good_version_is_promoted_and_a_bad_one_taken_back() {
     sample.deploy_mesh(0, 1);
     sample.deploy_mesh(1, 0);
     sample.deploy_services("3");
-    let load = Load::start(&url, 200);
+    let load = Load::start(&url, rate);
     let refused = start("api-v2");
     assert!(!refused.status.success(), "{}", text(&refused));
     let seen = status();
@@ -71,5 +92,4 @@ fn a_good_version_is_promoted_and_a_bad_one_taken_back() {
     assert!(text(&canary(&["explain"])).contains("Take back"));
     assert!(canary(&["replay"]).status.success());
     sample.delete();
-    house.stop();
 }

@@ -16,6 +16,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -42,6 +43,9 @@ const DRAIN_LOOK: Duration = Duration::from_millis(100);
 const ADMIN_MAX: Duration = Duration::from_secs(2);
 /// How long a line of a log may wait, in milliseconds: Envoy's ten seconds are long for whoever looks on.
 const LOG_WAIT_MILLIS: u32 = 250;
+/// How long statistics gather, where neither the user nor a sink of his says: whoever judges a canary by how long
+/// requests took would find Envoy's five seconds long.
+const STATISTICS_WAIT: &str = "1s";
 /// The largest admin page that is read, in bytes.
 const PAGE_MAX: u64 = 1 << 20;
 
@@ -86,7 +90,7 @@ impl Plan {
         let written = std::env::temp_dir().join("envoy-bootstrap.json");
         let bootstrap = match own {
             Some(_) => None,
-            None => Some((written.clone(), bootstrap(variable)?.to_string())),
+            None => Some((written.clone(), prompt(bootstrap(variable)?).to_string())),
         };
         let wanted = "seconds, 110 at most";
         let seconds = variables.number("LISTENER_DRAIN_WAIT_TIME_S", 0..=110, wanted)?.unwrap_or(DRAIN_SECONDS);
@@ -197,6 +201,15 @@ fn code_of(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).or_else(signalled).unwrap_or(1)
 }
 
+/// The bootstrap with statistics that are told soon, unless it says when.
+fn prompt(mut bootstrap: Value) -> Value {
+    let said = ["stats_flush_interval", "stats_flush_on_admin", "stats_sinks"];
+    if said.iter().all(|member| bootstrap.get(member).is_none()) {
+        bootstrap["stats_flush_interval"] = json!(STATISTICS_WAIT);
+    }
+    bootstrap
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +220,16 @@ mod tests {
         assert!(under_way("tcp.ingress.downstream_cx_active: 2\n"));
         assert!(!under_way("http.admin.downstream_rq_active: 1\nhttp.egress.downstream_rq_active: 0\n"));
         assert!(!under_way("http.egress.downstream_cx_active: 3\n"), "an idle connection");
+    }
+
+    #[test]
+    fn statistics_are_told_soon_unless_somebody_says_when() {
+        assert_eq!(prompt(json!({}))["stats_flush_interval"], "1s");
+        for said in [json!({ "stats_flush_interval": "9s" }), json!({ "stats_flush_on_admin": true })] {
+            assert_eq!(prompt(said.clone()), said);
+        }
+        let sink = json!({ "stats_sinks": [{}] });
+        assert_eq!(prompt(sink.clone()), sink, "whoever collects them counts on Envoy's own interval");
     }
 
     #[test]

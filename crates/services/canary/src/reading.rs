@@ -1,7 +1,11 @@
 //! What the proxies of a mesh have counted: the one seam between canaries and the data plane.
 //!
 //! [`TaskProxies`] asks the proxies in this house's tasks, over a connection into the task's own namespace that stays
-//! open. Counts only grow; whoever wants to know what happened since the last look subtracts.
+//! open. Our proxy has a page made for this, Envoy has its statistics; which of the two is asked shows by its answer.
+//! Counts only grow; whoever wants to know what happened since the last look subtracts.
+
+mod envoy;
+mod page;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,11 +18,13 @@ use std::{
 use api::{appmesh::status as appmesh, ecs};
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt, join_all};
+use http::StatusCode;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{Request, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use names::Scope;
 use network::{Namespace, Sockets};
+use page::Page;
 use serde::Deserialize;
 use wire::Caller;
 
@@ -58,7 +64,8 @@ pub struct Counts {
     pub requests: u64,
     /// Those that failed: with a status of 500 or above, the proxy's own included.
     pub errors: u64,
-    /// How long they took, by bucket; see [`crate::judge::Histogram`].
+    /// How long they took, by bucket, each bucket once; see [`crate::judge::Histogram`]. Where an Envoy counts, these
+    /// come later than the requests: it gathers them for a while.
     pub latency: Vec<(u16, u64)>,
     /// Its healthy endpoints.
     pub healthy: u32,
@@ -68,7 +75,9 @@ impl Counts {
     fn add(&mut self, other: Self) {
         self.requests += other.requests;
         self.errors += other.errors;
-        self.latency.extend(other.latency);
+        let mut latency: BTreeMap<u16, u64> = std::mem::take(&mut self.latency).into_iter().collect();
+        other.latency.into_iter().for_each(|(bucket, count)| *latency.entry(bucket).or_default() += count);
+        self.latency = latency.into_iter().collect();
         self.healthy = self.healthy.max(other.healthy);
     }
 }
@@ -89,25 +98,31 @@ type Connection = http1::SendRequest<Empty<Bytes>>;
 /// The proxies in tasks of this house.
 pub struct TaskProxies {
     caller: Caller,
-    connections: Mutex<HashMap<String, Connection>>,
+    /// By task.
+    known: Mutex<HashMap<String, Known>>,
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    clusters: BTreeMap<String, Counts>,
+/// What is known of a task's proxy.
+#[derive(Default)]
+struct Known {
+    page: Page,
+    open: Option<Connection>,
 }
+
+/// What a proxy has counted of each cluster that it has.
+type Answer = BTreeMap<String, Counts>;
 
 impl TaskProxies {
     /// Finds proxies through `caller`: App Mesh knows which there are, ECS where.
     pub fn new(caller: Caller) -> Self {
-        Self { caller, connections: Mutex::default() }
+        Self { caller, known: Mutex::default() }
     }
 
     async fn read_all(&self, scope: &Scope, mesh: &str, clusters: &Clusters) -> Result<Vec<Reading>, Error> {
         let request = appmesh::ListProxiesRequest { mesh_name: mesh.to_owned(), mesh_owner: None };
         let listed = self.caller.call::<appmesh::ListProxies>(scope, request).await?;
         let tasks: Vec<String> = listed.proxies.into_iter().filter_map(|proxy| proxy.task_arn).collect();
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).retain(|task, _| tasks.contains(task));
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|task, _| tasks.contains(task));
         let asked = tasks.iter().map(|task| self.read_one(scope, task, clusters));
         Ok(join_all(asked).await.into_iter().flatten().collect())
     }
@@ -125,14 +140,22 @@ impl TaskProxies {
 
     /// Asks over the connection that is open, or a new one, which stays open only if all went well.
     async fn ask(&self, scope: &Scope, task: &str, clusters: &Clusters) -> Result<Answer, Problem> {
-        let open = self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(task);
+        let Known { page, open } = self.take(task);
         let mut connection = match open {
             Some(open) if !open.is_closed() => open,
             _ => self.connect(scope, task).await?,
         };
-        let answer = exchange(&mut connection, clusters).await?;
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), connection);
+        let (page, answer) = converse(&mut connection, page, clusters).await?;
+        let known = Known { page, open: Some(connection) };
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), known);
         Ok(answer)
+    }
+
+    /// What is known of a task's proxy. What kind it is stays known while it is being asked, and if that fails.
+    fn take(&self, task: &str) -> Known {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { page, open } = known.entry(task.to_owned()).or_default();
+        Known { page: *page, open: open.take() }
     }
 
     async fn connect(&self, scope: &Scope, task: &str) -> Result<Connection, Problem> {
@@ -174,29 +197,35 @@ enum Problem {
     #[error("its answer is too long, or broke off")]
     Body,
     #[error("it answered {0}")]
-    Status(http::StatusCode),
+    Status(StatusCode),
     #[error("its answer can't be read: {0}")]
     Answer(#[from] serde_json::Error),
 }
 
-async fn exchange(connection: &mut Connection, clusters: &Clusters) -> Result<Answer, Problem> {
-    let names = clusters.baseline.iter().chain(&clusters.canary);
-    let query: Vec<String> = names.map(|name| format!("cluster={name}")).collect();
-    let request = Request::get(format!("/serin/counts?{}", query.join("&"))).header("host", "proxy");
-    let request = request.body(Empty::new()).map_err(|_| Problem::Body)?;
+/// Asks for `page`, or for the next one that such a proxy may have; answers with the one it has.
+async fn converse(connection: &mut Connection, mut page: Page, clusters: &Clusters) -> Result<(Page, Answer), Problem> {
+    let names: Vec<&str> = clusters.baseline.iter().chain(&clusters.canary).map(String::as_str).collect();
+    loop {
+        let (status, body) = exchange(connection, &page.path(&names)).await?;
+        if status.is_success() {
+            return Ok((page, page.read(&names, &body)?));
+        }
+        page = page.otherwise(status).ok_or(Problem::Status(status))?;
+    }
+}
+
+async fn exchange(connection: &mut Connection, path: &str) -> Result<(StatusCode, Bytes), Problem> {
+    connection.ready().await?;
+    let request = Request::get(path).header("host", "proxy").body(Empty::new()).map_err(|_| Problem::Body)?;
     let (parts, body) = connection.send_request(request).await?.into_parts();
     let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|_| Problem::Body)?;
-    if parts.status.is_success() {
-        Ok(serde_json::from_slice(&body.to_bytes())?)
-    } else {
-        Err(Problem::Status(parts.status))
-    }
+    Ok((parts.status, body.to_bytes()))
 }
 
 /// What `answer` says of both versions; none if the proxy knows neither, and is not on the way to this route.
 fn reading(task: &str, mut answer: Answer, clusters: &Clusters) -> Option<Reading> {
     let mut take = |names: &[String]| {
-        let found: Vec<Counts> = names.iter().filter_map(|name| answer.clusters.remove(name)).collect();
+        let found: Vec<Counts> = names.iter().filter_map(|name| answer.remove(name)).collect();
         let mut total = found.first().map(|_| Counts::default())?;
         for counts in found {
             total.add(counts);
@@ -209,4 +238,82 @@ fn reading(task: &str, mut answer: Answer, clusters: &Clusters) -> Option<Readin
     }
     let (baseline, canary) = (baseline.unwrap_or_default(), canary.unwrap_or_default());
     Some(Reading { proxy: task.to_owned(), baseline, canary })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+    use super::*;
+
+    fn counts(requests: u64, latency: &[(u16, u64)]) -> Counts {
+        Counts { requests, errors: 1, latency: latency.to_vec(), healthy: 2 }
+    }
+
+    #[test]
+    fn clusters_of_one_version_are_added_bucket_by_bucket() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let clusters = Clusters { baseline: names(&["a", "b"]), canary: names(&["c"]) };
+        let of_both = [("a", counts(3, &[(10, 2), (12, 1)])), ("b", counts(4, &[(11, 1), (12, 3)]))];
+        let answer: Answer = of_both.map(|(name, counts)| (name.to_owned(), counts)).into();
+        let reading = reading("task", answer, &clusters).unwrap();
+        let baseline = Counts { requests: 7, errors: 2, latency: vec![(10, 2), (11, 1), (12, 4)], healthy: 2 };
+        assert_eq!((reading.baseline, reading.canary), (baseline, Counts::default()));
+    }
+
+    /// A connection to an admin port that answers each path that begins so with this status and body, others with 404.
+    async fn admin(pages: &'static [(&str, u16, &str)]) -> (Connection, Arc<Mutex<Vec<String>>>) {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&asked);
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(theirs);
+            let mut line = String::new();
+            while lines.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+                if let Some(path) = line.strip_prefix("GET ").and_then(|rest| rest.split(' ').next()) {
+                    heard.lock().unwrap().push(path.to_owned());
+                } else if line == "\r\n" {
+                    let path = heard.lock().unwrap().last().cloned().unwrap_or_default();
+                    let page = pages.iter().find(|(start, ..)| path.starts_with(start));
+                    let (status, body) = page.map_or((404, "invalid path"), |(_, status, body)| (*status, *body));
+                    let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                    lines.write_all(answer.as_bytes()).await.unwrap();
+                }
+                line.clear();
+            }
+        });
+        let (connection, driver) = http1::handshake(TokioIo::new(ours)).await.unwrap();
+        tokio::spawn(driver);
+        (connection, asked)
+    }
+
+    const STATISTICS: &str = r#"{"stats":[{"name":"cluster.a.membership_healthy","value":1},
+        {"name":"cluster.a.upstream_rq_2xx","value":7},{"histograms":{"supported_percentiles":[]}}]}"#;
+
+    #[tokio::test]
+    async fn what_kind_a_proxy_is_shows_by_its_answers_and_is_asked_once() {
+        let clusters = Clusters { baseline: vec!["a".to_owned()], canary: Vec::new() };
+        let (mut connection, asked) = admin(&[("/stats", 200, STATISTICS)]).await;
+        let (page, answer) = converse(&mut connection, Page::default(), &clusters).await.unwrap();
+        assert_eq!((page, answer["a"].requests), (Page::Statistics, 7));
+        converse(&mut connection, page, &clusters).await.unwrap();
+        let starts: Vec<_> = asked.lock().unwrap().iter().map(|path| path[..6].to_owned()).collect();
+        assert_eq!(starts, ["/serin", "/stats", "/stats"]);
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_answers_neither_page_is_named_by_its_status() {
+        let (mut connection, asked) = admin(&[("/serin", 503, "busy")]).await;
+        let refused = converse(&mut connection, Page::default(), &Clusters::default()).await;
+        assert!(matches!(refused, Err(Problem::Status(StatusCode::SERVICE_UNAVAILABLE))));
+        assert_eq!(asked.lock().unwrap().len(), 1, "that it is busy does not make it an Envoy");
+    }
+
+    #[test]
+    fn a_proxy_that_knows_neither_version_has_nothing_to_say() {
+        let clusters = Clusters { baseline: vec!["a".to_owned()], canary: Vec::new() };
+        assert_eq!(reading("task", Answer::new(), &clusters), None);
+    }
 }
