@@ -9,6 +9,7 @@ mod acm;
 mod acmpca;
 mod appmesh;
 mod call;
+mod cloudwatch;
 mod ec2;
 mod ecr;
 mod ecs;
@@ -153,6 +154,7 @@ pub fn catalogue() -> Catalogue {
         Entry::of::<appmesh::VirtualNode>(),
         Entry::of::<appmesh::VirtualRouter>(),
         Entry::of::<appmesh::VirtualService>(),
+        Entry::of::<cloudwatch::Alarm>(),
         Entry::of::<ec2::GatewayAttachment>(),
         Entry::of::<ec2::InternetGateway>(),
         Entry::of::<ec2::Route>(),
