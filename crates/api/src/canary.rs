@@ -6,11 +6,30 @@ use serde_json::Value;
 
 use crate::{appmesh::RouteSpec, operation};
 
+operation!(CheckCanaryPolicy, "canary", CheckCanaryPolicyRequest, CheckCanaryPolicyResponse);
 operation!(StartCanary, "canary", StartCanaryRequest, StartCanaryResponse);
 operation!(DescribeCanary, "canary", DescribeCanaryRequest, DescribeCanaryResponse);
 operation!(ListCanaries, "canary", ListCanariesRequest, ListCanariesResponse);
 operation!(CommandCanary, "canary", CommandCanaryRequest, CommandCanaryResponse);
 operation!(GetCanaryRecord, "canary", GetCanaryRecordRequest, GetCanaryRecordResponse);
+
+/// Asks whether a policy can be followed, before anything is changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CheckCanaryPolicyRequest {
+    /// The policy, as it stands in a template under `Serin::Canary`.
+    pub policy: Value,
+}
+
+/// The policy can be followed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckCanaryPolicyResponse {
+    /// The whole policy, with all that was not said.
+    pub policy: Value,
+    /// How long a canary that follows it may take, in seconds.
+    pub longest_seconds: u64,
+}
 
 /// Asks for a route to become what `spec` says, step by step, if the version that gains by it is good enough.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -135,6 +154,8 @@ pub struct CanaryDescription {
     pub revision: String,
     /// The policy it follows.
     pub policy: Value,
+    /// How long that lets it take, in seconds, unless somebody pauses it or it freezes.
+    pub longest_seconds: u64,
     /// `Clearing`, `Waiting`, `Gated`, `Watching`, `Baking`, `Finishing`, `Done`, `TakingBack`, `TakenBack` or `Frozen`.
     pub phase: String,
     /// Whether it has come to an end.

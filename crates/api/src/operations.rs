@@ -30,7 +30,7 @@ macro_rules! for_each_operation {
                 UpdateGatewayRoute UpdateMesh UpdateRoute UpdateVirtualGateway UpdateVirtualNode UpdateVirtualRouter
                 UpdateVirtualService;
             canary:
-                CommandCanary DescribeCanary GetCanaryRecord ListCanaries StartCanary;
+                CheckCanaryPolicy CommandCanary DescribeCanary GetCanaryRecord ListCanaries StartCanary;
             cloudformation:
                 CancelUpdateStack ContinueUpdateRollback CreateChangeSet CreateStack DeleteChangeSet DeleteStack
                 DescribeChangeSet DescribeStackEvents DescribeStackResource DescribeStackResources DescribeStacks

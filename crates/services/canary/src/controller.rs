@@ -177,7 +177,7 @@ impl Watcher {
                 let path = live::path(&self.service.records, &look.key.name, after.judgement);
                 *live = Live::begin(path, &revision, &look.canary.policy, millis(look.now))?;
             }
-            Action::Tell(notice) => after.tell(look.now, show::notice(&notice)),
+            Action::Tell(notice) => after.tell(look.now, show::notice(&notice, &look.canary.policy)),
             Action::RetireCanary(_) | Action::RetireBaseline => {}
         }
         Ok(())

@@ -9,10 +9,10 @@ use std::{
 use api::{
     appmesh::{DescribeRoute, DescribeRouteRequest},
     canary::{
-        CanaryDescription, CommandCanary, CommandCanaryRequest, CommandCanaryResponse, DescribeCanary,
-        DescribeCanaryRequest, DescribeCanaryResponse, GetCanaryRecord, GetCanaryRecordRequest,
-        GetCanaryRecordResponse, ListCanaries, ListCanariesRequest, ListCanariesResponse, StartCanary,
-        StartCanaryRequest, StartCanaryResponse,
+        CanaryDescription, CheckCanaryPolicy, CheckCanaryPolicyRequest, CheckCanaryPolicyResponse, CommandCanary,
+        CommandCanaryRequest, CommandCanaryResponse, DescribeCanary, DescribeCanaryRequest, DescribeCanaryResponse,
+        GetCanaryRecord, GetCanaryRecordRequest, GetCanaryRecordResponse, ListCanaries, ListCanariesRequest,
+        ListCanariesResponse, StartCanary, StartCanaryRequest, StartCanaryResponse,
     },
 };
 use names::Scope;
@@ -39,12 +39,20 @@ type Cx = Context<Canaries>;
 
 pub(crate) fn operations() -> Vec<Bound<Canaries>> {
     vec![
+        bind::<CheckCanaryPolicy, _, _, _, _>(check_policy),
         bind::<StartCanary, _, _, _, _>(start),
         bind::<DescribeCanary, _, _, _, _>(describe),
         bind::<ListCanaries, _, _, _, _>(list),
         bind::<CommandCanary, _, _, _, _>(command),
         bind::<GetCanaryRecord, _, _, _, _>(get_record),
     ]
+}
+
+async fn check_policy(_: Cx, request: CheckCanaryPolicyRequest) -> Result<CheckCanaryPolicyResponse, Error> {
+    let policy = Policy::from_value(request.policy)?;
+    shift::check(&policy)?;
+    let longest_seconds = policy.longest_seconds();
+    Ok(CheckCanaryPolicyResponse { policy: serde_json::to_value(policy).unwrap_or_default(), longest_seconds })
 }
 
 async fn start(cx: Cx, request: StartCanaryRequest) -> Result<StartCanaryResponse, Error> {

@@ -3,9 +3,9 @@
 use api::canary::CanaryDescription;
 
 use crate::{
-    judge,
+    judge::{self, Need},
     plan::{Notice, Phase, Reason},
-    policy::Weight,
+    policy::{OnInconclusive, Policy, Weight},
     rows::{Canary, CanaryObserved},
 };
 
@@ -37,8 +37,8 @@ pub(crate) fn reason(reason: Reason) -> &'static str {
     }
 }
 
-/// What is told to whoever listens.
-pub(crate) fn notice(notice: &Notice) -> String {
+/// What is told to whoever listens to a canary that follows `policy`.
+pub(crate) fn notice(notice: &Notice, policy: &Policy) -> String {
     match notice {
         Notice::Began { revision, attempt: 1 } => format!("The canary of {revision} begins."),
         Notice::Began { revision, attempt } => {
@@ -46,16 +46,7 @@ pub(crate) fn notice(notice: &Notice) -> String {
         }
         Notice::Widened(weight) => format!("The new version gets {weight} of the traffic."),
         Notice::Approval(weight) => format!("{weight} of the traffic wait for somebody's approval."),
-        Notice::Inconclusive(need) => match (need.requests, need.millis) {
-            (Some(requests), Some(millis)) => format!(
-                "Too little was seen to tell: it needs about {requests} more requests, {} at this rate.",
-                time(millis)
-            ),
-            (Some(requests), None) => {
-                format!("Too little was seen to tell: it needs about {requests} more requests, and none come.")
-            }
-            (None, _) => "At the rate the new version fails, no number of requests would certify it.".to_owned(),
-        },
+        Notice::Inconclusive(need) => inconclusive(*need) + holding(policy),
         Notice::WouldTakeBack(why) => format!("Were this no dry run, it would be taken back: {}.", reason(*why)),
         Notice::TakingBack(why) => format!("It is taken back: {}.", reason(*why)),
         Notice::Frozen(why) => format!("All stays as it is until somebody decides: {}.", reason(*why)),
@@ -64,6 +55,30 @@ pub(crate) fn notice(notice: &Notice) -> String {
         }
         Notice::Promoted => "The new version has all of the traffic.".to_owned(),
         Notice::Refused { command, why } => format!("{command:?} can't be done: {why}."),
+    }
+}
+
+fn inconclusive(need: Need) -> String {
+    match (need.requests, need.millis) {
+        (Some(requests), Some(millis)) => format!(
+            "Inconclusive: too little was seen to tell. It needs about {requests} more requests, {} at this rate.",
+            time(millis)
+        ),
+        (Some(requests), None) => format!(
+            "Inconclusive: too little was seen to tell. It needs about {requests} more requests, and none come."
+        ),
+        (None, _) => {
+            "Inconclusive: at the rate the new version fails, no number of requests would certify it.".to_owned()
+        }
+    }
+}
+
+/// What becomes of a step that is inconclusive, where that is not told by what happens next.
+fn holding(policy: &Policy) -> &'static str {
+    if policy.on_inconclusive == OnInconclusive::Hold && !policy.dry_run {
+        " The weights are held until enough come, or somebody promotes or aborts it."
+    } else {
+        ""
     }
 }
 
@@ -94,6 +109,7 @@ pub(crate) fn describe(id: &str, canary: &Canary, seen: &CanaryObserved) -> Cana
         canary: canary.canary.clone(),
         revision: canary.revision.clone(),
         policy: serde_json::to_value(&canary.policy).unwrap_or_default(),
+        longest_seconds: canary.policy.longest_seconds(),
         phase: phase(phase_now).to_owned(),
         ended: seen.ended.is_some(),
         reason: seen.abandoned.clone().or(why.map(str::to_owned)),

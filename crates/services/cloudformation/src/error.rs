@@ -49,6 +49,14 @@ pub enum Error {
     /// The caller does not say to have understood.
     #[error("Requires capabilities : [{0}]")]
     Capabilities(&'static str),
+    /// An update cannot be the canary that is asked for.
+    #[error("Resources/{resource}/Metadata/{}: {problem}", crate::target::CANARY)]
+    Canary {
+        /// The resource's name in the template.
+        resource: String,
+        /// Why not.
+        problem: String,
+    },
     /// Another stack imports an export that would go.
     #[error("Export {export} cannot be deleted as it is in use by {}", .users.join(", "))]
     ExportInUse {

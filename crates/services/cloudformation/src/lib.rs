@@ -48,6 +48,8 @@ pub(crate) struct Cloudformation {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) catalogue: Catalogue,
+    /// How the canary service is asked about policies.
+    pub(crate) caller: Caller,
 }
 
 /// CloudFormation over `store`, which makes what it is asked for by calling the other services through `caller`.
@@ -62,8 +64,9 @@ pub fn with_types(store: Store, clock: Clock, ids: Ids, caller: Caller, catalogu
         protocol: Protocol::Query { namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/" },
         invalid: "ValidationError",
     };
-    let controller = controller::Stacks::new(store.clone(), clock.clone(), ids.clone(), caller, catalogue.clone());
-    let state = Arc::new(Cloudformation { store, clock, ids, catalogue });
+    let controller =
+        controller::Stacks::new(store.clone(), clock.clone(), ids.clone(), caller.clone(), catalogue.clone());
+    let state = Arc::new(Cloudformation { store, clock, ids, catalogue, caller });
     System {
         service: Service::new(definition, &state, operations::operations()),
         controllers: vec![reconcile::boxed(controller)],

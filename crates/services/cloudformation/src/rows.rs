@@ -210,6 +210,20 @@ pub struct Physical {
     pub description: Option<String>,
     /// For tools.
     pub metadata: Option<Value>,
+    /// The canary that its update is, or that the update which is taken back was.
+    #[serde(default)]
+    pub canary: Option<Canary>,
+}
+
+/// A canary that is one with the update of a real thing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Canary {
+    /// Tells it from the canaries of other updates, and of other stacks.
+    pub revision: String,
+    /// How it is judged; none where the update is taken back, and its canary is to end.
+    pub policy: Option<Value>,
+    /// What happened to it up to then is in the events.
+    pub told: Option<Timestamp>,
 }
 
 /// Names one real thing of a stack.

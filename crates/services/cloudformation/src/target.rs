@@ -8,8 +8,13 @@ use serde_json::{Map, Value};
 
 use crate::{
     rows::{Deployment, Physical},
-    template::{Error, Problem, Pseudo, Resources, Surroundings, Template, conditions, references, text_of},
+    template::{
+        Error, Expression, Place, Problem, Pseudo, Resources, Surroundings, Template, conditions, references, text_of,
+    },
 };
+
+/// The metadata that makes an update a canary: the house's own, and nothing to AWS.
+pub const CANARY: &str = "Serin::Canary";
 
 /// What a deployment asks for, with everything settled that does not depend on what exists.
 #[derive(Clone, Debug)]
@@ -105,6 +110,14 @@ impl Target {
             }
         }
         Some(properties)
+    }
+
+    /// The policy of the canary that an update of the resource `id` is to be, if its metadata asks for one.
+    pub fn canary(&self, id: &str) -> Result<Option<Value>, Problem> {
+        let metadata = self.template.resources[id].metadata.as_ref();
+        let Some(policy) = metadata.and_then(|metadata| metadata.get(CANARY)) else { return Ok(None) };
+        // It is wanted before anything is changed, so it can follow from parameters but not from resources.
+        self.around(&()).evaluate(&Expression::read(policy, Place::Values)?)
     }
 
     /// Which parameters and resources the property `name` of `id` follows from.

@@ -65,6 +65,7 @@ pub(crate) fn thing(logical_id: &str, serial: u32, properties: Value) -> Physica
         reason: None,
         description: None,
         metadata: None,
+        canary: None,
     }
 }
 

@@ -298,6 +298,8 @@ impl Machine<'_> {
 /// `asked`, unless that leads traffic onto a version without a healthy copy, or away from the only one that has some.
 fn safe(asked: Weight, healthy: Healthy, applied: Option<Weight>) -> Option<Weight> {
     match healthy {
+        // Both are as dead as each other: a new version can at least be kept off, or taken back.
+        Healthy { baseline: 0, canary: 0 } if asked == Weight::NONE => Some(Weight::NONE),
         Healthy { baseline: 0, canary: 0 } => applied,
         Healthy { canary: 0, .. } => Some(Weight::NONE),
         Healthy { baseline: 0, .. } => Some(Weight::ALL),

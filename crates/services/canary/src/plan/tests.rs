@@ -169,6 +169,13 @@ fn traffic_never_leaves_the_only_healthy_copy() {
 }
 
 #[test]
+fn what_nobody_runs_can_be_taken_back() {
+    let mut ramp = Ramp::new(SHORT);
+    ramp.healthy(0, 0).run(5).ask(Command::Abort).run(3);
+    assert_eq!((ramp.seen.applied, &ramp.state.phase), (Some(Weight::NONE), &Phase::TakenBack(Reason::Asked)));
+}
+
+#[test]
 fn a_fix_is_promoted_where_the_old_version_is_dead() {
     let mut ramp = Ramp::new(SHORT);
     ramp.healthy(0, 1).run(620);
@@ -335,7 +342,9 @@ proptest! {
                 match action {
                     Action::Shift(weight) => {
                         prop_assert!(canary > 0 || *weight == Weight::NONE, "onto the dead: {actions:?}");
-                        prop_assert!(baseline > 0 || *weight == Weight::ALL, "away from the living: {actions:?}");
+                        let kept_off = canary == 0 && *weight == Weight::NONE;
+                        let gone_over = *weight == Weight::ALL;
+                        prop_assert!(baseline > 0 || kept_off || gone_over, "away from the living: {actions:?}");
                         applied = *weight;
                     }
                     Action::RetireBaseline => prop_assert!(seen.applied == Some(Weight::ALL) && canary > 0),

@@ -344,6 +344,16 @@ impl Policy {
         step.maximum_error_percent.unwrap_or(usual) / 100.0
     }
 
+    /// How long a canary may take that gets all the time that is its due, in seconds: until its first copy is healthy, in
+    /// each step, for each approval, in its bake and while that is drawn out by doubt, at every try.
+    pub fn longest_seconds(&self) -> u64 {
+        let gates = self.steps.iter().filter(|step| step.gate).count();
+        let waits = u64::try_from(self.steps.len() + gates + 1).unwrap_or(u64::MAX);
+        let steps = self.maximum_step_seconds.saturating_mul(waits);
+        let once = self.healthy_seconds.saturating_add(steps).saturating_add(self.bake_seconds);
+        once.saturating_mul(u64::from(self.retries).saturating_add(1))
+    }
+
     /// How a judge goes about it.
     pub fn settings(&self) -> Settings {
         Settings {

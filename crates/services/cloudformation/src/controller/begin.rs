@@ -1,6 +1,6 @@
 //! Decides what a step has to do, and writes it down before anybody is called.
 
-use api::cloudformation::ResourceStatus;
+use api::cloudformation::{ResourceStatus, StackStatus};
 use serde_json::{Map, Value};
 
 use super::Ledger;
@@ -8,7 +8,7 @@ use crate::{
     error::Error,
     plan::{self, Decision},
     resources::Catalogue,
-    rows::{Physical, State, StepState, Work},
+    rows::{Canary, Physical, State, StepState, Work},
     target::{Standing, Target},
 };
 
@@ -99,7 +99,10 @@ impl Ledger<'_, '_> {
         let things: Vec<&Physical> = self.things.iter().filter(|thing| thing.logical_id == id).collect();
         match plan::decide(entry.kind, &things, &properties, &target.deployment.tags) {
             Decision::Keep(serial) => self.keep(making, serial),
-            Decision::Update { serial, .. } => self.begin_update(making, serial, properties),
+            Decision::Update { serial, .. } => match target.canary(id) {
+                Ok(policy) => self.begin_update(making, serial, properties, policy),
+                Err(problem) => self.refuse(making, problem.to_string()),
+            },
             Decision::Create => self.begin_creation(making, properties, false),
             Decision::Replace { .. } => self.begin_creation(making, properties, true),
             Decision::Refuse(name) => {
@@ -140,9 +143,16 @@ impl Ledger<'_, '_> {
         Ok(Next::Nothing)
     }
 
-    fn begin_update(&mut self, making: Making<'_>, serial: u32, properties: Map<String, Value>) -> Result<Next, Error> {
+    fn begin_update(
+        &mut self,
+        making: Making<'_>,
+        serial: u32,
+        properties: Map<String, Value>,
+        policy: Option<Value>,
+    ) -> Result<Next, Error> {
         let Making { step, target, id } = making;
         let Some(mut thing) = self.thing(id, serial) else { return Ok(Next::Nothing) };
+        thing.canary = self.canary_of(&thing, policy);
         let mut depends_on = std::mem::take(&mut thing.depends_on);
         let had = std::mem::replace(&mut thing.properties, properties);
         if !thing.before.contains(&had) {
@@ -157,6 +167,15 @@ impl Ledger<'_, '_> {
         let shown = target.shown_properties(id, &Standing(&self.things));
         let status = ResourceStatus::UpdateInProgress;
         Ok(Next::first(self.thing_is(thing, State::Updating, status, None, shown.as_ref())?))
+    }
+
+    /// The canary that the update of `thing` is to be. What is taken back is not tried on anybody.
+    fn canary_of(&self, thing: &Physical, policy: Option<Value>) -> Option<Canary> {
+        if self.progress.status == StackStatus::UpdateRollbackInProgress {
+            return thing.canary.clone().map(|canary| Canary { policy: None, ..canary });
+        }
+        let revision = format!("{}-{}-{}", self.stack.name, self.progress.generation, thing.token);
+        policy.map(|policy| Canary { revision, policy: Some(policy), told: None })
     }
 
     fn begin_creation(
@@ -198,6 +217,7 @@ impl Ledger<'_, '_> {
             reason: None,
             description: None,
             metadata: None,
+            canary: None,
         };
         described(making.target, &self.things, thing)
     }

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     error::Error,
-    resources::{Call, Entry, Failure, Made, Settled},
-    rows::{Physical, Stack, State, StepState},
+    resources::{Call, Entry, Failure, Judged, Made, Settled},
+    rows::{Canary, Physical, Stack, State, StepState},
     target::{Target, pseudo},
 };
 
@@ -47,6 +47,7 @@ enum Reply {
     Made(Made),
     Ready(Made),
     NotYet(String),
+    Judged(Judged),
     Taken,
     Gone,
 }
@@ -116,6 +117,7 @@ impl<'a> Worker<'a> {
                 (entry.settle)(&call).await.map(|settled| match settled {
                     Settled::Ready(made) => Reply::Ready(made),
                     Settled::NotYet(why) => Reply::NotYet(why),
+                    Settled::Judged(judged) => Reply::Judged(judged),
                 })
             }
         })
@@ -138,6 +140,10 @@ impl<'a> Worker<'a> {
                 let failure = Failure::Wrong(format!("Resource timed out waiting for completion: {why}"));
                 self.failed(index, thing, &failure)
             }
+            Ok(Reply::Judged(judged)) if judged.limit.is_some_and(|limit| waited >= limit) => {
+                self.failed(index, thing, &Failure::Wrong(judged.late))
+            }
+            Ok(Reply::Judged(judged)) => self.told(thing, judged),
             Ok(Reply::Made(made)) => self.made(thing, made),
             Ok(Reply::Ready(made)) => self.ready(index, thing, made),
             Ok(Reply::Taken) => {
@@ -193,11 +199,28 @@ impl<'a> Worker<'a> {
         })
     }
 
+    /// The canary that the update is goes on: what happened to it goes into the events.
+    fn told(&self, mut thing: Physical, judged: Judged) -> Result<Recorded, Error> {
+        if !judged.news.is_empty() {
+            self.write(|ledger| {
+                for (at, what) in judged.news {
+                    thing.reason = Some(what);
+                    thing.canary = thing.canary.take().map(|canary| Canary { told: Some(at), ..canary });
+                    ledger.tell(&thing, None)?;
+                }
+                ledger.put(&thing)?;
+                Ok(Next::Nothing)
+            })?;
+        }
+        Ok(Recorded::Wait(POLL))
+    }
+
     /// The thing is as asked: from now on it is what its resource is.
     fn ready(&self, index: usize, mut thing: Physical, made: Made) -> Result<Recorded, Error> {
         thing.physical_id = made.id.or(thing.physical_id);
         thing.attributes.extend(made.attributes);
         thing.before.clear();
+        thing.canary = None;
         self.write(|ledger| {
             if let Some(target) = &self.target {
                 thing = described(target, &ledger.things, thing);

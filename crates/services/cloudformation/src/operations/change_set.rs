@@ -10,6 +10,7 @@ use store::{Key, Transaction};
 use wire::{Context, page};
 
 use super::{
+    canary,
     lookup::{self, Found, check_name},
     prepare::{Asked, For, Prepared, import, prepare},
     stack::{ask, check_updatable, key, new_stack, place, things},
@@ -55,6 +56,7 @@ pub(super) async fn create_change_set(
         tags: request.tags.clone(),
         role: request.role_arn.clone(),
     };
+    canary::check(&cx, &request.stack_name, &asked).await?;
     let scope = cx.scope();
     cx.store.write(|tx| {
         let found = match (lookup::find(tx, scope, &request.stack_name)?, creates) {

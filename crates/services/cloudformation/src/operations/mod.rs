@@ -1,5 +1,6 @@
 //! What can be asked of CloudFormation.
 
+mod canary;
 mod change_set;
 mod describe;
 mod event;

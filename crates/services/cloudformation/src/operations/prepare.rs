@@ -13,7 +13,7 @@ use crate::{
     predict,
     resources::Catalogue,
     rows::{Deployment, Export, Goal, Physical, Stack},
-    target::{Target, pseudo},
+    target::{CANARY, Target, pseudo},
     template::{self, Expression, Template, parameter, references},
 };
 
@@ -84,6 +84,7 @@ pub(super) fn prepare(
     let imports = target.imports()?;
     target.deployment.imports = import(tx, stack.scope, imports)?;
     refuse_changed_types(&target, stack.things)?;
+    refuse_canaries(&target, catalogue)?;
     let changes = predict::changes(&target, stack.things, &|name| catalogue.kind(name))?;
     Ok(Prepared { deployment: target.deployment.clone(), target, changes })
 }
@@ -225,6 +226,19 @@ fn refuse_changed_types(target: &Target, things: &[Physical]) -> Result<(), Erro
          [{}]",
         changed.join(", ")
     )))
+}
+
+/// Only the update of some types can be a canary.
+fn refuse_canaries(target: &Target, catalogue: &Catalogue) -> Result<(), Error> {
+    let resources = &target.template.resources;
+    let asks = |id: &&str| resources[*id].metadata.as_ref().is_some_and(|metadata| metadata.get(CANARY).is_some());
+    let cannot = |id: &&str| catalogue.kind(&resources[*id].kind).is_none_or(|kind| !kind.canaried);
+    let Some(id) = target.resources().into_iter().filter(asks).find(cannot) else { return Ok(()) };
+    let can: Vec<_> = catalogue.iter().filter(|entry| entry.kind.canaried).map(|entry| entry.kind.name).collect();
+    Err(Error::Canary {
+        resource: id.to_owned(),
+        problem: format!("an update of {} can be no canary; one of {} can", resources[id].kind, can.join(", ")),
+    })
 }
 
 /// A template's metadata as an answer has it.

@@ -9,6 +9,7 @@ use store::{Key, Transaction};
 use wire::Context;
 
 use super::{
+    canary,
     lookup::{Found, check_name, find},
     prepare::{Asked, For, Prepared, prepare},
 };
@@ -38,6 +39,7 @@ pub(super) async fn create_stack(cx: Cx, request: CreateStackRequest) -> Result<
         role: request.role_arn,
         ..Asked::default()
     };
+    canary::check(&cx, &request.stack_name, &asked).await?;
     let scope = cx.scope();
     let mut stack = new_stack(&cx, &request.stack_name);
     cx.store.write(|tx| {
@@ -105,6 +107,7 @@ pub(super) async fn update_stack(cx: Cx, request: UpdateStackRequest) -> Result<
         tags: request.tags,
         role: request.role_arn,
     };
+    canary::check(&cx, &request.stack_name, &asked).await?;
     let scope = cx.scope();
     cx.store.write(|tx| {
         let mut found = find(tx, scope, &request.stack_name)?.ok_or(Error::NoStack(request.stack_name))?;

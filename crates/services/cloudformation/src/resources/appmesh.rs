@@ -4,7 +4,8 @@ use api::appmesh;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Call, Failure, Kind, Made, Resource, property};
+use super::{Call, Failure, Kind, Made, Resource, Settled, canary, property};
+use crate::rows::Canary;
 
 /// App Mesh's answers to a name that is not there, or whose mesh or router is not.
 const MISSING: &[&str] = &["NotFoundException"];
@@ -142,8 +143,8 @@ in_mesh!(
 );
 
 in_mesh!(
-    /// `AWS::AppMesh::Route`.
-    Route = "AWS::AppMesh::Route", "RouteName": route_name,
+    /// `AWS::AppMesh::Route`, as it is where no update is a canary.
+    PlainRoute = "AWS::AppMesh::Route", "RouteName": route_name,
     properties &[
         property("MeshName").required().replaces(),
         property("MeshOwner").replaces(),
@@ -156,6 +157,68 @@ in_mesh!(
     create CreateRoute, describe DescribeRoute, update UpdateRoute, delete DeleteRoute,
     answer route
 );
+
+/// `AWS::AppMesh::Route`, whose update may be a canary.
+pub(super) struct Route;
+
+impl Route {
+    /// What the route is, and what it is to become; none if no traffic moves by that.
+    async fn moved(call: &Call<'_>) -> Result<Option<(appmesh::RouteResponse, appmesh::UpdateRouteRequest)>, Failure> {
+        let members = request(call, PlainRoute::TAKEN, ("RouteName", call.name("RouteName", 255)), false);
+        let wanted: appmesh::UpdateRouteRequest = call.read(members)?;
+        let found = call.send::<appmesh::DescribeRoute>(PlainRoute::named(call)?).await?;
+        Ok(canary::moves(&found.route.spec, &wanted.spec).then_some((found, wanted)))
+    }
+
+    /// Begins the canary that the update is to be; none if no traffic moves.
+    async fn begin_canary(call: &Call<'_>, revision: &str, policy: &Value) -> Result<Option<Made>, Failure> {
+        let Some((found, wanted)) = Self::moved(call).await? else { return Ok(None) };
+        canary::start(call, wanted, revision, policy).await?;
+        retag(call, call.id()?).await?;
+        Ok(Some(PlainRoute::made(&found)))
+    }
+}
+
+impl Resource for Route {
+    const KIND: Kind = PlainRoute::KIND.canaried();
+
+    async fn create(call: &Call<'_>) -> Result<Made, Failure> {
+        PlainRoute::create(call).await
+    }
+
+    async fn find(call: &Call<'_>) -> Result<Option<Made>, Failure> {
+        PlainRoute::find(call).await
+    }
+
+    async fn update(call: &Call<'_>) -> Result<Made, Failure> {
+        match &call.thing.canary {
+            Some(Canary { revision, policy: Some(policy), .. }) => {
+                if let Some(made) = Self::begin_canary(call, revision, policy).await? {
+                    return Ok(made);
+                }
+            }
+            Some(Canary { revision, policy: None, .. }) => canary::take_back(call, revision).await?,
+            None => {}
+        }
+        PlainRoute::update(call).await
+    }
+
+    async fn delete(call: &Call<'_>) -> Result<(), Failure> {
+        PlainRoute::delete(call).await
+    }
+
+    async fn settle(call: &Call<'_>) -> Result<Settled, Failure> {
+        match &call.thing.canary {
+            Some(asked) if asked.policy.is_some() => match canary::settle(call, asked).await? {
+                Some(settled) => Ok(settled),
+                // It was not needed, or somebody has begun it anew as another one.
+                None if Self::moved(call).await?.is_some() => Err(Failure::Wrong(canary::TAKEN_OVER.to_owned())),
+                None => PlainRoute::settle(call).await,
+            },
+            _ => PlainRoute::settle(call).await,
+        }
+    }
+}
 
 in_mesh!(
     /// `AWS::AppMesh::VirtualService`.

@@ -1,9 +1,9 @@
 //! What the code of a resource type is given, and what it gives back.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use api::{Fault, Operation};
-use names::{Scope, Tags};
+use names::{Scope, Tags, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use wire::Caller;
@@ -56,6 +56,19 @@ pub enum Settled {
     Ready(Made),
     /// It is not, for this reason.
     NotYet(String),
+    /// Its update is a canary, which has not come to its end.
+    Judged(Judged),
+}
+
+/// How a canary stands that has not come to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// What has happened and is not in the events yet, the oldest first.
+    pub news: Vec<(Timestamp, String)>,
+    /// How long it may take in all; none where somebody decides about that.
+    pub limit: Option<Duration>,
+    /// Why it fails when it has taken so long.
+    pub late: String,
 }
 
 /// Why something could not be done.

@@ -16,6 +16,8 @@ pub struct Kind {
     pub identity: &'static [&'static str],
     /// How long it may take to become ready or to go away.
     pub patience: Duration,
+    /// Whether its update can be a canary.
+    pub canaried: bool,
 }
 
 /// A property of a resource type.
@@ -37,7 +39,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 impl Kind {
     /// A type called `name` without properties.
     pub const fn new(name: &'static str) -> Self {
-        Self { name, properties: &[], attributes: &[], identity: &[], patience: PATIENCE }
+        Self { name, properties: &[], attributes: &[], identity: &[], patience: PATIENCE, canaried: false }
     }
 
     /// With these properties.
@@ -62,6 +64,12 @@ impl Kind {
     #[must_use]
     pub const fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// Its update is a canary where its metadata says so.
+    #[must_use]
+    pub const fn canaried(self) -> Self {
+        Self { canaried: true, ..self }
     }
 
     /// The property called `name`.

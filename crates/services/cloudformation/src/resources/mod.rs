@@ -9,6 +9,7 @@ mod acm;
 mod acmpca;
 mod appmesh;
 mod call;
+mod canary;
 mod cloudwatch;
 mod ec2;
 mod ecr;
@@ -21,7 +22,7 @@ mod read;
 mod security_group;
 mod servicediscovery;
 
-pub use call::{Call, Failure, Made, Settled};
+pub use call::{Call, Failure, Judged, Made, Settled};
 pub use kind::{Kind, Property, property};
 
 use std::{future::Future, pin::Pin, sync::Arc};

@@ -44,7 +44,7 @@ impl House {
         let caller = Caller::default();
         let catalogue = Catalogue::new(vec![Entry::of::<ThingType>()]);
         let system = with_types(store.clone(), Clock::System, ids.clone(), caller.clone(), catalogue);
-        caller.fill([system.service, things::service(&world)]);
+        caller.fill([system.service, things::service(&world), things::canaries(&world)]);
         let pace = Pace {
             resync: Duration::from_millis(50),
             backoff_min: Duration::from_millis(10),

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "the modules of a test share everything, and nobody else sees it")]
 #![allow(clippy::unwrap_used, reason = "a test program, in parts")]
 
+mod canary;
 mod changes;
 mod crash;
 mod house;

@@ -4,10 +4,21 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
-use api::Fault;
-use cloudformation::resources::{Call, Failure, Kind, Made, Resource, Settled, property};
+use api::{
+    Fault,
+    canary::{
+        CheckCanaryPolicy, CheckCanaryPolicyRequest, CheckCanaryPolicyResponse, ListCanaries, ListCanariesRequest,
+        ListCanariesResponse,
+    },
+};
+use cloudformation::{
+    resources::{Call, Failure, Judged, Kind, Made, Resource, Settled, property},
+    rows::Canary,
+};
+use names::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wire::{Context, Definition, Protocol, Service, bind};
@@ -32,7 +43,10 @@ pub struct Thing {
     pub uses: Vec<String>,
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
-    /// Told, never asked: `ready`, `busy` or `failed`.
+    /// What of a canary is asked: `judge`, `end` or nothing.
+    #[serde(default)]
+    pub canary: String,
+    /// Told, never asked: `ready`, `busy` or `failed`, and of a canary `judged 1 what happened`, `late` or `worse`.
     #[serde(default)]
     pub state: String,
 }
@@ -163,7 +177,8 @@ async fn create(cx: Cx, thing: Thing) -> Result<ThingId, Fault> {
 }
 
 async fn update(cx: Cx, thing: Thing) -> Result<ThingId, Fault> {
-    cx.act(format!("update {}", label(&thing)), |inner| {
+    let verb = if thing.canary.is_empty() { "update" } else { &thing.canary };
+    cx.act(format!("{verb} {}", label(&thing)), |inner| {
         if !inner.things.contains_key(&thing.id) {
             return Err(Fault::client("ThingNotFound", format!("{} does not exist", thing.id)));
         }
@@ -194,6 +209,23 @@ async fn delete(cx: Cx, request: ThingId) -> Result<Empty, Fault> {
         }
     })
     .await
+}
+
+/// A service of canaries that knows none, and follows every policy but a `Bad` one.
+pub fn canaries(world: &Arc<World>) -> Service {
+    async fn check(_: Cx, request: CheckCanaryPolicyRequest) -> Result<CheckCanaryPolicyResponse, Fault> {
+        match request.policy.get("Bad") {
+            Some(bad) => Err(Fault::client("ValidationException", format!("Serin::Canary: Bad is {bad}"))),
+            None => Ok(CheckCanaryPolicyResponse { policy: request.policy, longest_seconds: 1 }),
+        }
+    }
+    async fn list(_: Cx, _: ListCanariesRequest) -> Result<ListCanariesResponse, Fault> {
+        Ok(ListCanariesResponse { canaries: Vec::new() })
+    }
+    let definition =
+        Definition { signing_name: "canary", protocol: Protocol::RestJson, invalid: "ValidationException" };
+    let operations = vec![bind::<CheckCanaryPolicy, _, _, _, _>(check), bind::<ListCanaries, _, _, _, _>(list)];
+    Service::new(definition, world, operations)
 }
 
 /// The service over `world`.
@@ -235,7 +267,8 @@ impl Resource for ThingType {
             property("Tags"),
         ])
         .attributes(&["Name"])
-        .identity(&["Name"]);
+        .identity(&["Name"])
+        .canaried();
 
     async fn create(call: &Call<'_>) -> Result<Made, Failure> {
         let request = Self::request(call)?;
@@ -251,7 +284,12 @@ impl Resource for ThingType {
     }
 
     async fn update(call: &Call<'_>) -> Result<Made, Failure> {
-        let request = Thing { id: call.id()?.to_owned(), ..Self::request(call)? };
+        let canary = match &call.thing.canary {
+            Some(canary) if canary.policy.is_some() => "judge",
+            Some(_) => "end",
+            None => "",
+        };
+        let request = Thing { id: call.id()?.to_owned(), canary: canary.to_owned(), ..Self::request(call)? };
         let name = request.name.clone();
         let id = call.send::<UpdateThing>(request).await?.id;
         Ok(Made::new(id, &[("Name", &name)]))
@@ -265,10 +303,36 @@ impl Resource for ThingType {
     async fn settle(call: &Call<'_>) -> Result<Settled, Failure> {
         let thing = Self::of(call, |thing| Some(thing.id.as_str()) == call.thing.physical_id.as_deref()).await?;
         let thing = thing.ok_or_else(|| Failure::Wrong("the thing is gone".to_owned()))?;
+        if let Some(canary) = call.thing.canary.as_ref().filter(|canary| canary.policy.is_some()) {
+            return judged(&thing, canary);
+        }
         match thing.state.as_str() {
             "ready" => Ok(Settled::Ready(Made::new(thing.id, &[("Name", &thing.name)]))),
+            judged if judged.starts_with("judged") || ["late", "worse"].contains(&judged) => {
+                Ok(Settled::Ready(Made::new(thing.id, &[("Name", &thing.name)])))
+            }
             "failed" => Err(Failure::Wrong("the thing fell over".to_owned())),
             other => Ok(Settled::NotYet(format!("it is {other}"))),
         }
+    }
+}
+
+/// How a thing stands whose update is a canary.
+fn judged(thing: &Thing, canary: &Canary) -> Result<Settled, Failure> {
+    let mut words = thing.state.splitn(3, ' ');
+    match words.next() {
+        Some("judged") => {
+            let at = Timestamp::from_millis(words.next().unwrap_or_default().parse().unwrap());
+            let fresh = canary.told.is_none_or(|told| told < at);
+            let news = fresh.then(|| (at, words.next().unwrap_or_default().to_owned())).into_iter().collect();
+            Ok(Settled::Judged(Judged { news, ..Judged::default() }))
+        }
+        Some("late") => Ok(Settled::Judged(Judged {
+            limit: Some(Duration::ZERO),
+            late: "it is inconclusive".to_owned(),
+            ..Judged::default()
+        })),
+        Some("worse") => Err(Failure::Wrong("it is worse".to_owned())),
+        _ => Ok(Settled::Ready(Made::default())),
     }
 }
