@@ -168,7 +168,7 @@ fn a_deployment_is_refused_cancelled_or_loses_its_route() {
     for (resource, policy, why) in [
         (route, "{Steps: [25, 5]}", "Resources/Route/Metadata/Serin::Canary: Steps fall from 25 % to 5 %"),
         (route, "{Steps: [0.5]}", "Resources/Route/Metadata/Serin::Canary: 0.5 %: weights of a route are whole"),
-        (route, "{Metrics: [Beauty]}", "Resources/Route/Metadata/Serin::Canary: unknown variant `Beauty`"),
+        (route, "{Metrics: [Beauty]}", "Resources/Route/Metadata/Serin::Canary: there is no metric \"Beauty\""),
         (route, "{Stepps: [5]}", "Resources/Route/Metadata/Serin::Canary: unknown field `Stepps`"),
         (node, "{}", "Resources/ApiV1/Metadata/Serin::Canary: an update of AWS::AppMesh::VirtualNode can be no canary"),
     ] {
