@@ -12,6 +12,7 @@ use std::{
 
 use names::{Arn, Clock};
 use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
 use xds::{Cache, ProxyState};
 
 pub(crate) use crate::instances::Instances;
@@ -31,7 +32,7 @@ const ACKNOWLEDGED_MAX: Duration = Duration::from_mins(1);
 /// How long a refusal that was there before may stay until it counts as one of the new mesh.
 const OLD_REFUSAL_MAX: Duration = Duration::from_secs(15);
 /// How often the cache is looked at.
-const LOOK: Duration = Duration::from_millis(2);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Whom a proxy stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,7 +90,7 @@ impl Control {
         let cache = Cache::new(appmesh::identify);
         let listener = world.sockets().listen(CONTROL_PLANE).await.expect("the control plane's address");
         let routes = xds::routes(cache.clone());
-        tokio::spawn(async move { axum::serve(listener, routes).await });
+        tokio::spawn(wire::serve(listener, routes, None, CancellationToken::new()));
         Self { cache, meshes: AtomicU64::new(0), clock: Clock::System, house: None, arns: Arns::new() }
     }
 

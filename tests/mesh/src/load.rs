@@ -34,7 +34,7 @@ const ANSWERS_MAX: Duration = Duration::from_mins(1);
 /// Requests that a load sends at most: it ends by itself if nobody ends it.
 const REQUESTS_MAX: u32 = 60_000;
 /// Requests that are under way at once.
-const UNDER_WAY_MAX: usize = 128;
+const UNDER_WAY_MAX: usize = 32;
 /// Connections that are kept for later requests.
 const KEPT_MAX: usize = 64;
 
@@ -66,6 +66,7 @@ impl Tally {
 
 struct Shared {
     sockets: Sockets,
+    path: String,
     stopping: AtomicBool,
     tally: Mutex<Tally>,
     /// How many requests are accounted for.
@@ -75,11 +76,12 @@ struct Shared {
 }
 
 impl Load {
-    /// Sends `rate` requests a second to `api.local`, from where `sockets` are: every other one on a connection of its
+    /// Sends `rate` requests a second for `path` of `api.local`, from where `sockets` are: every other one on a connection of its
     /// own, the rest on connections that are used again, as long as the proxy keeps them open.
-    pub fn start(sockets: Sockets, rate: u32) -> Self {
+    pub fn start(sockets: Sockets, rate: u32, path: &str) -> Self {
         let shared = Arc::new(Shared {
             sockets,
+            path: path.to_owned(),
             stopping: AtomicBool::new(false),
             tally: Mutex::default(),
             done: watch::Sender::new(0),
@@ -145,7 +147,7 @@ impl Shared {
             Some(sender) => sender,
             None => self.connect().await?,
         };
-        let request = Request::builder().uri("/").header("host", "api.local:3000").body(Empty::new());
+        let request = Request::builder().uri(&self.path).header("host", "api.local:3000").body(Empty::new());
         let request = request.map_err(|error| error.to_string())?;
         let response = sender.send_request(request).await.map_err(|error| format!("no answer: {error:?}"))?;
         let (status, headers) = (response.status(), response.headers().clone());

@@ -136,7 +136,7 @@ impl Stage {
         };
         let (log, output) = (plane.shared("access.log").len(), plane.output().len());
         let key = format!("{}/{}", kind.as_str(), case.name);
-        self.provide(&case.send).await.map_err(|Refused(reason)| reason)?;
+        self.provide(case.send.certificate.as_deref()).await.map_err(|Refused(reason)| reason)?;
         let outcomes = send(&self.client(sockets), case, target, &key).await;
         let attempts = self.backends.attempts(&key);
         check(&case.expect, &outcomes, &attempts, kind)?;

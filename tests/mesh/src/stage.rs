@@ -76,9 +76,9 @@ impl Stage {
         Ok(())
     }
 
-    /// Gives clients what `send` is to show, if that is a certificate of the house.
-    pub(crate) async fn provide(&self, send: &Send) -> Result<(), Refused> {
-        let Some(uri) = send.certificate.as_ref().filter(|name| name.contains("://")) else { return Ok(()) };
+    /// Gives clients the certificate that they are to show, if it is one of the house.
+    pub async fn provide(&self, certificate: Option<&str>) -> Result<(), Refused> {
+        let Some(uri) = certificate.filter(|name| name.contains("://")) else { return Ok(()) };
         let pair = self.control.call_acm("IssueIdentity", serde_json::json!({ "Uri": uri })).await?;
         let text = |member: &str| pair[member].as_str().unwrap_or_default().to_owned();
         self.certificates.keep(uri, &text("CertificateChain"), &text("PrivateKey"));

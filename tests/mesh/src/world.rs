@@ -15,7 +15,7 @@ const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 /// The resolver.
 pub(crate) const RESOLVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 /// Where the control plane is in every VPC.
-pub(crate) const CONTROL_PLANE: SocketAddrV4 = SocketAddrV4::new(network::CONTROL_PLANE, 4566);
+pub const CONTROL_PLANE: SocketAddrV4 = SocketAddrV4::new(network::CONTROL_PLANE, 4566);
 /// The group that proxies run as.
 pub(crate) const PROXY_GROUP: u32 = 1337;
 /// How long a name may be remembered, in seconds: short, as tests change names.

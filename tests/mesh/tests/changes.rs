@@ -2,18 +2,13 @@
 
 use std::path::Path;
 
-use conformance::{Group, Identity, Kind, Load, Stage, Tally};
+use conformance::{Group, Loads, Stage, alone};
 use serde_json::{Value, json};
 
-/// Requests a second, on each data plane.
-const RATE: u32 = 500;
 /// Requests that are enough to see what a data plane does now.
 const ENOUGH: usize = 150;
 /// How often each kind of change is made.
 const ROUNDS: usize = 12;
-
-/// Held by the test that runs: two loads at once would be one of twice the rate.
-static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 fn route(weights: &[(&str, u32)]) -> Value {
     let targets = weights.iter().map(|(node, weight)| json!({ "virtualNode": node, "weight": weight }));
@@ -51,72 +46,42 @@ async fn stage() -> Stage {
     stage
 }
 
-fn loads(stage: &Stage) -> Vec<(Kind, Load)> {
-    let start = |kind| {
-        let plane = stage.plane(Identity::Client, kind).expect("a proxy");
-        (kind, Load::start(plane.task.sockets.clone(), RATE))
-    };
-    Kind::ALL.into_iter().map(start).collect()
-}
-
-/// Ends the loads: none of their requests failed.
-async fn unharmed(loads: Vec<(Kind, Load)>) -> Vec<(Kind, Tally)> {
-    let mut tallies = Vec::new();
-    for (kind, load) in loads {
-        let tally = load.stop().await;
-        let (kind, failed) = (kind, tally.failures.len());
-        println!("{}: {} requests in {:?}, {failed} failed", kind.as_str(), tally.total(), tally.elapsed);
-        assert!(
-            failed == 0,
-            "{}: {failed} of {} failed: {:?}",
-            kind.as_str(),
-            tally.total(),
-            &tally.failures[..failed.min(5)]
-        );
-        assert!(tally.total() > 100, "{}: a load of {} requests", kind.as_str(), tally.total());
-        tallies.push((kind, tally));
-    }
-    tallies
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn weights_change_and_what_is_acknowledged_holds() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     let stage = stage().await;
-    let whole = loads(&stage);
+    let whole = Loads::start(&stage, "/");
     for _ in 0..ROUNDS {
         stage.change("UpdateRoute", update_route(route(&[("a", 2), ("b", 1)]))).await;
         stage.change("UpdateRoute", update_route(route(&[("a", 0), ("b", 1)]))).await;
-        let second = loads(&stage);
-        for (_, load) in &second {
-            load.more(ENOUGH).await;
-        }
-        for (kind, tally) in unharmed(second).await {
+        let second = Loads::start(&stage, "/");
+        second.more(ENOUGH).await;
+        for (kind, tally) in second.unharmed().await {
             assert_eq!(tally.from.keys().collect::<Vec<_>>(), ["b"], "{}: {:?}", kind.as_str(), tally.from);
         }
         stage.change("UpdateRoute", update_route(route(&[("a", 1)]))).await;
     }
-    unharmed(whole).await;
+    whole.unharmed().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clusters_come_and_go() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     let stage = stage().await;
-    let whole = loads(&stage);
+    let whole = Loads::start(&stage, "/");
     for _ in 0..ROUNDS {
         stage.change("UpdateRoute", update_route(route(&[("a", 1), ("b", 1), ("c", 1)]))).await;
         stage.change("UpdateRoute", update_route(route(&[("b", 1)]))).await;
         stage.change("UpdateRoute", update_route(route(&[("a", 1)]))).await;
     }
-    unharmed(whole).await;
+    whole.unharmed().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn listeners_change() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     let stage = stage().await;
-    let whole = loads(&stage);
+    let whole = Loads::start(&stage, "/");
     let log = json!({ "accessLog": { "file": { "path": "/mnt/access.log" } } });
     for _ in 0..ROUNDS {
         // A port more, a port less: other chains of the same listener.
@@ -132,5 +97,5 @@ async fn listeners_change() {
             .change("UpdateVirtualNode", client(json!({ "backends": backends(&["api.local", "c.service.local"]) })))
             .await;
     }
-    unharmed(whole).await;
+    whole.unharmed().await;
 }
