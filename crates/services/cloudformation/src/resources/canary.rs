@@ -77,20 +77,25 @@ pub(super) async fn start(
 
 /// How far the update is that is the canary `asked`; none if there is no such canary.
 pub(super) async fn settle(call: &Call<'_>, asked: &Canary) -> Result<Option<Settled>, Failure> {
-    let Some(seen) = find(call, &asked.revision).await? else { return Ok(None) };
+    find(call, &asked.revision).await?.map(|seen| standing(asked, &seen)).transpose()
+}
+
+/// What the canary `asked`, `seen` so, means for its update.
+fn standing(asked: &Canary, seen: &CanaryDescription) -> Result<Settled, Failure> {
     let fresh = seen.events.iter().filter(|event| asked.told.is_none_or(|told| event.at > told));
     let news: Vec<_> = fresh.map(|event| (event.at, format!("{}: {}", seen.id, event.message))).collect();
     // The end is the stack's to tell, after all that led to it.
     if news.is_empty() && seen.ended {
         return if seen.phase == DONE {
-            Ok(Some(Settled::Ready(Made::default())))
+            Ok(Settled::Ready(Made::default()))
         } else {
-            Err(Failure::Wrong(verdict(&seen)))
+            Err(Failure::Wrong(verdict(seen)))
         };
     }
-    let decided = seen.paused || seen.phase == FROZEN;
+    // What has ended has not overrun, and what somebody stopped is his to go on with.
+    let unlimited = seen.ended || seen.paused || seen.phase == FROZEN;
     let limit = Duration::from_secs(seen.longest_seconds.saturating_add(seen.longest_seconds / SLACK));
-    Ok(Some(Settled::Judged(Judged { news, limit: (!decided).then_some(limit), late: late(&seen) })))
+    Ok(Settled::Judged(Judged { news, limit: (!unlimited).then_some(limit), late: late(seen) }))
 }
 
 /// Ends the canary called `revision`, if it is under way, so that its route can be changed back.
@@ -134,14 +139,18 @@ fn verdict(seen: &CanaryDescription) -> String {
 /// What is said of a canary that has had its time.
 fn late(seen: &CanaryDescription) -> String {
     let CanaryDescription { id, longest_seconds, message, .. } = seen;
-    format!(
-        "The canary {id} is inconclusive: it came to no end in the {longest_seconds} seconds that its policy gives it. \
-         {message}"
-    )
+    let time = match longest_seconds {
+        seconds @ 0..120 => format!("{seconds} seconds"),
+        seconds @ 120..7200 => format!("{} minutes", seconds.div_ceil(60)),
+        seconds => format!("{} hours", seconds.div_ceil(3600)),
+    };
+    format!("The canary {id} is inconclusive: it came to no end in the {time} that its policy gives it. {message}")
 }
 
 #[cfg(test)]
 mod tests {
+    use api::canary::CanaryEvent;
+    use names::Timestamp;
     use serde_json::json;
 
     use super::*;
@@ -164,6 +173,57 @@ mod tests {
         assert!(!moves(&http(&[("v1", 1)]), &http(&[("v1", 100), ("v2", 0)])));
         assert!(!moves(&http(&[("v1", 1), ("v2", 2)]), &http(&[("v1", 2), ("v2", 4)])));
         assert!(moves(&route("tcpRoute", &[("v1", 1)]), &route("tcpRoute", &[("v2", 1)])));
+    }
+
+    fn asked(told: Option<i64>) -> Canary {
+        let told = told.map(Timestamp::from_millis);
+        Canary { revision: "r".to_owned(), policy: Some(json!({})), told }
+    }
+
+    fn seen(phase: &str) -> CanaryDescription {
+        let event = |at, message: &str| CanaryEvent { at: Timestamp::from_millis(at), message: message.to_owned() };
+        CanaryDescription {
+            id: "api-1".to_owned(),
+            phase: phase.to_owned(),
+            longest_seconds: 100,
+            events: vec![event(1, "It begins."), event(1, "It gets 5 %."), event(2, "It gets 25 %.")],
+            ..CanaryDescription::default()
+        }
+    }
+
+    fn judged(asked: &Canary, seen: &CanaryDescription) -> Judged {
+        match standing(asked, seen).unwrap() {
+            Settled::Judged(judged) => judged,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_happened_is_news_until_it_was_told() {
+        let news = |told| -> Vec<String> {
+            let news = judged(&asked(told), &seen("Watching")).news;
+            news.into_iter().map(|(_, what)| what).collect()
+        };
+        assert_eq!(news(None), ["api-1: It begins.", "api-1: It gets 5 %.", "api-1: It gets 25 %."]);
+        assert_eq!(news(Some(1)), ["api-1: It gets 25 %."]);
+        assert!(news(Some(2)).is_empty());
+    }
+
+    #[test]
+    fn an_end_counts_when_all_before_it_was_told() {
+        let ended = |phase: &str| CanaryDescription { ended: true, ..seen(phase) };
+        assert_eq!(judged(&asked(Some(1)), &ended("Done")).limit, None);
+        assert_eq!(standing(&asked(Some(2)), &ended("Done")), Ok(Settled::Ready(Made::default())));
+        standing(&asked(Some(2)), &ended("TakenBack")).unwrap_err();
+    }
+
+    #[test]
+    fn time_is_up_only_where_nobody_decides() {
+        assert_eq!(judged(&asked(None), &seen("Watching")).limit, Some(Duration::from_secs(110)));
+        assert_eq!(judged(&asked(None), &seen("Frozen")).limit, None);
+        let paused = CanaryDescription { paused: true, ..seen("Watching") };
+        assert_eq!(judged(&asked(None), &paused).limit, None);
+        assert!(judged(&asked(None), &seen("Watching")).late.contains("in the 100 seconds"));
     }
 
     #[test]
