@@ -3,6 +3,7 @@
 mod calls;
 mod clients;
 mod exchanges;
+mod floods;
 mod servers;
 
 use std::{net::SocketAddr, time::Duration};
