@@ -1,12 +1,12 @@
 //! What the data plane tells about itself.
 
-use std::{fmt::Write as _, net::SocketAddr, sync::atomic::Ordering::Relaxed};
+use std::{collections::BTreeSet, fmt::Write as _, net::SocketAddr, sync::atomic::Ordering::Relaxed};
 
 use names::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Plane, endpoint::Endpoint, state::ClusterState};
-use crate::{stats::Registry, tls::Identity};
+use crate::{model::Discovery, stats::Registry, tls::Identity};
 
 impl Plane {
     /// All counters.
@@ -32,6 +32,14 @@ impl Plane {
     /// What could not be read again when it changed: what there was before is kept.
     pub fn troubles(&self) -> Vec<String> {
         self.0.shared.store.in_use().1
+    }
+
+    /// The clusters that are not warm yet, and the listeners that wait for what they need.
+    pub(crate) async fn unready(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+        let state = self.0.state.lock().await;
+        let cold = state.clusters.iter().filter(|(_, cluster)| !cluster.warmth.is_warm());
+        let waiting = state.listeners.iter().filter(|(_, listener)| !listener.is_running());
+        (cold.map(|(name, _)| name.clone()).collect(), waiting.map(|(name, _)| name.clone()).collect())
     }
 
     /// Counts the endpoints anew, and looks which limits are reached.
@@ -86,7 +94,21 @@ impl Plane {
         let state = self.0.state.lock().await;
         let cluster = |(name, cluster): (&String, &ClusterState)| {
             let hosts: Vec<Value> = cluster.endpoints.endpoints.iter().map(|endpoint| host(endpoint)).collect();
-            json!({ "name": name, "added_via_api": true, "host_statuses": hosts })
+            let mut thresholds = json!({ "priority": "DEFAULT" });
+            for (limit, value) in limits(cluster) {
+                thresholds[limit] = json!(value);
+            }
+            let mut status = json!({
+                "name": name,
+                "added_via_api": true,
+                "host_statuses": hosts,
+                "circuit_breakers": { "thresholds": [thresholds] },
+                "observability_name": name,
+            });
+            if let Discovery::Eds { service_name } = &cluster.settings.discovery {
+                status["eds_service_name"] = json!(service_name);
+            }
+            status
         };
         json!({ "cluster_statuses": state.clusters.iter().map(cluster).collect::<Vec<_>>() })
     }
@@ -113,6 +135,9 @@ fn host(endpoint: &Endpoint) -> Value {
     if endpoint.is_failing() {
         health["failed_active_health_check"] = json!(true);
     }
+    if endpoint.conduct.is_out() {
+        health["failed_outlier_check"] = json!(true);
+    }
     json!({
         "address": socket(endpoint.settings.address),
         "stats": [
@@ -123,20 +148,33 @@ fn host(endpoint: &Endpoint) -> Value {
         ],
         "health_status": health,
         "weight": endpoint.settings.weight,
+        "hostname": endpoint.settings.hostname.as_deref().unwrap_or_default(),
+        "locality": {},
     })
 }
 
-fn describe(text: &mut String, name: &str, cluster: &ClusterState) {
-    let limit = |limit: Option<u32>| limit.map_or_else(|| "unlimited".to_owned(), |limit| limit.to_string());
+/// The limits of a cluster by Envoy's names; what is unlimited is as App Mesh writes that.
+fn limits(cluster: &ClusterState) -> [(&'static str, u32); 4] {
+    const UNLIMITED: u32 = i32::MAX.cast_unsigned();
     let limits = cluster.settings.limits;
-    for (what, limit) in [
-        ("max_connections", limit(limits.connections)),
-        ("max_pending_requests", limit(limits.pending)),
-        ("max_requests", limit(limits.requests)),
-        ("max_retries", limit(limits.retries)),
-    ] {
-        // Writing to a string does not fail.
+    [
+        ("max_connections", limits.connections),
+        ("max_pending_requests", limits.pending),
+        ("max_requests", limits.requests),
+        ("max_retries", limits.retries),
+    ]
+    .map(|(name, limit)| (name, limit.unwrap_or(UNLIMITED)))
+}
+
+fn describe(text: &mut String, name: &str, cluster: &ClusterState) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{name}::observability_name::{name}");
+    for (what, limit) in limits(cluster) {
         let _ = writeln!(text, "{name}::default_priority::{what}::{limit}");
+    }
+    let _ = writeln!(text, "{name}::added_via_api::true");
+    if let Discovery::Eds { service_name } = &cluster.settings.discovery {
+        let _ = writeln!(text, "{name}::eds_service_name::{service_name}");
     }
     for endpoint in &cluster.endpoints.endpoints {
         describe_endpoint(text, name, endpoint);
@@ -158,8 +196,16 @@ fn describe_endpoint(text: &mut String, cluster: &str, endpoint: &Endpoint) {
         ("rq_error", counters.sum(|counters| &counters.rq_error).to_string()),
         ("rq_success", counters.sum(|counters| &counters.rq_success).to_string()),
         ("rq_total", counters.sum(|counters| &counters.rq_total).to_string()),
+        ("hostname", endpoint.settings.hostname.clone().unwrap_or_default()),
         ("health_flags", health),
         ("weight", endpoint.settings.weight.to_string()),
+        ("region", String::new()),
+        ("zone", String::new()),
+        ("sub_zone", String::new()),
+        ("canary", "false".to_owned()),
+        ("priority", "0".to_owned()),
+        ("success_rate", "-1".to_owned()),
+        ("local_origin_success_rate", "-1".to_owned()),
     ] {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{cluster}::{address}::{what}::{value}");

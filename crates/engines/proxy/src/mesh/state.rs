@@ -55,6 +55,13 @@ pub(super) struct ListenerState {
     pub(super) running: Option<ListenerPlan>,
 }
 
+impl ListenerState {
+    /// Whether it is what it shall be.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| Arc::ptr_eq(&running.settings, &self.wanted.settings))
+    }
+}
+
 impl ClusterState {
     pub(super) fn new(
         settings: model::Cluster,
@@ -263,9 +270,7 @@ impl State {
     }
 
     pub(super) fn is_listening(&self) -> bool {
-        self.listeners.values().all(|listener| {
-            listener.running.as_ref().is_some_and(|running| Arc::ptr_eq(&running.settings, &listener.wanted.settings))
-        })
+        self.listeners.values().all(ListenerState::is_running)
     }
 
     /// What listeners are, and shall be.

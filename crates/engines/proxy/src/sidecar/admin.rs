@@ -14,10 +14,14 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Process, counts, dump::dump, settings::level_word};
+use super::{
+    Process, counts,
+    dump::{Wanted, dump},
+    settings::level_word,
+};
 use crate::{
     mesh::Plane,
-    model::NameKind,
+    model::{Config, NameKind},
     stats::{ServerFacts, Value, as_json, as_prometheus, as_text},
     tls::Identity,
 };
@@ -58,6 +62,9 @@ struct FormatQuery {
 #[derive(Deserialize)]
 struct DumpQuery {
     resource: Option<String>,
+    name_regex: Option<String>,
+    include_eds: Option<String>,
+    mask: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -88,6 +95,7 @@ impl Admin {
             .route("/stats/prometheus", get(prometheus))
             .route("/clusters", get(clusters))
             .route("/serin/counts", get(counts::counts))
+            .route("/serin/config", get(config))
             .route("/listeners", get(listeners))
             .route("/config_dump", get(config_dump))
             .route("/certs", get(certs))
@@ -149,9 +157,8 @@ async fn server_info(State(admin): State<Admin>) -> Response {
         "command_line_options": { "concurrency": admin.plane.concurrency(), "log_level": settings.log_level },
         "node": { "id": settings.node_id, "cluster": settings.node_cluster },
     });
-    // One member a line, as Envoy prints it: probes look at it with grep.
-    let text = serde_json::to_string_pretty(&info).unwrap_or_default();
-    ([(header::CONTENT_TYPE, "application/json")], format!("{text}\n")).into_response()
+    // One member a line: probes look at it with grep.
+    pretty(&info)
 }
 
 async fn ready(State(admin): State<Admin>) -> Response {
@@ -256,8 +263,32 @@ async fn certs(State(admin): State<Admin>) -> Json<serde_json::Value> {
     Json(json!({ "certificates": certificates, "errors": admin.plane.troubles() }))
 }
 
-async fn config_dump(State(admin): State<Admin>, Query(query): Query<DumpQuery>) -> Json<serde_json::Value> {
-    Json(dump(&admin.plane, query.resource.as_deref()).await)
+async fn config_dump(State(admin): State<Admin>, Query(query): Query<DumpQuery>) -> Response {
+    let refuse = |reason: String| (StatusCode::BAD_REQUEST, reason).into_response();
+    if query.mask.is_some() {
+        return refuse("mask is not supported by this proxy\n".to_owned());
+    }
+    let name = match query.name_regex.map(|wanted| Regex::new(&format!("^(?:{wanted})$"))).transpose() {
+        Ok(name) => name,
+        Err(error) => return refuse(format!("Error while parsing name_regex from {error}\n")),
+    };
+    let wanted = Wanted { list: query.resource.as_deref(), name, endpoints: query.include_eds.is_some() };
+    let Some(dump) = dump(&admin.process, &admin.plane, &wanted).await else {
+        let list = query.resource.unwrap_or_default();
+        return (StatusCode::NOT_FOUND, format!("{list} not found in config dump\n")).into_response();
+    };
+    pretty(&dump)
+}
+
+/// What this proxy goes by, in its own words.
+async fn config(State(admin): State<Admin>) -> Json<Config> {
+    Json(admin.plane.config().await)
+}
+
+/// JSON with a member a line, as Envoy prints it.
+fn pretty(value: &serde_json::Value) -> Response {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    ([(header::CONTENT_TYPE, "application/json")], format!("{text}\n")).into_response()
 }
 
 async fn drain_listeners(State(admin): State<Admin>, Query(query): Query<DrainQuery>) -> &'static str {

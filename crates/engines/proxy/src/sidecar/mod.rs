@@ -4,6 +4,7 @@ mod admin;
 mod agent;
 mod counts;
 mod dump;
+mod messages;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,13 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
-use crate::{mesh, mesh::Plane, xds::client::Client};
+use names::Timestamp;
+
+use crate::{
+    mesh,
+    mesh::Plane,
+    xds::{client::Client, received::Received},
+};
 
 use admin::Admin;
 pub use settings::{Door, Settings, SettingsError};
@@ -52,6 +59,9 @@ pub(crate) struct Process {
     /// An operator said that it is not well.
     pub(crate) failing: AtomicBool,
     pub(crate) started: Instant,
+    pub(crate) started_at: Timestamp,
+    /// What came from the control plane.
+    pub(crate) received: Arc<Received>,
     pub(crate) settings: Settings,
     /// An operator wants it to end.
     pub(crate) quit: Notify,
@@ -106,6 +116,8 @@ async fn run(settings: Settings, set_level: impl Fn(&str) -> bool + Send + Sync 
         draining: AtomicBool::new(false),
         failing: AtomicBool::new(false),
         started: Instant::now(),
+        started_at: plane.now(),
+        received: Arc::default(),
         settings: settings.clone(),
         quit: Notify::new(),
     });
@@ -116,7 +128,7 @@ async fn run(settings: Settings, set_level: impl Fn(&str) -> bool + Send + Sync 
         tracing::warn!(door = ?settings.agent, %error, "the agent's pages cannot be served");
     }
     let serving = serve(&settings.admin, admin.router()).await?;
-    let client = Client::new(settings.client(), plane.clone(), configured);
+    let client = Client::new(settings.client(), plane.clone(), configured, Arc::clone(&process.received));
     let following = tokio::spawn(client.run());
     tokio::select! {
         _ = terminate.recv() => {}

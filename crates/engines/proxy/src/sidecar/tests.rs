@@ -6,6 +6,11 @@ use std::{
 };
 
 use axum::Router;
+use envoy_types::pb::{
+    envoy::config::{cluster::v3::Cluster, route::v3::RouteConfiguration},
+    google::protobuf::Any,
+};
+use prost::Message;
 use serde_json::Value;
 use tokio::{
     net::TcpListener,
@@ -19,6 +24,7 @@ use crate::{
     model::{CertificateSource, CommonTls, Keeper, Secret, SecretName, ServerTls},
     testing::{Answer, Client, Mesh, Server, soon},
     tls::testing::Authority,
+    xds::received::Kind,
 };
 
 struct Pages {
@@ -45,6 +51,8 @@ async fn pages() -> Pages {
         draining: AtomicBool::new(false),
         failing: AtomicBool::new(false),
         started: Instant::now(),
+        started_at: mesh.plane.now(),
+        received: Arc::default(),
         settings: Settings::read(node).unwrap(),
         quit: Notify::new(),
     });
@@ -109,20 +117,58 @@ async fn clusters_listeners_and_configuration_are_shown_and_keys_are_not() {
     let clusters = json(pages.admin, "/clusters?format=json").await;
     let host = &clusters["cluster_statuses"][0]["host_statuses"][0];
     assert_eq!(host["health_status"]["eds_health_status"], "HEALTHY");
-    assert!(get(pages.admin, "/clusters").await.text().contains("health_flags::healthy"));
+    let text = get(pages.admin, "/clusters").await;
+    assert!(text.text().contains("health_flags::healthy") && text.text().contains("api::added_via_api::true"));
+    assert!(text.text().contains("api::default_priority::max_requests::2147483647"));
     let listeners = json(pages.admin, "/listeners?format=json").await;
     assert_eq!(listeners["listener_statuses"][0]["name"], "main");
-    let dump = get(pages.admin, "/config_dump").await;
-    let parsed: Value = serde_json::from_slice(&dump.body).unwrap();
-    assert_eq!(parsed["configs"][0]["@type"], "type.googleapis.com/envoy.admin.v3.ClustersConfigDump");
-    assert_eq!(parsed["configs"][0]["dynamic_active_clusters"][0]["cluster"]["name"], "api");
-    assert_eq!(parsed["configs"][4]["dynamic_active_secrets"][0]["name"], "cert");
+    let own = get(pages.admin, "/serin/config").await;
     let line = key.lines().nth(1).unwrap();
-    assert!(!dump.text().contains(line) && dump.text().contains("[redacted]"));
-    let one = json(pages.admin, "/config_dump?resource=dynamic_listeners").await;
-    assert_eq!(one["configs"].as_array().unwrap().len(), 1);
+    assert!(!own.text().contains(line) && own.text().contains("[redacted]"));
+    assert_eq!(json(pages.admin, "/serin/config").await["clusters"]["api"]["panic_threshold"], 50);
     let certs = json(pages.admin, "/certs").await;
     assert_eq!(certs["certificates"][0]["cert_chain"][0]["subject_alt_names"][0]["dns"], "api.example");
+}
+
+fn packed(kind: &str, message: &impl Message) -> Any {
+    Any { type_url: format!("type.googleapis.com/{kind}"), value: message.encode_to_vec() }
+}
+
+#[tokio::test]
+async fn what_came_is_dumped_in_envoys_shape() {
+    const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
+    const ROUTES: &str = "envoy.config.route.v3.RouteConfiguration";
+    let pages = pages().await;
+    let cluster = |name: &str| packed(CLUSTER, &Cluster { name: name.to_owned(), ..Cluster::default() });
+    let routes = RouteConfiguration { name: "rds".to_owned(), ..RouteConfiguration::default() };
+    let received = &pages.process.received;
+    received.keep(Kind::Clusters, "7", "2026-01-02T03:04:05.000Z", &[cluster("api"), cluster("other")]);
+    received.keep(Kind::Routes, "8", "2026-01-02T03:04:06.000Z", &[packed(ROUTES, &routes)]);
+    received.refused(Kind::Listeners, "9", "2026-01-02T03:04:07.000Z", "listener main: no");
+    let dump = json(pages.admin, "/config_dump").await;
+    let kinds: Vec<&str> =
+        dump["configs"].as_array().unwrap().iter().map(|one| one["@type"].as_str().unwrap()).collect();
+    let wanted = ["Bootstrap", "Clusters", "Listeners", "Routes", "Secrets"];
+    assert_eq!(kinds, wanted.map(|kind| format!("type.googleapis.com/envoy.admin.v3.{kind}ConfigDump")));
+    assert_eq!(dump["configs"][0]["bootstrap"]["node"]["id"], "mesh/m/virtualNode/n");
+    let clusters = &dump["configs"][1];
+    assert_eq!(clusters["version_info"], "7");
+    let first = &clusters["dynamic_active_clusters"][0];
+    assert_eq!(first["cluster"]["@type"], format!("type.googleapis.com/{CLUSTER}"));
+    assert_eq!((&first["cluster"]["name"], &first["version_info"]), (&"api".into(), &"7".into()));
+    assert_eq!(first["last_updated"], "2026-01-02T03:04:05.000Z");
+    let refused = &dump["configs"][2]["dynamic_listeners"][0]["error_state"];
+    assert_eq!((&refused["details"], &refused["version_info"]), (&"listener main: no".into(), &"9".into()));
+    let list = json(pages.admin, "/config_dump?resource=dynamic_active_clusters&name_regex=o.*").await;
+    assert_eq!(list["configs"].as_array().unwrap().len(), 1);
+    assert_eq!(list["configs"][0]["cluster"]["name"], "other");
+    let kind = "type.googleapis.com/envoy.admin.v3.ClustersConfigDump.DynamicCluster";
+    assert_eq!(list["configs"][0]["@type"], kind);
+    let all = json(pages.admin, "/config_dump?include_eds").await;
+    assert_eq!(all["configs"].as_array().unwrap().len(), 6);
+    for (query, status) in [("resource=nothing", 404), ("mask=clusters", 400), ("name_regex=(", 400)] {
+        assert_eq!(get(pages.admin, &format!("/config_dump?{query}")).await.status, status, "{query}");
+    }
 }
 
 #[tokio::test]

@@ -61,19 +61,6 @@ pub(crate) struct ConfigCounters {
     pub(crate) connected: AtomicU64,
     /// Accepted and rejected updates of clusters, endpoints, secrets, listeners and routes.
     pub(crate) updates: [(AtomicU64, AtomicU64); 5],
-    /// What came last of each.
-    applied: Mutex<[Applied; 5]>,
-}
-
-/// What came last of a kind of resource.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Applied {
-    /// The version that was accepted.
-    pub(crate) version: String,
-    /// When, by ISO 8601.
-    pub(crate) at: String,
-    /// Why what came since was refused.
-    pub(crate) refusal: Option<String>,
 }
 
 /// What the admin page says of the process.
@@ -265,23 +252,14 @@ impl HealthCounters {
 }
 
 impl ConfigCounters {
-    /// What came last of clusters, endpoints, secrets, listeners and routes.
-    pub(crate) fn applied(&self) -> [Applied; 5] {
-        self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Takes down that a kind of resource was accepted.
-    pub(crate) fn accepted(&self, kind: usize, version: &str, at: String) {
+    /// Counts that a response was accepted.
+    pub(crate) fn accepted(&self, kind: usize) {
         self.updates[kind].0.fetch_add(1, Relaxed);
-        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
-        applied[kind] = Applied { version: version.to_owned(), at, refusal: None };
     }
 
-    /// Takes down that a kind of resource was refused.
-    pub(crate) fn refused(&self, kind: usize, reason: &str) {
+    /// Counts that a response was refused.
+    pub(crate) fn refused(&self, kind: usize) {
         self.updates[kind].1.fetch_add(1, Relaxed);
-        let mut applied = self.applied.lock().unwrap_or_else(PoisonError::into_inner);
-        applied[kind].refusal = Some(reason.to_owned());
     }
 
     fn groups(&self) -> Vec<Group> {

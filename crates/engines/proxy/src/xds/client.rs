@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::Ordering::Relaxed,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -35,7 +35,9 @@ use super::{
     clusters,
     credentials::Credentials,
     keepers::{Keepers, SECRET, Sockets},
-    listeners, routes, tls,
+    listeners,
+    received::{Kind, Received},
+    routes, tls,
 };
 use crate::{
     mesh::Plane,
@@ -55,19 +57,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// How often an idle connection is asked whether it is alive, and how long it may take.
 const KEEP_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
 
-/// A kind of resource, in the order in which kinds are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Clusters,
-    Endpoints,
-    Secrets,
-    Listeners,
-    Routes,
-}
-
 impl Kind {
-    const ALL: [Self; 5] = [Self::Clusters, Self::Endpoints, Self::Secrets, Self::Listeners, Self::Routes];
-
     const fn url(self) -> &'static str {
         match self {
             Self::Clusters => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
@@ -112,6 +102,8 @@ pub(crate) struct Settings {
 pub(crate) struct Client {
     settings: Settings,
     plane: Plane,
+    /// What came, for those who look.
+    received: Arc<Received>,
     /// Turns true when everything has come once.
     configured: watch::Sender<bool>,
     known: BTreeMap<Kind, Known>,
@@ -140,10 +132,16 @@ struct Stream {
 }
 
 impl Client {
-    pub(crate) fn new(settings: Settings, plane: Plane, configured: watch::Sender<bool>) -> Self {
+    pub(crate) fn new(
+        settings: Settings,
+        plane: Plane,
+        configured: watch::Sender<bool>,
+        received: Arc<Received>,
+    ) -> Self {
         Self {
             settings,
             plane,
+            received,
             configured,
             known: BTreeMap::new(),
             inline_routes: BTreeMap::new(),
@@ -256,18 +254,19 @@ impl Client {
             return;
         };
         let result = match kind {
-            Kind::Clusters => match self.take_clusters(stream, &resources).await {
-                Ok(()) => return self.warm_up(stream, version, nonce),
-                Err(reason) => Err(reason),
-            },
+            Kind::Clusters => self.take_clusters(stream, &resources).await,
             Kind::Endpoints => self.take_endpoints(&resources).await,
             Kind::Secrets => self.take_secrets(&resources).await,
             Kind::Listeners => self.take_listeners(stream, &resources).await,
             Kind::Routes => self.take_routes(&resources).await,
         };
-        match result {
-            Ok(()) => self.accept(stream, kind, version, nonce).await,
-            Err(reason) => self.reject(stream, kind, nonce, reason).await,
+        if let Err(reason) = result {
+            return self.reject(stream, kind, &version, nonce, reason).await;
+        }
+        self.received.keep(kind, &version, &self.plane.now().to_iso8601(), &resources);
+        match kind {
+            Kind::Clusters => self.warm_up(stream, version, nonce),
+            _ => self.accept(stream, kind, version, nonce).await,
         }
     }
 
@@ -390,13 +389,13 @@ impl Client {
             return;
         }
         (known.names, known.subscribed) = (names, true);
+        self.received.retain(kind, |name| known.names.contains(name));
         self.ask(stream, kind, String::new(), None).await;
     }
 
     async fn accept(&mut self, stream: &Stream, kind: Kind, version: String, nonce: String) {
         tracing::debug!(?kind, version, "accepted");
-        let now = self.plane.now().to_iso8601();
-        self.plane.registry().config.accepted(kind as usize, &version, now);
+        self.plane.registry().config.accepted(kind as usize);
         self.known.entry(kind).or_default().version = version;
         self.ask(stream, kind, nonce, None).await;
         if kind == Kind::Clusters && !self.known.get(&Kind::Listeners).is_some_and(|known| known.subscribed) {
@@ -405,11 +404,12 @@ impl Client {
         }
     }
 
-    async fn reject(&mut self, stream: &Stream, kind: Kind, nonce: String, reason: String) {
+    async fn reject(&mut self, stream: &Stream, kind: Kind, version: &str, nonce: String, reason: String) {
         /// `INVALID_ARGUMENT` of `google.rpc.Code`.
         const INVALID_ARGUMENT: i32 = 3;
         tracing::warn!(?kind, reason, "refused");
-        self.plane.registry().config.refused(kind as usize, &reason);
+        self.plane.registry().config.refused(kind as usize);
+        self.received.refused(kind, version, &self.plane.now().to_iso8601(), &reason);
         let error = Status { code: INVALID_ARGUMENT, message: reason, details: Vec::new() };
         self.ask(stream, kind, nonce, Some(error)).await;
     }

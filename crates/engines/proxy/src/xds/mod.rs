@@ -19,6 +19,7 @@ mod listeners;
 mod matching;
 mod outlier;
 mod protocol;
+pub(crate) mod received;
 mod retry;
 mod routes;
 mod strict;

@@ -1,6 +1,6 @@
 //! The client against a control plane of the test, which says word for word what comes and sees what is answered.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use envoy_types::pb::{
     envoy::{
@@ -53,6 +53,7 @@ use tonic::{
 use super::{
     client::{Client, ControlPlane, Settings},
     credentials::Credentials,
+    received::{Kind, Received},
 };
 use crate::{
     mesh::{self, Plane},
@@ -219,6 +220,7 @@ fn secret((chain, key): (String, String)) -> Secret {
 struct Setting {
     plane: Plane,
     configured: watch::Receiver<bool>,
+    received: Arc<Received>,
     streams: mpsc::Receiver<Opened>,
     _tasks: [AbortOnDropHandle<()>; 2],
 }
@@ -233,12 +235,13 @@ impl Setting {
         let serving = AbortOnDropHandle::new(tokio::spawn(async move { serving.await.unwrap() }));
         let plane = Plane::start(mesh::Settings::default()).unwrap();
         let (tell, configured) = watch::channel(false);
+        let received = Arc::<Received>::default();
         let node = Node { id: "mesh/m/virtualNode/n".to_owned(), ..Node::default() };
         let credentials = Credentials::default();
         let settings = Settings { control_plane, credentials, node, sockets, initial_fetch_timeout };
-        let client = Client::new(settings, plane.clone(), tell);
+        let client = Client::new(settings, plane.clone(), tell, Arc::clone(&received));
         let following = AbortOnDropHandle::new(tokio::spawn(client.run()));
-        Self { plane, configured, streams, _tasks: [serving, following] }
+        Self { plane, configured, received, streams, _tasks: [serving, following] }
     }
 
     async fn stream(&mut self) -> Opened {
@@ -278,9 +281,12 @@ async fn a_listener_waits_for_its_secret_and_a_bad_one_is_named_and_refused() {
     let reason = refused.error_detail.unwrap().message;
     assert!(reason.contains("secret cert") && reason.contains("not that of the certificate"), "{reason}");
     assert_eq!((refused.version_info.as_str(), refused.response_nonce.as_str()), ("", "nonce-1"));
+    assert!(setting.received.of(Kind::Secrets).refusal.is_some());
+    assert_eq!(setting.received.of(Kind::Listeners).resources["main"].version, "1");
     stream.answer("2", SECRET, &[secret(authority.issue(&["api.example"]))]).await;
     let accepted = stream.asks(SECRET).await;
     assert_eq!((accepted.version_info.as_str(), accepted.error_detail), ("2", None));
+    assert_eq!(setting.received.of(Kind::Secrets).resources["cert"].version, "2");
     soon("all of it", setting.configured.wait_for(|configured| *configured)).await.unwrap();
     assert!(setting.is_served(&authority).await);
     drop(stream);
@@ -367,7 +373,7 @@ async fn a_control_plane_elsewhere_is_shown_a_token_and_a_certificate_that_are_r
         initial_fetch_timeout: None,
     };
     let plane = Plane::start(mesh::Settings::default()).unwrap();
-    let client = Client::new(settings, plane, watch::channel(false).0);
+    let client = Client::new(settings, plane, watch::channel(false).0, Arc::default());
     let _following = AbortOnDropHandle::new(tokio::spawn(client.run()));
     // There is no token yet, and none is made up.
     assert!(tokio::time::timeout(Duration::from_millis(300), streams.recv()).await.is_err());
