@@ -58,18 +58,19 @@ macro_rules! for_each_operation {
                 PutImageScanningConfiguration PutImageTagMutability PutLifecyclePolicy SetRepositoryPolicy
                 TagResource UntagResource;
             ecs:
-                CreateCluster CreateService DeleteAccountSetting DeleteCluster DeleteService DeleteTaskDefinitions
-                DeregisterTaskDefinition DescribeClusters DescribeServices DescribeTaskDefinition
-                DescribeTaskNamespaces DescribeTasks
-                ExecuteCommand ListAccountSettings ListClusters ListServices ListTagsForResource
-                ListTaskDefinitionFamilies ListTaskDefinitions ListTasks PutAccountSetting
-                PutAccountSettingDefault PutClusterCapacityProviders RegisterTaskDefinition RunTask StopTask
-                TagResource UntagResource UpdateCluster UpdateClusterSettings UpdateService;
+                ContinueServiceDeployment CreateCluster CreateService DeleteAccountSetting DeleteCluster
+                DeleteService DeleteTaskDefinitions DeregisterTaskDefinition DescribeClusters
+                DescribeServiceDeployments DescribeServiceRevisions DescribeServices DescribeTaskDefinition
+                DescribeTaskNamespaces DescribeTasks ExecuteCommand ListAccountSettings ListClusters
+                ListServiceDeployments ListServices ListTagsForResource ListTaskDefinitionFamilies
+                ListTaskDefinitions ListTasks PutAccountSetting PutAccountSettingDefault PutClusterCapacityProviders
+                RegisterTaskDefinition RunTask StopServiceDeployment StopTask TagResource UntagResource UpdateCluster
+                UpdateClusterSettings UpdateService;
             elbv2:
                 AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup DeleteListener
                 DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets DescribeListeners
-                DescribeLoadBalancerAttributes DescribeLoadBalancerUrls DescribeLoadBalancers DescribeRules
-                DescribeTags DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
+                DescribeLoadBalancerAttributes DescribeLoadBalancerUrls DescribeLoadBalancers DescribeRuleStates
+                DescribeRules DescribeTags DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
                 ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup ModifyTargetGroupAttributes
                 RegisterTargets RemoveTags SetRulePriorities SetSecurityGroups;
             iam:

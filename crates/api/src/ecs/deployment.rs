@@ -3,7 +3,10 @@
 use names::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CapacityProviderStrategyItem, LaunchType, NetworkConfiguration, Unsupported};
+use super::{
+    CanaryConfiguration, CapacityProviderStrategyItem, DeploymentLifecycleHook, DeploymentStrategy, LaunchType,
+    LinearConfiguration, NetworkConfiguration, Unsupported,
+};
 
 /// How a service changes from one revision to the next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,21 +24,21 @@ pub struct DeploymentConfiguration {
     /// Alarms that fail a deployment; refused when enabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarms: Option<DeploymentAlarms>,
-    /// `ROLLING`; the others are refused.
+    /// How traffic comes to the new revision; `ROLLING` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub strategy: Option<String>,
-    /// How long old tasks stay after traffic has shifted; refused.
+    pub strategy: Option<DeploymentStrategy>,
+    /// How long the old revision stays after all traffic has shifted; 15 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bake_time_in_minutes: Option<i32>,
-    /// Functions to call on the way; refused.
+    /// What is asked or waited for on the way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lifecycle_hooks: Option<Unsupported>,
-    /// Steps of a linear deployment; refused.
+    pub lifecycle_hooks: Option<Vec<DeploymentLifecycleHook>>,
+    /// Steps of a linear deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub linear_configuration: Option<Unsupported>,
-    /// Steps of a canary deployment; refused.
+    pub linear_configuration: Option<LinearConfiguration>,
+    /// Steps of a canary deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub canary_configuration: Option<Unsupported>,
+    pub canary_configuration: Option<CanaryConfiguration>,
     /// When a deployment counts as done before it is; refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_success_criteria: Option<Unsupported>,
@@ -49,12 +52,36 @@ pub struct DeploymentCircuitBreaker {
     pub enable: bool,
     /// Whether the last completed deployment is taken up again.
     pub rollback: bool,
-    /// Whether a healthy task clears the count of failures; it does here.
+    /// Whether a healthy task clears the count of failures; true if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset_on_healthy_task: Option<bool>,
-    /// How many failures are too many; refused.
+    /// How many failures are too many; half the desired count, but 3 to 200, if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub threshold_configuration: Option<Unsupported>,
+    pub threshold_configuration: Option<ThresholdConfiguration>,
+}
+
+/// How many failures are too many.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ThresholdConfiguration {
+    /// What the value means.
+    pub r#type: ThresholdType,
+    /// A count, or a percentage of the desired count.
+    pub value: i32,
+}
+
+/// What a threshold's value means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ThresholdType {
+    /// So many failures.
+    #[serde(rename = "COUNT")]
+    Count,
+    /// A percentage of the desired count, but 3 to 200.
+    #[serde(rename = "BOUNDED_PERCENT")]
+    BoundedPercent,
+    /// A percentage of the desired count.
+    #[serde(rename = "UNBOUNDED_PERCENT")]
+    UnboundedPercent,
 }
 
 /// Alarms that fail a deployment.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CapacityProviderStrategyItem, Deployment, DeploymentConfiguration, Failure, LaunchType, NetworkConfiguration,
-    PropagateTags, Tag, Unsupported,
+    PropagateTags, ServiceCurrentRevisionSummary, Tag, Unsupported,
 };
 
 crate::operation!(CreateService, "ecs", CreateServiceRequest, CreateServiceResponse);
@@ -30,9 +30,27 @@ pub struct LoadBalancer {
     /// The port it takes them on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container_port: Option<i32>,
-    /// The other group of a blue/green deployment; refused.
+    /// Its counterpart in deployments that shift traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub advanced_configuration: Option<Unsupported>,
+    pub advanced_configuration: Option<AdvancedConfiguration>,
+}
+
+/// What shifts traffic between two target groups.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AdvancedConfiguration {
+    /// The other target group: the two take turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternate_target_group_arn: Option<String>,
+    /// The listener rule by which users come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub production_listener_rule: Option<String>,
+    /// The listener rule by which tests come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_listener_rule: Option<String>,
+    /// The role by which the load balancer is changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
 }
 
 /// A Cloud Map service to which a service registers its tasks.
@@ -161,6 +179,12 @@ pub struct Service {
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
+    /// The ARN of the service deployment on its way, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_service_deployment: Option<String>,
+    /// The revisions that have tasks, or should have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub current_service_revisions: Vec<ServiceCurrentRevisionSummary>,
     /// Which instances may run its tasks.
     #[serde(default)]
     pub placement_constraints: Vec<PlacementConstraint>,

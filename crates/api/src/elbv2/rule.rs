@@ -11,6 +11,37 @@ operation!(ModifyRule, "elasticloadbalancing", ModifyRuleRequest, RulesResponse)
 operation!(DeleteRule, "elasticloadbalancing", DeleteRuleRequest, Empty);
 operation!(SetRulePriorities, "elasticloadbalancing", SetRulePrioritiesRequest, RulesResponse);
 
+// Not of AWS: for those who wait until what they asked for is in force.
+operation!(DescribeRuleStates, "elasticloadbalancing", RuleArnsRequest, RuleStatesResponse);
+
+/// Names rules.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct RuleArnsRequest {
+    /// Which.
+    #[serde(default)]
+    pub rule_arns: Vec<String>,
+}
+
+/// Whether rules are in force.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RuleStatesResponse {
+    /// In the order asked for.
+    #[serde(default)]
+    pub rule_states: Vec<RuleState>,
+}
+
+/// Whether a rule is in force.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RuleState {
+    /// Which.
+    pub rule_arn: String,
+    /// Whether requests go by its present actions.
+    pub in_force: bool,
+}
+
 /// What a request must be like.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -13,6 +13,7 @@ pub(crate) const OWN: &[(&str, &str, &str)] = &[
     ("ec2", "DescribeVpcNamespaces", "the network namespaces that stand for VPCs, for neighbours in process"),
     ("ecs", "DescribeTaskNamespaces", "the network namespaces of tasks, for neighbours in process"),
     ("elbv2", "DescribeLoadBalancerUrls", "where a load balancer's listeners answer on this machine"),
+    ("elbv2", "DescribeRuleStates", "whether requests go by a rule's present actions"),
 ];
 
 const TAG: &str = "AWS refuses a tag without a key too";

@@ -32,6 +32,15 @@ pub enum Error {
     /// A service can't go while it wants tasks, unless forced.
     #[error("The service cannot be stopped while it is scaled above 0.")]
     ServiceScaled,
+    /// The service deployment is not there.
+    #[error("The service deployment was not found.")]
+    ServiceDeploymentNotFound,
+    /// The service deployment can't be stopped any more.
+    #[error("The service deployment is not in progress, or is at its end.")]
+    DeploymentNotInProgress,
+    /// There is nothing that a deployment could go back to.
+    #[error("There is no completed service revision to roll back to; stop it with the stop type ABORT.")]
+    NothingToRollBackTo,
     /// The task definition is not there.
     #[error("TaskDefinition not found.")]
     TaskDefinitionNotFound,
@@ -90,7 +99,8 @@ impl Error {
             Self::ServiceNotActive => ("ServiceNotActiveException", 400),
             Self::ResourceNotFound(_) => ("ResourceNotFoundException", 400),
             Self::PlatformUnknown(_) => ("PlatformUnknownException", 400),
-            Self::ClientTokenReused(_) => ("ConflictException", 400),
+            Self::ServiceDeploymentNotFound => ("ServiceDeploymentNotFoundException", 400),
+            Self::ClientTokenReused(_) | Self::DeploymentNotInProgress => ("ConflictException", 400),
             Self::TaskDefinitionNotFound
             | Self::TaskDefinitionUndescribed
             | Self::TaskDefinitionInactive
@@ -99,6 +109,7 @@ impl Error {
             Self::ServiceDraining
             | Self::ServiceExists
             | Self::ServiceScaled
+            | Self::NothingToRollBackTo
             | Self::TaskNotFound
             | Self::InvalidParameter(_)
             | Self::Page(_) => ("InvalidParameterException", 400),

@@ -39,10 +39,11 @@ pub const EXPLAINED: &[Explanation] = &[
         "accepted; all zones are this machine, so nothing is out of balance",
     ),
     explanation("Service", "capacityProviderStrategy.weight", "accepted; all capacity providers are this machine"),
+    explanation("Service", "deploymentConfiguration.lifecycleHooks.roleArn", "kept; no role is needed to ask a URL"),
     explanation(
         "Service",
-        "deploymentConfiguration.deploymentCircuitBreaker.resetOnHealthyTask",
-        "kept; a task that proved well always clears the count",
+        "loadBalancers.advancedConfiguration.roleArn",
+        "kept; no role is needed to change listener rules",
     ),
     explanation(
         "Service",

@@ -6,11 +6,12 @@
 //! - A *task* is one run of a revision: its containers share a network interface of their own (`awsvpc`), start in the
 //!   order of their dependencies and live and die together.
 //! - A *service* keeps a number of equal tasks running, makes them known to load balancers and Cloud Map, and goes from
-//!   one revision to the next by *deployments*: rolling updates within percentages, given up by a circuit breaker when
-//!   the new tasks don't start.
+//!   one *service revision* to the next by *service deployments*: rolling updates within percentages, or a release beside
+//!   what serves that moves users over by weights, at once or in steps. A circuit breaker gives one up whose tasks don't
+//!   start.
 //!
 //! Operations write what is wanted (`rows`), two controllers make it true: one plans for services which tasks to
-//! start and stop, one takes each task from station to station (`plan`). What touches the machine goes through
+//! start and stop and where users go, one takes each task from station to station (`plan`). What touches the machine goes through
 //! [`Runtime`]; addresses, targets and names through the APIs of EC2, load balancing and Cloud Map, as on AWS.
 //!
 //! **What a task finds in its environment**, unless its definition sets it otherwise: `AWS_REGION`,
@@ -32,6 +33,7 @@ mod placement;
 mod plan;
 mod read;
 mod refer;
+mod release;
 mod rows;
 pub mod runtime;
 #[cfg(test)]

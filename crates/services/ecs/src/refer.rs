@@ -36,6 +36,17 @@ pub(crate) fn service_name(scope: &Scope, cluster: &str, reference: &str) -> Res
     last_of(scope, cluster, "service", reference).ok_or(Error::ServiceNotFound)
 }
 
+/// The cluster, the service and the id of which `arn` is, an ARN of a `service-deployment` or a `service-revision`.
+pub(crate) fn part_of_service(scope: &Scope, kind: &str, arn: &str) -> Result<(String, String, String), Error> {
+    let wrong = || Error::InvalidParameter(format!("Invalid identifier: {arn} is not the ARN of a {kind}."));
+    let parsed = own(scope, arn)?;
+    let mut parts = parsed.name_of(kind).ok_or_else(wrong)?.split('/');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(cluster), Some(service), Some(id), None) => Ok((cluster.to_owned(), service.to_owned(), id.to_owned())),
+        _ => Err(wrong()),
+    }
+}
+
 /// The id of the task that `reference` (an id or an ARN) means in `cluster`.
 pub(crate) fn task_id(scope: &Scope, cluster: &str, reference: &str) -> Result<String, Error> {
     last_of(scope, cluster, "task", reference).ok_or(Error::TaskNotFound)

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::plan::release::Cause;
+
 /// The words of the service of this name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words<'a>(pub(crate) &'a str);
@@ -45,6 +47,10 @@ impl Words<'_> {
 
     pub(crate) fn failed(self, deployment: &str) -> String {
         format!("(service {}) (deployment {deployment}) deployment failed: tasks failed to start.", self.0)
+    }
+
+    pub(crate) fn shifted(self, percent: &str) -> String {
+        format!("(service {}) has shifted {percent}% of production traffic to the new service revision.", self.0)
     }
 
     pub(crate) fn rolling_back(self, deployment: &str) -> String {
@@ -98,3 +104,38 @@ pub(crate) fn failed_target(group: &str) -> String {
 
 /// Why a task stops whose containers are not well.
 pub(crate) const FAILED_CONTAINER: &str = "Task failed container health checks";
+
+/// Thousandths as a percentage.
+pub(crate) fn percent(thousandths: u16) -> String {
+    match (thousandths / 10, thousandths % 10) {
+        (whole, 0) => whole.to_string(),
+        (whole, tenth) => format!("{whole}.{tenth}"),
+    }
+}
+
+/// What a rolling deployment says of itself that was given up.
+pub(crate) fn given_up(cause: &Cause) -> String {
+    match cause {
+        Cause::Breaker => "ECS deployment circuit breaker: tasks failed to start.".to_owned(),
+        cause => self::cause(cause),
+    }
+}
+
+/// What the deployment says of itself that is gone back to.
+pub(crate) fn back(cause: &Cause, deployment: &str) -> String {
+    match cause {
+        Cause::Breaker => format!("ECS deployment circuit breaker: rolling back to deploymentId {deployment}."),
+        _ => format!("ECS deployment: rolling back to deploymentId {deployment}."),
+    }
+}
+
+/// Why a service deployment was given up.
+pub(crate) fn cause(cause: &Cause) -> String {
+    match cause {
+        Cause::Asked => "Service deployment was stopped by a user request.".to_owned(),
+        Cause::Breaker => "The deployment circuit breaker threshold was exceeded: tasks failed to start.".to_owned(),
+        Cause::Hook(stage) => format!("A lifecycle hook failed or was not answered in time at {}.", stage.as_str()),
+        Cause::Traffic(reason) => format!("Traffic could not be shifted: {reason}"),
+        Cause::Slow(stage) => format!("The deployment did not leave {} within 24 hours.", stage.as_str()),
+    }
+}

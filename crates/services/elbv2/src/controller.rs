@@ -21,7 +21,10 @@ use crate::{
     LoadBalancing,
     error::Error,
     plan::{self, World},
-    rows::{Group, Interface, Listener, LoadBalancer, LoadBalancerObserved, Rule, Target, TargetObserved, Unbound},
+    rows::{
+        Group, Interface, Listener, LoadBalancer, LoadBalancerObserved, Rule, RuleObserved, Target, TargetObserved,
+        Unbound,
+    },
 };
 
 /// How soon the edge is tried again when something of it is not true yet.
@@ -63,6 +66,7 @@ impl Controller for Balancers {
         let failed = self.0.edge.plugged(SECTION, &desired).await.map_err(Error::Edge)?;
         let failed: BTreeMap<String, String> = failed.into_iter().map(|item| (item.item, item.error)).collect();
         self.record(&world, &failed)?;
+        self.record_rules(&world)?;
         self.bury(&world).await?;
         let now = self.0.clock.now();
         let (gone, next) = plan::gone(&world, now);
@@ -148,6 +152,32 @@ impl Balancers {
                 let state = if observed.reason.is_none() { "active" } else { "provisioning" };
                 state.clone_into(&mut observed.state);
                 tx.put(key, &observed)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes which actions requests go through, now that the edge has them.
+    fn record_rules(&self, world: &World) -> Result<(), Error> {
+        let defaults = world
+            .listeners
+            .iter()
+            .map(|(key, row)| (Key::new(&key.scope, format!("{}/{}", key.name, row.id)), &row.actions));
+        let rules = world.rules.iter().map(|(key, row)| (key.clone(), &row.actions));
+        let told: BTreeMap<Key, &Vec<api::elbv2::Action>> = defaults.chain(rules).collect();
+        let written: BTreeMap<Key, RuleObserved> = self.0.store.list_all()?.into_iter().collect();
+        let is_new = |(key, actions): &(&Key, &&Vec<_>)| written.get(*key).is_none_or(|row| row.actions != ***actions);
+        let news: Vec<_> = told.iter().filter(is_new).collect();
+        let gone: Vec<_> = written.keys().filter(|key| !told.contains_key(*key)).collect();
+        if news.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        self.0.store.write(|tx| {
+            for (key, actions) in news {
+                tx.put(key, &RuleObserved { actions: (*actions).clone() })?;
+            }
+            for key in gone {
+                tx.delete::<RuleObserved>(key)?;
             }
             Ok(())
         })

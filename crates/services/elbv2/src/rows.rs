@@ -134,6 +134,16 @@ impl Rule {
     }
 }
 
+/// What requests of a rule go through, at the rule's key; at its listener's key and id for a default rule.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RuleObserved {
+    pub(crate) actions: Vec<Action>,
+}
+
+impl Row for RuleObserved {
+    const KIND: &'static str = "elbv2/rule.observed";
+}
+
 /// Who forwards to which target group.
 pub(crate) struct Uses(Vec<(String, String)>);
 

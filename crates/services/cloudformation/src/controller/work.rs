@@ -133,7 +133,8 @@ impl<'a> Worker<'a> {
 
     fn record(&self, index: usize, thing: Physical, result: Result<Reply, Failure>) -> Result<Recorded, Error> {
         let waited = self.stacks.clock.now().since(thing.since);
-        let patience = self.stacks.catalogue.kind(&thing.kind).map_or(Duration::ZERO, |kind| kind.patience);
+        let patience = self.stacks.catalogue.get(&thing.kind);
+        let patience = patience.map_or(Duration::ZERO, |entry| (entry.patience)(&thing.properties));
         match result {
             Ok(Reply::NotYet(_)) if waited < patience => Ok(Recorded::Wait(POLL)),
             Ok(Reply::NotYet(why)) => {

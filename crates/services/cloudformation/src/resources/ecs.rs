@@ -232,6 +232,11 @@ impl Service {
         if let Some(strategies) = call.property("PlacementStrategies") {
             members.insert("PlacementStrategy".to_owned(), strategies.clone());
         }
+        // What a template does not say is as if it never was said, and not as it was.
+        if let Some(Value::Object(configuration)) = members.get_mut("DeploymentConfiguration") {
+            configuration.entry("Strategy").or_insert_with(|| "ROLLING".into());
+            configuration.entry("LifecycleHooks").or_insert_with(|| Value::Array(Vec::new()));
+        }
         members
     }
 
@@ -245,6 +250,7 @@ impl Service {
         json!({
             "DeploymentConfiguration": {
                 "MaximumPercent": 200, "MinimumHealthyPercent": 100, "DeploymentCircuitBreaker": breaker,
+                "Strategy": "ROLLING", "LifecycleHooks": [],
             },
             "AvailabilityZoneRebalancing": "DISABLED",
             "EnableECSManagedTags": false,
@@ -270,13 +276,33 @@ impl Service {
         // A deployment that somebody else asked for since is younger; one that is gone back to is older.
         let rolled_back = primary.id.as_deref() != asked && primary.created_at < asked_at;
         let why = if given_up || rolled_back {
-            "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.".to_owned()
+            match Self::told(call, service, asked).await? {
+                Some(reason) if !reason.contains("circuit breaker") => {
+                    format!("Error occurred during operation 'ECS Deployment: {reason}'.")
+                }
+                _ => "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'.".to_owned(),
+            }
         } else if primary.running_count == 0 && primary.failed_tasks >= FAILED_TASKS_MAX {
             format!("{} tasks failed and none runs.", primary.failed_tasks)
         } else {
             return Ok(None);
         };
         Ok(Some(format!("{why} {}", Self::last_words(call, service).await?)))
+    }
+
+    /// What the service deployment that was asked for says of itself.
+    async fn told(call: &Call<'_>, service: &ecs::Service, asked: Option<&str>) -> Result<Option<String>, Failure> {
+        let request = ecs::ListServiceDeploymentsRequest {
+            service: service.service_name.clone().unwrap_or_default(),
+            cluster: call.text("Cluster"),
+            ..Default::default()
+        };
+        let digits = asked.and_then(|asked| asked.rsplit('/').next()).unwrap_or_default().to_owned();
+        let listed = call.send::<ecs::ListServiceDeployments>(request).await?.service_deployments;
+        let ours = listed
+            .into_iter()
+            .find(|one| one.service_deployment_arn.as_deref().is_some_and(|arn| arn.ends_with(&format!("/{digits}"))));
+        Ok(ours.and_then(|ours| ours.status_reason))
     }
 
     /// Why the task stopped that stopped last.
@@ -341,6 +367,17 @@ impl Resource for Service {
         .attributes(&["Name", "ServiceArn"])
         .identity(&["ServiceName", "Cluster"])
         .patience(Duration::from_mins(30));
+
+    /// A deployment that shifts traffic takes the time that it is told to take; AWS waits as long.
+    fn patience(properties: &Map<String, Value>) -> Duration {
+        const SHIFTING: Duration = Duration::from_hours(36);
+        let strategy =
+            properties.get("DeploymentConfiguration").and_then(|configuration| configuration.get("Strategy"));
+        match strategy.and_then(Value::as_str) {
+            Some("BLUE_GREEN" | "LINEAR" | "CANARY") => SHIFTING,
+            _ => Self::KIND.patience,
+        }
+    }
 
     async fn create(call: &Call<'_>) -> Result<Made, Failure> {
         let mut members = Self::members(call);

@@ -25,7 +25,7 @@ mod servicediscovery;
 pub use call::{Call, Failure, Judged, Made, Settled};
 pub use kind::{Kind, Property, property};
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 
@@ -36,6 +36,11 @@ pub trait Resource: 'static {
 
     /// Whether a new thing needs [`Self::update`] before it is all that was asked.
     const COMPLETED_BY_UPDATE: bool = false;
+
+    /// How long a thing with these properties may take to become ready or to go away.
+    fn patience(_properties: &Map<String, Value>) -> Duration {
+        Self::KIND.patience
+    }
 
     /// Makes a thing.
     fn create(call: &Call<'_>) -> impl Future<Output = Result<Made, Failure>> + Send;
@@ -71,6 +76,8 @@ pub struct Entry {
     pub kind: &'static Kind,
     /// Whether a new thing needs an update before it is all that was asked.
     pub completed_by_update: bool,
+    /// [`Resource::patience`].
+    pub patience: fn(&Map<String, Value>) -> Duration,
     /// [`Resource::create`].
     pub create: for<'a> fn(&'a Call<'a>) -> Answer<'a, Made>,
     /// [`Resource::find`].
@@ -91,6 +98,7 @@ impl Entry {
         Self {
             kind: &R::KIND,
             completed_by_update: R::COMPLETED_BY_UPDATE,
+            patience: R::patience,
             create: |call| Box::pin(R::create(call)),
             find: |call| Box::pin(R::find(call)),
             update: |call| Box::pin(R::update(call)),

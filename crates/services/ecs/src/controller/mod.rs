@@ -2,12 +2,14 @@
 //!
 //! - [`service`] plans for each service which tasks to start and stop. All it does is write rows, in one transaction.
 //! - [`task`] takes each task one step further: network interface, images, shim, registrations, and back.
+//! - [`traffic`] tells load balancers the weights that a service's release asks for, [`hooks`] asks its hooks.
 //! - [`links`] puts tasks back on a VPC that was made anew.
 //! - [`sweep`] ends what runs on the machine and has no row any more.
 
 mod carry;
 mod fitness;
 mod follow;
+mod hooks;
 mod launch;
 mod links;
 mod prepare;
@@ -17,6 +19,7 @@ mod service;
 mod spec;
 mod sweep;
 mod task;
+mod traffic;
 
 use std::sync::Arc;
 
@@ -47,6 +50,8 @@ pub(crate) fn controllers(ecs: &Arc<Ecs>) -> Vec<Boxed> {
     vec![
         boxed(service::ServiceController::new(Arc::clone(ecs))),
         boxed(task::TaskController::new(Arc::clone(ecs))),
+        boxed(traffic::Traffic::new(Arc::clone(ecs))),
+        boxed(hooks::Hooks::new(Arc::clone(ecs))),
         boxed(links::Links::new(Arc::clone(ecs))),
         boxed(sweep::Sweeper::new(Arc::clone(ecs))),
     ]

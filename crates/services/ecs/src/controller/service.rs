@@ -2,21 +2,23 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api::ecs::DeploymentRolloutState;
 use names::Timestamp;
 use reconcile::{Controller, Next};
 use store::{Change, Key, Row, Transaction};
 
 use super::{Error, sooner};
 use crate::{
-    Ecs,
-    plan::{self, life::life},
-    rows::{Service, ServiceObserved, Task, TaskObserved},
+    Ecs, plan,
+    rows::{Service, ServiceHooks, ServiceObserved, ServiceTraffic, Task, TaskObserved},
 };
 
 mod apply;
+mod history;
+mod look;
+mod release;
 
 use apply::Application;
+use look::view;
 
 /// How long a deleted service can be described, as on AWS.
 const RETENTION: Duration = Duration::from_hours(1);
@@ -37,12 +39,12 @@ impl Controller for ServiceController {
     const NAME: &'static str = "ecs/service";
 
     fn watches(&self) -> &'static [&'static str] {
-        &[Service::KIND, Task::KIND, TaskObserved::KIND]
+        &[Service::KIND, Task::KIND, TaskObserved::KIND, ServiceTraffic::KIND, ServiceHooks::KIND]
     }
 
     /// A task concerns its service.
     fn keys_of(&self, change: &Change) -> Vec<Key> {
-        if change.kind == Service::KIND {
+        if [Service::KIND, ServiceTraffic::KIND, ServiceHooks::KIND].contains(&change.kind) {
             return vec![change.key.clone()];
         }
         let task = self.ecs.store.get::<Task>(&change.key).ok().flatten();
@@ -71,14 +73,25 @@ fn reconcile(ecs: &Ecs, tx: &mut Transaction<'_>, key: &Key, now: Timestamp) -> 
     if let Some(at) = observed.inactive_at {
         return forget_in_time(tx, key, now.since(at));
     }
-    observed.take_up(&service, now);
     let members = members(tx, key, &service)?;
-    let (view, grace_over) = view(&service, &observed, &members, now);
+    let mut story = history::Story::read(tx, &key.scope, &service, &mut observed, now)?;
+    let (view, grace_over) = view(tx, key, &service, &observed, &members, now)?;
     let plan = plan::service::plan(&view, now);
-    let mut application =
-        Application { ecs, tx, scope: &key.scope, service: &service, observed, members: &members, now, wait: None };
+    story.watch(&view);
+    let mut application = Application {
+        ecs,
+        tx,
+        scope: &key.scope,
+        service: &service,
+        observed,
+        story,
+        members: &members,
+        now,
+        wait: None,
+    };
     application.apply(&plan)?;
-    let Application { observed, wait, .. } = application;
+    let Application { observed, story, wait, .. } = application;
+    story.write(tx, &key.scope, &observed, now)?;
     tx.put(key, &observed)?;
     let wait = sooner(sooner(plan.look_again, grace_over), wait);
     Ok(wait.map_or(Next::Settled, Next::After))
@@ -91,6 +104,9 @@ fn forget_in_time(tx: &mut Transaction<'_>, key: &Key, age: Duration) -> Result<
         _ => {
             tx.delete::<Service>(key)?;
             tx.delete::<ServiceObserved>(key)?;
+            tx.delete::<ServiceTraffic>(key)?;
+            tx.delete::<ServiceHooks>(key)?;
+            history::forget(tx, key)?;
             Ok(Next::Settled)
         }
     }
@@ -105,57 +121,4 @@ fn members(tx: &Transaction<'_>, key: &Key, service: &Service) -> Result<Vec<Mem
         }
     }
     Ok(members)
-}
-
-/// The rows as the planner sees them, and when that changes though nothing happens.
-fn view(
-    service: &Service,
-    observed: &ServiceObserved,
-    members: &[Member],
-    now: Timestamp,
-) -> (plan::service::View, Option<Duration>) {
-    let grace = Duration::from_secs(u64::from(service.grace_seconds.unwrap_or_default()));
-    let mut again = None;
-    let tasks = members.iter().map(|(_, task, task_observed)| {
-        let (life, wait) = life(task, task_observed, grace, now);
-        again = sooner(again, wait);
-        plan::service::Task {
-            id: task.id.clone(),
-            deployment: task.membership.as_ref().map(|m| m.deployment.clone()).unwrap_or_default(),
-            created_at: task.created_at,
-            life,
-        }
-    });
-    let tasks = tasks.collect();
-    let percent = |value: Option<i32>, default| value.and_then(|value| usize::try_from(value).ok()).unwrap_or(default);
-    let breaker = service.deployment.deployment_circuit_breaker.as_ref().filter(|breaker| breaker.enable);
-    let view = plan::service::View {
-        desired: usize::try_from(service.desired_count).unwrap_or(usize::MAX),
-        minimum_percent: percent(service.deployment.minimum_healthy_percent, 100),
-        maximum_percent: percent(service.deployment.maximum_percent, 200),
-        breaker: breaker.map(|breaker| plan::service::Breaker { rollback: breaker.rollback }),
-        deployments: deployments(observed),
-        tasks,
-        deleted: service.deleted_at.is_some(),
-    };
-    (view, again)
-}
-
-fn deployments(observed: &ServiceObserved) -> Vec<plan::service::Deployment> {
-    let completed = observed.completed.as_ref().map(|revision| &revision.deployment);
-    let each = observed.deployments.iter().map(|deployment| {
-        let id = deployment.revision.deployment.clone();
-        plan::service::Deployment {
-            rollout: match deployment.rollout {
-                DeploymentRolloutState::InProgress => plan::service::Rollout::InProgress,
-                DeploymentRolloutState::Completed => plan::service::Rollout::Completed,
-                DeploymentRolloutState::Failed => plan::service::Rollout::Failed,
-            },
-            proven_at: deployment.proven_at,
-            rollback: deployment.rollback,
-            has_predecessor: completed.is_some_and(|completed| *completed != id),
-            id,
-        }
-    });
-    each.collect()
 }

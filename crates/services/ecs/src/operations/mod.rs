@@ -6,8 +6,10 @@ mod neighbours;
 mod refused;
 mod service;
 mod service_checks;
+mod service_deployment;
 mod service_update;
 mod setting;
+mod strategy_checks;
 mod tag;
 mod task;
 mod task_checks;
@@ -27,6 +29,7 @@ pub(crate) type Context = wire::Context<Ecs>;
 /// The table.
 pub(crate) fn operations() -> Vec<Bound<Ecs>> {
     vec![
+        bind::<ecs::ContinueServiceDeployment, _, _, _, _>(service_deployment::go_on),
         bind::<ecs::CreateCluster, _, _, _, _>(cluster::create),
         bind::<ecs::CreateService, _, _, _, _>(service::create),
         bind::<ecs::DeleteAccountSetting, _, _, _, _>(setting::delete),
@@ -35,6 +38,8 @@ pub(crate) fn operations() -> Vec<Bound<Ecs>> {
         bind::<ecs::DeleteTaskDefinitions, _, _, _, _>(task_definition::delete),
         bind::<ecs::DeregisterTaskDefinition, _, _, _, _>(task_definition::deregister),
         bind::<ecs::DescribeClusters, _, _, _, _>(cluster::describe),
+        bind::<ecs::DescribeServiceDeployments, _, _, _, _>(service_deployment::describe),
+        bind::<ecs::DescribeServiceRevisions, _, _, _, _>(service_deployment::describe_revisions),
         bind::<ecs::DescribeServices, _, _, _, _>(service::describe),
         bind::<ecs::DescribeTaskDefinition, _, _, _, _>(task_definition::describe),
         bind::<ecs::DescribeTaskNamespaces, _, _, _, _>(namespace::describe),
@@ -42,6 +47,7 @@ pub(crate) fn operations() -> Vec<Bound<Ecs>> {
         bind::<ecs::ExecuteCommand, _, _, _, _>(task::execute),
         bind::<ecs::ListAccountSettings, _, _, _, _>(setting::list),
         bind::<ecs::ListClusters, _, _, _, _>(cluster::list),
+        bind::<ecs::ListServiceDeployments, _, _, _, _>(service_deployment::list),
         bind::<ecs::ListServices, _, _, _, _>(service::list),
         bind::<ecs::ListTagsForResource, _, _, _, _>(tag::list),
         bind::<ecs::ListTaskDefinitionFamilies, _, _, _, _>(task_definition::list_families),
@@ -52,6 +58,7 @@ pub(crate) fn operations() -> Vec<Bound<Ecs>> {
         bind::<ecs::PutClusterCapacityProviders, _, _, _, _>(cluster::put_capacity_providers),
         bind::<ecs::RegisterTaskDefinition, _, _, _, _>(task_definition::register),
         bind::<ecs::RunTask, _, _, _, _>(task::run),
+        bind::<ecs::StopServiceDeployment, _, _, _, _>(service_deployment::stop),
         bind::<ecs::StopTask, _, _, _, _>(task::stop),
         bind::<ecs::TagResource, _, _, _, _>(tag::add),
         bind::<ecs::UntagResource, _, _, _, _>(tag::remove),

@@ -6,11 +6,18 @@ use api::{ec2, ecs::AwsVpcConfiguration, elbv2, servicediscovery};
 use super::Context;
 use crate::{Error, rows::Revision};
 
-/// Checks the subnets, security groups, target groups and registries of `revision`.
+/// Checks the subnets, security groups, target groups, listener rules and registries of `revision`.
 pub(super) async fn check(cx: &Context, revision: &Revision) -> Result<(), Error> {
     network(cx, &revision.network).await?;
     for balancer in &revision.load_balancers {
         target_group(cx, balancer.target_group_arn.as_deref().unwrap_or_default()).await?;
+        let Some(advanced) = &balancer.advanced_configuration else { continue };
+        if let Some(group) = advanced.alternate_target_group_arn.as_deref().filter(|arn| !arn.is_empty()) {
+            target_group(cx, group).await?;
+        }
+        for rule in [&advanced.production_listener_rule, &advanced.test_listener_rule].into_iter().flatten() {
+            listener_rule(cx, rule).await?;
+        }
     }
     for registry in &revision.registries {
         cloud_map_service(cx, registry.registry_arn.as_deref().unwrap_or_default()).await?;
@@ -70,6 +77,19 @@ async fn target_group(cx: &Context, arn: &str) -> Result<(), Error> {
              mode specified in the task definition."
         ))),
     }
+}
+
+async fn listener_rule(cx: &Context, arn: &str) -> Result<(), Error> {
+    if arn.contains(":listener/") {
+        let text = format!("{arn} is a listener, which stands for a Network Load Balancer; name a listener rule.");
+        return Err(Error::InvalidParameter(text));
+    }
+    let request = elbv2::DescribeRulesRequest { rule_arns: vec![arn.to_owned()], ..Default::default() };
+    let found = cx.caller.call::<elbv2::DescribeRules>(cx.scope(), request).await;
+    found.map(drop).map_err(|fault| match fault.status {
+        500.. => Error::Neighbour(fault),
+        _ => Error::InvalidParameter(format!("The specified listener rule does not exist: {arn} ({}).", fault.code)),
+    })
 }
 
 async fn cloud_map_service(cx: &Context, arn: &str) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use names::Scope;
 use super::{
     Context,
     cluster::{check_name, missing},
-    neighbours, page_size, service_checks,
+    neighbours, page_size, service_checks, strategy_checks,
     task_definition::principal,
     waiting,
 };
@@ -17,7 +17,7 @@ use crate::{
     Error,
     read::Read,
     refer,
-    rows::{Revision, Service, ServiceObserved},
+    rows::{Orders, Revision, Service, ServiceObserved},
     show, tags,
 };
 
@@ -30,6 +30,7 @@ pub(super) async fn create(cx: Context, request: CreateServiceRequest) -> Result
     service_checks::create(&request)?;
     check_name("Service", &request.service_name)?;
     let revision = service_checks::revision_of(&cx, &request)?;
+    strategy_checks::fits(&strategy_checks::deployment(request.deployment_configuration.clone())?, &revision)?;
     neighbours::check(&cx, &revision).await?;
     let scope = cx.scope();
     let now = cx.clock.now();
@@ -68,7 +69,7 @@ fn service_of(
         name: request.service_name.clone(),
         desired_count: service_checks::count(request.desired_count)?.ok_or_else(no_count)?,
         revision,
-        deployment: service_checks::deployment(request.deployment_configuration.clone())?,
+        deployment: strategy_checks::deployment(request.deployment_configuration.clone())?,
         grace_seconds: service_checks::grace(request.health_check_grace_period_seconds)?,
         tags: tags::checked(&request.tags, tags::is_trusted(cx))?,
         managed_tags: request.enable_ecs_managed_tags,
@@ -78,6 +79,7 @@ fn service_of(
         created_at: cx.clock.now(),
         created_by: principal(cx.scope()),
         deleted_at: None,
+        orders: Orders::default(),
     })
 }
 

@@ -1,8 +1,8 @@
 //! What a service may be asked to be.
 
 use api::ecs::{
-    AwsVpcConfiguration, ContainerDefinition, CreateServiceRequest, DeploymentConfiguration, DeploymentController,
-    LaunchType, LoadBalancer, NetworkConfiguration, SchedulingStrategy, ServiceRegistry, Unsupported,
+    AwsVpcConfiguration, ContainerDefinition, CreateServiceRequest, DeploymentController, LaunchType, LoadBalancer,
+    NetworkConfiguration, SchedulingStrategy, ServiceRegistry, Unsupported,
 };
 
 use super::{Context, refused};
@@ -67,7 +67,7 @@ pub(super) fn controller(controller: Option<&DeploymentController>) -> Result<()
         None | Some("ECS") => Ok(()),
         Some(kind) => Err(Error::Unsupported {
             member: format!("deploymentController.type {kind}"),
-            reason: "services are changed by rolling update; use ECS",
+            reason: "ECS deploys by itself here; use ECS, whose strategies are ROLLING, BLUE_GREEN, LINEAR and CANARY",
         }),
     }
 }
@@ -115,11 +115,6 @@ pub(super) fn fits(revision: &Revision, definition: &TaskDefinition) -> Result<(
 }
 
 fn load_balancer(balancer: &LoadBalancer, containers: &[ContainerDefinition]) -> Result<(), Error> {
-    let advanced = balancer.advanced_configuration.as_ref().is_some_and(|advanced| !advanced.is_empty());
-    if advanced {
-        let reason = "it belongs to blue/green deployments; services are changed by rolling update";
-        return Err(refused::unsupported("loadBalancers.advancedConfiguration", reason));
-    }
     if balancer.load_balancer_name.as_deref().is_some_and(|name| !name.is_empty()) {
         let reason = "it names a classic load balancer; use a target group";
         return Err(refused::unsupported("loadBalancers.loadBalancerName", reason));
@@ -223,48 +218,4 @@ pub(super) fn count(count: Option<i32>) -> Result<Option<u32>, Error> {
 pub(super) fn grace(seconds: Option<i32>) -> Result<Option<u32>, Error> {
     let wrong = |_| Error::InvalidParameter("healthCheckGracePeriodSeconds must not be negative.".to_owned());
     seconds.map(u32::try_from).transpose().map_err(wrong)
-}
-
-/// A deployment configuration with defaults filled in.
-pub(super) fn deployment(configuration: Option<DeploymentConfiguration>) -> Result<DeploymentConfiguration, Error> {
-    let mut configuration = configuration.unwrap_or_default();
-    refuse_strategies(&configuration)?;
-    let maximum = *configuration.maximum_percent.get_or_insert(200);
-    let minimum = *configuration.minimum_healthy_percent.get_or_insert(100);
-    if !(0..=100).contains(&minimum) || !(100..=10_000).contains(&maximum) {
-        let text = "minimumHealthyPercent must be between 0 and 100, maximumPercent at least 100.";
-        return Err(Error::InvalidParameter(text.to_owned()));
-    }
-    if (minimum, maximum) == (100, 100) {
-        let text = "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.";
-        return Err(Error::InvalidParameter(text.to_owned()));
-    }
-    Ok(configuration)
-}
-
-fn refuse_strategies(configuration: &DeploymentConfiguration) -> Result<(), Error> {
-    const ROLLING: &str = "services are changed by rolling update; weights are shifted by App Mesh routes";
-    if let Some(strategy) = configuration.strategy.as_deref().filter(|strategy| *strategy != "ROLLING") {
-        let member = format!("deploymentConfiguration.strategy {strategy}");
-        return Err(Error::Unsupported { member, reason: ROLLING });
-    }
-    if configuration.bake_time_in_minutes.is_some_and(|minutes| minutes > 0) {
-        return Err(refused::unsupported("deploymentConfiguration.bakeTimeInMinutes", ROLLING));
-    }
-    if configuration.alarms.as_ref().is_some_and(|alarms| alarms.enable) {
-        return Err(refused::unsupported("deploymentConfiguration.alarms", "there is no CloudWatch"));
-    }
-    let breaker = configuration.deployment_circuit_breaker.as_ref();
-    let threshold = breaker.and_then(|breaker| breaker.threshold_configuration.as_ref());
-    refused::members(&[
-        ("deploymentConfiguration.lifecycleHooks", configuration.lifecycle_hooks.as_ref(), ROLLING),
-        ("deploymentConfiguration.linearConfiguration", configuration.linear_configuration.as_ref(), ROLLING),
-        ("deploymentConfiguration.canaryConfiguration", configuration.canary_configuration.as_ref(), ROLLING),
-        ("deploymentConfiguration.earlySuccessCriteria", configuration.early_success_criteria.as_ref(), ROLLING),
-        (
-            "deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration",
-            threshold,
-            "the threshold is half the desired count, at least 3 and at most 200",
-        ),
-    ])
 }

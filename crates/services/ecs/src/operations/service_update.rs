@@ -2,12 +2,12 @@
 
 use api::ecs::{UpdateServiceRequest, UpdateServiceResponse};
 
-use super::{Context, neighbours, refused, service::active, service_checks};
+use super::{Context, neighbours, refused, service::active, service_checks, strategy_checks};
 use crate::{
     Error,
     read::Read,
     refer,
-    rows::{Revision, Service},
+    rows::{Orders, Revision, Service},
     show,
 };
 
@@ -23,10 +23,21 @@ pub(super) async fn update(cx: Context, request: UpdateServiceRequest) -> Result
     let shown = cx.store.write(|tx| {
         // Read anew: what others changed meanwhile stands.
         let (mut row, observed) = active(tx, scope, &cluster, &request.service)?;
+        let strategy = row.deployment.strategy;
         change(&mut row, &request)?;
+        if row.deployment.strategy != strategy && observed.as_ref().is_some_and(|o| o.release.is_some()) {
+            // A rolling deployment knows nothing of weights that stand half-way.
+            return Err(Error::InvalidParameter(
+                "deploymentConfiguration.strategy can't be changed while a service deployment shifts traffic; stop it \
+                 first."
+                    .to_owned(),
+            ));
+        }
         if let Some(revision) = next_revision(&cx, &*tx, &row, &request)? {
             row.revision = revision;
+            row.orders = Orders::default();
         }
+        strategy_checks::fits(&row.deployment, &row.revision)?;
         tx.put(&Service::key(scope, &cluster, &row.name), &row)?;
         show::service(tx, scope, &row, observed, &["TAGS".to_owned()], now).map_err(Error::from)
     })?;
@@ -61,7 +72,15 @@ fn change(row: &mut Service, request: &UpdateServiceRequest) -> Result<(), Error
         merged.minimum_healthy_percent = merged.minimum_healthy_percent.or(row.deployment.minimum_healthy_percent);
         merged.deployment_circuit_breaker =
             merged.deployment_circuit_breaker.or_else(|| row.deployment.deployment_circuit_breaker.clone());
-        row.deployment = service_checks::deployment(Some(merged))?;
+        merged.strategy = merged.strategy.or(row.deployment.strategy);
+        if merged.strategy == row.deployment.strategy {
+            let before = row.deployment.clone();
+            merged.bake_time_in_minutes = merged.bake_time_in_minutes.or(before.bake_time_in_minutes);
+            merged.lifecycle_hooks = merged.lifecycle_hooks.or(before.lifecycle_hooks);
+            merged.linear_configuration = merged.linear_configuration.or(before.linear_configuration);
+            merged.canary_configuration = merged.canary_configuration.or(before.canary_configuration);
+        }
+        row.deployment = strategy_checks::deployment(Some(merged))?;
     }
     if let Some(seconds) = service_checks::grace(request.health_check_grace_period_seconds)? {
         row.grace_seconds = Some(seconds);

@@ -13,7 +13,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use api::ecs::DeploymentLifecycleHookStatus as HookStatus;
 use names::Timestamp;
+
+use super::release::{self, Cause, Release, Stage, Surroundings};
 
 /// The wait before a task is started anew after a first failure; doubles with each that follows.
 const BACKOFF_INITIAL: Duration = Duration::from_secs(1);
@@ -23,7 +26,7 @@ const BACKOFF_MAX: Duration = Duration::from_mins(1);
 pub(crate) const PROOF: Duration = Duration::from_secs(30);
 /// Failures in a row after which a service is said to be unable to start tasks.
 pub(crate) const IMPAIRED_AFTER: usize = 3;
-/// The circuit breaker's threshold is half the desired count, but in these bounds.
+/// A circuit breaker's threshold that is a bounded percentage is in these bounds.
 const BREAKER_BOUNDS: (usize, usize) = (3, 200);
 
 /// A service as the planner sees it.
@@ -43,6 +46,19 @@ pub(crate) struct View {
     pub tasks: Vec<Task>,
     /// Whether the service is to go away.
     pub deleted: bool,
+    /// That somebody wants the latest deployment to be given up.
+    pub order: Option<Order>,
+    /// The latest deployment, if it shifts traffic.
+    pub release: Option<Release>,
+    /// What is seen beside tasks, for a release.
+    pub surroundings: Surroundings,
+}
+
+/// Somebody's wish that a deployment be given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    /// Whether what was reached before is to be taken up again.
+    pub back: bool,
 }
 
 /// What the circuit breaker may do.
@@ -50,6 +66,27 @@ pub(crate) struct View {
 pub(crate) struct Breaker {
     /// Take up again what was reached before.
     pub rollback: bool,
+    /// How many failures are too many.
+    pub threshold: Threshold,
+    /// Whether a task that proved well clears the failures before.
+    pub reset: bool,
+}
+
+/// How many failures are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threshold {
+    /// So many.
+    Count(usize),
+    /// So many percent of the desired count, but in bounds.
+    Bounded(usize),
+    /// So many percent of the desired count.
+    Unbounded(usize),
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self { rollback: false, threshold: Threshold::Bounded(50), reset: true }
+    }
 }
 
 /// A deployment as the planner sees it.
@@ -112,7 +149,7 @@ pub(crate) enum Life {
 }
 
 /// One thing to do.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Start that many tasks of the deployment.
     Start(String, usize),
@@ -132,6 +169,20 @@ pub(crate) enum Step {
     Retire(String),
     /// Nothing is left of a service that goes away.
     Finish,
+    /// The release goes to this stage.
+    Enter(Stage),
+    /// The weights that the release's stage asks for are in force.
+    Shifted,
+    /// The hook with this id has come to this.
+    Resolve(String, HookStatus),
+    /// The release goes back.
+    Return(Cause),
+    /// The release stays where it is, and nothing more of it is started.
+    Halt(Cause),
+    /// All users and tests go back to the tasks that served.
+    Unshift,
+    /// The release has gone back.
+    Restore,
 }
 
 /// What to do, and when to look again if nothing happens.
@@ -160,9 +211,15 @@ impl View {
         (self.desired * self.maximum_percent / 100).max(self.desired.min(1))
     }
 
-    /// How many failures make the circuit breaker act.
+    /// How many failures make the circuit breaker act; at least one.
     pub(crate) fn breaker_threshold(&self) -> usize {
-        self.desired.div_ceil(2).clamp(BREAKER_BOUNDS.0, BREAKER_BOUNDS.1)
+        let percent = |percent: usize| (self.desired * percent).div_ceil(100);
+        let threshold = match self.breaker.unwrap_or_default().threshold {
+            Threshold::Count(count) => count,
+            Threshold::Bounded(of) => percent(of).clamp(BREAKER_BOUNDS.0, BREAKER_BOUNDS.1),
+            Threshold::Unbounded(of) => percent(of),
+        };
+        threshold.max(1)
     }
 
     fn of<'a>(&'a self, deployment: &'a str) -> impl Iterator<Item = &'a Task> {
@@ -185,15 +242,15 @@ impl View {
 }
 
 impl Task {
-    fn lives(&self) -> bool {
+    pub(super) fn lives(&self) -> bool {
         matches!(self.life, Life::Starting | Life::Fit(_) | Life::Ill | Life::Stillborn)
     }
 
-    fn is_fit(&self) -> bool {
+    pub(super) fn is_fit(&self) -> bool {
         matches!(self.life, Life::Fit(_))
     }
 
-    fn is_gone(&self) -> bool {
+    pub(super) fn is_gone(&self) -> bool {
         matches!(self.life, Life::Gone | Life::Failed(_))
     }
 }
@@ -202,6 +259,9 @@ impl Task {
 pub(crate) fn plan(service: &View, now: Timestamp) -> Plan {
     if service.deleted {
         return take_down(service);
+    }
+    if let Some(release) = &service.release {
+        return release::plan(service, release, now);
     }
     let Some(latest) = service.deployments.first() else { return Plan::default() };
     let mut draft = Draft::of(service, latest, now);
@@ -216,6 +276,16 @@ pub(crate) fn plan(service: &View, now: Timestamp) -> Plan {
     draft.retire();
     draft.conclude();
     draft.plan
+}
+
+/// How long to wait until the next start of a deployment's tasks, after failures.
+pub(super) fn backoff(service: &View, deployment: &Deployment, now: Timestamp) -> Option<Duration> {
+    let failures = service.failures(deployment);
+    let last = failures.iter().max()?;
+    let doublings = u32::try_from(failures.len() - 1).unwrap_or(u32::MAX);
+    let wait = BACKOFF_INITIAL.saturating_mul(2_u32.saturating_pow(doublings)).min(BACKOFF_MAX);
+    let until = last.plus(wait);
+    (until > now).then(|| until.since(now))
 }
 
 /// A service that goes away stops all its tasks, each of which drains by itself.
@@ -274,7 +344,8 @@ impl<'a> Draft<'a> {
 
     /// A deployment whose task has been fit for long enough is forgiven its failures.
     fn prove(&mut self) {
-        if self.service.failed(self.latest) == 0 {
+        let keeps = self.service.breaker.is_some_and(|breaker| !breaker.reset);
+        if keeps || self.service.failed(self.latest) == 0 {
             return;
         }
         let fit_since = self.living_latest().filter_map(|task| match task.life {
@@ -290,15 +361,20 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Gives the latest deployment up if too many of its tasks failed. Nothing else is decided in the same look.
+    /// Gives the latest deployment up if somebody wants it or too many of its tasks failed. Nothing else is decided in
+    /// the same look.
     fn break_circuit(&mut self) -> bool {
-        let Some(breaker) = self.service.breaker else { return false };
-        let proven = self.plan.steps.iter().any(|step| matches!(step, Step::Prove(_)));
-        let broken = self.service.failed(self.latest) >= self.service.breaker_threshold();
-        if proven || !broken || self.latest.rollback || self.latest.rollout != Rollout::InProgress {
+        if self.latest.rollback || self.latest.rollout != Rollout::InProgress {
             return false;
         }
-        let back = breaker.rollback && self.latest.has_predecessor;
+        let proven = self.plan.steps.iter().any(|step| matches!(step, Step::Prove(_)));
+        let broken = !proven && self.service.failed(self.latest) >= self.service.breaker_threshold();
+        let back = match (self.service.order, self.service.breaker.filter(|_| broken)) {
+            (Some(order), _) => order.back,
+            (None, Some(breaker)) => breaker.rollback,
+            (None, None) => return false,
+        };
+        let back = back && self.latest.has_predecessor;
         self.plan.steps.push(if back { Step::RollBack } else { Step::GiveUp });
         true
     }
@@ -317,21 +393,11 @@ impl<'a> Draft<'a> {
         if count == 0 {
             return;
         }
-        if let Some(wait) = self.backoff() {
+        if let Some(wait) = backoff(self.service, self.latest, self.now) {
             return self.look_again(wait);
         }
         self.started = count;
         self.plan.steps.push(Step::Start(self.latest.id.clone(), count));
-    }
-
-    /// How long to wait until the next start, after failures.
-    fn backoff(&self) -> Option<Duration> {
-        let failures = self.service.failures(self.latest);
-        let last = failures.iter().max()?;
-        let doublings = u32::try_from(failures.len() - 1).unwrap_or(u32::MAX);
-        let wait = BACKOFF_INITIAL.saturating_mul(2_u32.saturating_pow(doublings)).min(BACKOFF_MAX);
-        let until = last.plus(wait);
-        (until > self.now).then(|| until.since(self.now))
     }
 
     /// Whether nothing can be started for lack of room, and nothing is on its way that would change that.

@@ -117,7 +117,7 @@ proptest! {
         events in prop::collection::vec(event(), 0..60),
     ) {
         let mut world = World::new(desired, minimum, maximum);
-        world.view.breaker = rollback.map(|rollback| Breaker { rollback });
+        world.view.breaker = rollback.map(|rollback| Breaker { rollback, ..Breaker::default() });
         let mut deployments = 0;
         happen(&mut world, &Event::Deploy, &mut deployments);
         for event in &events {

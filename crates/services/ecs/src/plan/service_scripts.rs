@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Plans until nothing happens, then lets tasks become fit and gone, and so on; tells what was done, a line a plan.
-fn story(world: &mut World) -> String {
+pub(super) fn story(world: &mut World) -> String {
     let mut told = String::new();
     for _ in 0..100 {
         let plan = world.turn();
@@ -17,7 +17,8 @@ fn story(world: &mut World) -> String {
             told.push('\n');
             continue;
         }
-        if world.count(|task| matches!(task.life, Life::Starting | Life::Leaving)) == 0 {
+        let told_all = world.view.release.is_none() || world.view.surroundings.in_force;
+        if told_all && world.count(|task| matches!(task.life, Life::Starting | Life::Leaving)) == 0 {
             told.push_str(if plan.steady { "steady\n" } else { "" });
             return told;
         }
@@ -27,7 +28,7 @@ fn story(world: &mut World) -> String {
     panic!("it never came to rest:\n{told}");
 }
 
-fn tell(steps: &[Step]) -> String {
+pub(super) fn tell(steps: &[Step]) -> String {
     steps.iter().fold(String::new(), |mut line, step| {
         let separator = if line.is_empty() { "" } else { ", " };
         let _ = match step {
@@ -40,6 +41,13 @@ fn tell(steps: &[Step]) -> String {
             Step::RollBack => write!(line, "{separator}roll back"),
             Step::Retire(deployment) => write!(line, "{separator}retire {deployment}"),
             Step::Finish => write!(line, "{separator}finish"),
+            Step::Enter(stage) => write!(line, "{separator}to {}", stage.as_str()),
+            Step::Shifted => write!(line, "{separator}in force"),
+            Step::Resolve(hook, status) => write!(line, "{separator}{hook} is {status:?}"),
+            Step::Return(_) => write!(line, "{separator}go back"),
+            Step::Halt(_) => write!(line, "{separator}halt"),
+            Step::Unshift => write!(line, "{separator}all back"),
+            Step::Restore => write!(line, "{separator}restore"),
         };
         line
     })
@@ -131,7 +139,7 @@ fn waits_double_and_failures_are_forgiven_after_proof() {
 #[test]
 fn a_broken_deployment_is_rolled_back_by_the_circuit_breaker_while_the_old_tasks_serve() {
     let mut world = World::new(2, 100, 200);
-    world.view.breaker = Some(Breaker { rollback: true });
+    world.view.breaker = Some(Breaker { rollback: true, ..Breaker::default() });
     world.deploy("A");
     story(&mut world);
     world.deploy("B");
@@ -149,7 +157,7 @@ fn a_broken_deployment_is_rolled_back_by_the_circuit_breaker_while_the_old_tasks
 #[test]
 fn without_a_way_back_a_broken_deployment_is_given_up_and_nothing_more_started() {
     let mut world = World::new(1, 100, 200);
-    world.view.breaker = Some(Breaker { rollback: true });
+    world.view.breaker = Some(Breaker { rollback: true, ..Breaker::default() });
     world.deploy("A");
     for _ in 0..3 {
         world.turn();

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use names::Timestamp;
 
-use super::service::{Deployment, Life, Plan, Rollout, Step, Task, View, plan};
+use super::{
+    release::End,
+    service::{Deployment, Life, Plan, Rollout, Step, Task, View, plan},
+};
 
 /// The world.
 pub(super) struct World {
@@ -58,6 +61,7 @@ impl World {
                 }
             }
             Step::Complete => {
+                self.view.release = None;
                 self.view.deployments[0].rollout = Rollout::Completed;
                 self.completed = Some(self.view.deployments[0].clone());
             }
@@ -65,6 +69,38 @@ impl World {
             Step::RollBack => self.roll_back(),
             Step::Retire(id) => self.view.deployments.retain(|d| d.id != *id),
             Step::Finish => self.view.tasks.clear(),
+            step => self.apply_to_release(step),
+        }
+    }
+
+    /// What was asked of the balancer is in force when the world next settles.
+    fn apply_to_release(&mut self, step: &Step) {
+        let now = self.now;
+        let Some(release) = &mut self.view.release else { return };
+        let before = (release.weight, release.test);
+        match step {
+            Step::Enter(stage) => release.enter(*stage, now, Vec::new()),
+            Step::Shifted => release.shifted_at = Some(now),
+            Step::Resolve(id, status) => {
+                release.hooks.iter_mut().filter(|hook| hook.id == *id).for_each(|hook| hook.status = *status);
+            }
+            Step::Return(_) => release.end = Some(End { reason: String::new(), at: now, back: true }),
+            Step::Halt(_) => {
+                release.end = Some(End { reason: String::new(), at: now, back: false });
+                self.view.deployments[0].rollout = Rollout::Failed;
+            }
+            Step::Unshift => (release.weight, release.test) = (0, false),
+            Step::Restore => {
+                let serving = release.serving.clone();
+                self.view.release = None;
+                self.view.order = None;
+                self.view.deployments.retain(|deployment| Some(&deployment.id) == serving.as_ref());
+                return;
+            }
+            _ => {}
+        }
+        if before != (release.weight, release.test) {
+            self.view.surroundings.in_force = false;
         }
     }
 
@@ -99,6 +135,7 @@ impl World {
         let now = self.now;
         self.all(&Life::Starting, &Life::Fit(now));
         self.all(&Life::Leaving, &Life::Gone);
+        self.view.surroundings.in_force = true;
     }
 
     pub(super) fn count(&self, which: impl Fn(&Task) -> bool) -> usize {

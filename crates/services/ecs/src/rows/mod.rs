@@ -10,15 +10,20 @@
 //! | `ecs/task.observed` | cluster/task | the task controller |
 //! | `ecs/task.runtime` | cluster/task | the task controller's followers: what the task's shim last said |
 //! | `ecs/task.logs` | cluster/task | the task controller's followers: how far logs were carried |
+//! | `ecs/service-deployment`, `ecs/service-revision` | cluster/service/digits | the service controller: its story |
+//! | `ecs/service.traffic` | cluster/service | the traffic controller: what load balancers were told |
+//! | `ecs/service.hooks` | cluster/service | the hook controller: what hooks answered |
 //! | `ecs/setting` | setting | operations |
 
 mod cluster;
+mod history;
 mod service;
 mod task;
 mod task_definition;
 
 pub(crate) use cluster::{Cluster, Setting};
-pub(crate) use service::{Deployment, Event, Revision, Service, ServiceObserved};
+pub(crate) use history::{Rollback, ServiceDeployment, ServiceHooks, ServiceRevision, ServiceTraffic};
+pub(crate) use service::{Deployment, Event, Orders, Revision, Service, ServiceObserved, digits};
 pub(crate) use task::{
     Fitness, Interface, LogCheckpoint, Membership, RegistryInstance, Status, Stop, Target, Task, TaskLogs,
     TaskObserved, TaskRuntime,

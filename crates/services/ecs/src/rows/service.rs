@@ -1,12 +1,16 @@
 //! Services: how many tasks of which revision there should be, and how far that is true.
 
+use std::collections::BTreeMap;
+
 use api::ecs::{
-    AwsVpcConfiguration, CapacityProviderStrategyItem, DeploymentConfiguration, DeploymentRolloutState, LaunchType,
-    LoadBalancer, PropagateTags, ServiceRegistry,
+    AwsVpcConfiguration, CapacityProviderStrategyItem, DeploymentConfiguration, DeploymentLifecycleHookAction,
+    DeploymentRolloutState, LaunchType, LoadBalancer, PropagateTags, ServiceRegistry, StopServiceDeploymentStopType,
 };
 use names::{Arn, Scope, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Key, Row};
+
+use crate::plan::release::Release;
 
 /// What was asked of a service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +43,18 @@ pub(crate) struct Service {
     pub created_by: String,
     /// When its deletion was asked for.
     pub deleted_at: Option<Timestamp>,
+    /// What was asked of the deployment of `revision` since.
+    #[serde(default)]
+    pub orders: Orders,
+}
+
+/// What was asked of a deployment on its way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Orders {
+    /// That it be given up, and how.
+    pub stop: Option<StopServiceDeploymentStopType>,
+    /// What is to follow hooks, by their ids.
+    pub answers: BTreeMap<String, DeploymentLifecycleHookAction>,
 }
 
 impl Row for Service {
@@ -80,6 +96,18 @@ pub(crate) struct Revision {
     pub registries: Vec<ServiceRegistry>,
 }
 
+impl Revision {
+    /// The digits that its deployment, service deployment and service revision share.
+    pub(crate) fn digits(&self) -> &str {
+        digits(&self.deployment)
+    }
+}
+
+/// The digits of a deployment's id.
+pub(crate) fn digits(deployment: &str) -> &str {
+    deployment.rsplit('/').next().unwrap_or_default()
+}
+
 /// How far a service has come.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ServiceObserved {
@@ -90,6 +118,9 @@ pub(crate) struct ServiceObserved {
     pub taken_up: String,
     /// The last revision that was reached; the circuit breaker goes back to it.
     pub completed: Option<Revision>,
+    /// The latest deployment's way, if it shifts traffic and is not at its end.
+    #[serde(default)]
+    pub release: Option<Release>,
     /// Whether all is as asked, and was said to be so.
     pub steady: bool,
     /// Whether it was said that tasks fail to start, or find no room.
@@ -130,6 +161,16 @@ pub(crate) struct Deployment {
     pub proven_at: Option<Timestamp>,
     /// Whether it is a way back that the circuit breaker took.
     pub rollback: bool,
+    /// The target groups its tasks really register to; those of the revision if absent.
+    #[serde(default)]
+    pub resolved: Option<Vec<LoadBalancer>>,
+}
+
+impl Deployment {
+    /// The target groups its tasks register to.
+    pub(crate) fn load_balancers(&self) -> &[LoadBalancer] {
+        self.resolved.as_deref().unwrap_or(&self.revision.load_balancers)
+    }
 }
 
 /// A line of a service's story.
@@ -154,6 +195,11 @@ impl ServiceObserved {
         }
         self.taken_up.clone_from(&revision.deployment);
         let reason = format!("ECS deployment {} in progress.", revision.deployment);
+        let serving = self.serving().cloned();
+        let id = |deployment: &Deployment| deployment.revision.deployment.clone();
+        let overtaken = self.deployments.iter().any(|d| serving.as_ref().map(id) != Some(id(d)));
+        let (resolved, release) = crate::release::begin(service, serving.as_ref(), overtaken, now);
+        self.release = release;
         self.deployments.insert(
             0,
             Deployment {
@@ -163,10 +209,24 @@ impl ServiceObserved {
                 updated_at: now,
                 proven_at: None,
                 rollback: false,
+                resolved,
             },
         );
         self.steady = false;
         self.impaired = None;
         true
+    }
+
+    /// The deployment to whose tasks users come, before anything new is taken up.
+    pub(crate) fn serving(&self) -> Option<&Deployment> {
+        let by_id = |id: &String| self.deployments.iter().find(|deployment| deployment.revision.deployment == *id);
+        if let Some(release) = &self.release {
+            if release.is_cleaning_up() {
+                return self.deployments.first();
+            }
+            return release.serving.as_ref().and_then(by_id);
+        }
+        let completed = self.completed.as_ref().and_then(|revision| by_id(&revision.deployment));
+        completed.or_else(|| self.deployments.first())
     }
 }

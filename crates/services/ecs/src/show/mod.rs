@@ -2,11 +2,15 @@
 
 mod cluster;
 mod service;
+mod service_deployment;
 mod task;
 mod task_definition;
 
 pub(crate) use cluster::{Counts, cluster};
 pub(crate) use service::{is_stable, service};
+pub(crate) use service_deployment::{
+    service_deployment, service_deployment_brief, service_deployment_status, service_revision,
+};
 pub(crate) use task::{health, task};
 pub(crate) use task_definition::task_definition;
 

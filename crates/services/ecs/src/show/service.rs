@@ -1,22 +1,28 @@
 //! A service as callers see it.
 
-use api::ecs::{DeploymentController, LaunchType, NetworkConfiguration, SchedulingStrategy, ServiceEvent};
+use api::ecs::{
+    DeploymentController, DeploymentRolloutState, LaunchType, NetworkConfiguration, SchedulingStrategy,
+    ServiceCurrentRevisionSummary, ServiceEvent,
+};
 use names::{Scope, Timestamp};
 
 use crate::{
     read::Read,
-    rows::{Cluster, Deployment, Revision, Service, ServiceObserved, Status, Task, TaskObserved},
+    rows::{
+        Cluster, Deployment, Revision, Service, ServiceDeployment, ServiceObserved, ServiceRevision, Status, Task,
+        TaskObserved, digits,
+    },
 };
 
 /// The version of the Fargate platform whose behaviour is shown.
-const PLATFORM_VERSION: &str = "1.4.0";
+pub(super) const PLATFORM_VERSION: &str = "1.4.0";
 
 /// How many tasks of one deployment, or of a whole service, are how far.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    running: i32,
-    pending: i32,
-    living: i32,
+pub(super) struct Tally {
+    pub(super) running: i32,
+    pub(super) pending: i32,
+    pub(super) living: i32,
 }
 
 impl Tally {
@@ -68,6 +74,8 @@ pub(crate) fn service(
         role_arn: row.role.clone(),
         events: observed.events.iter().map(event).collect(),
         created_at: Some(row.created_at),
+        current_service_deployment: current_deployment(scope, row, &observed),
+        current_service_revisions: current_revisions(scope, row, &observed, &tasks),
         network_configuration: Some(network(latest)),
         health_check_grace_period_seconds: grace(row),
         scheduling_strategy: Some(SchedulingStrategy::Replica),
@@ -81,17 +89,17 @@ pub(crate) fn service(
     })
 }
 
-fn tasks(rows: &impl Read, scope: &Scope, row: &Service) -> Result<Vec<(Task, TaskObserved)>, store::Error> {
+pub(super) fn tasks(rows: &impl Read, scope: &Scope, row: &Service) -> Result<Vec<(Task, TaskObserved)>, store::Error> {
     let all = rows.rows_under::<Task>(scope, &format!("{}/", row.cluster))?;
     let own = all.into_iter().filter(|(_, task)| task.membership.as_ref().is_some_and(|m| m.service == row.name));
     own.map(|(key, task)| Ok((task, rows.row(&key)?.unwrap_or_default()))).collect()
 }
 
-fn tally(tasks: &[(Task, TaskObserved)], which: impl Fn(&Task) -> bool) -> Tally {
+pub(super) fn tally(tasks: &[(Task, TaskObserved)], which: impl Fn(&Task) -> bool) -> Tally {
     tasks.iter().filter(|(task, _)| which(task)).fold(Tally::default(), Tally::add)
 }
 
-fn desired(row: &Service) -> i32 {
+pub(super) fn desired(row: &Service) -> i32 {
     if row.deleted_at.is_some() { 0 } else { i32::try_from(row.desired_count).unwrap_or(i32::MAX) }
 }
 
@@ -99,11 +107,11 @@ fn grace(row: &Service) -> Option<i32> {
     row.grace_seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX))
 }
 
-fn launch_type(revision: &Revision) -> Option<LaunchType> {
+pub(super) fn launch_type(revision: &Revision) -> Option<LaunchType> {
     revision.capacity_providers.is_empty().then(|| revision.launch_type.unwrap_or(LaunchType::Ec2))
 }
 
-fn network(revision: &Revision) -> NetworkConfiguration {
+pub(super) fn network(revision: &Revision) -> NetworkConfiguration {
     NetworkConfiguration { awsvpc_configuration: Some(revision.network.clone()) }
 }
 
@@ -128,6 +136,29 @@ fn failed(deployment: &Deployment, tasks: &[(Task, TaskObserved)]) -> i32 {
         member && stopped.is_some() && task.end(observed).is_some_and(|stop| stop.failed)
     });
     i32::try_from(own.count()).unwrap_or(i32::MAX)
+}
+
+/// The service deployment on its way, back or forth, if there is one.
+fn current_deployment(scope: &Scope, row: &Service, observed: &ServiceObserved) -> Option<String> {
+    let latest = observed.deployments.first()?;
+    let going = latest.rollout == DeploymentRolloutState::InProgress && observed.inactive_at.is_none();
+    going.then(|| ServiceDeployment::arn(scope, &row.cluster, &row.name, digits(&observed.taken_up)))
+}
+
+fn current_revisions(
+    scope: &Scope,
+    row: &Service,
+    observed: &ServiceObserved,
+    tasks: &[(Task, TaskObserved)],
+) -> Vec<ServiceCurrentRevisionSummary> {
+    let shown = deployments(row, observed, tasks).into_iter();
+    let summary = |shown: api::ecs::Deployment| ServiceCurrentRevisionSummary {
+        arn: shown.id.as_deref().map(|id| ServiceRevision::arn(scope, &row.cluster, &row.name, digits(id))),
+        requested_task_count: shown.desired_count,
+        running_task_count: shown.running_count,
+        pending_task_count: shown.pending_count,
+    };
+    shown.map(summary).collect()
 }
 
 fn show_deployment(

@@ -4,6 +4,7 @@
 mod deployments;
 mod neighbours;
 mod operations;
+mod releases;
 mod tasks;
 
 use std::{sync::Arc, time::Duration};

@@ -10,6 +10,11 @@ use wire::{Context, Definition, Protocol, Service, bind};
 
 /// The target group that is there.
 pub(super) const GROUP: &str = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/api/0123456789abcdef";
+/// The target group that takes turns with it.
+pub(super) const ALTERNATE: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/other/fedcba9876543210";
+/// The listener rule that is there.
+pub(super) const RULE: &str = "arn:aws:elasticloadbalancing:us-east-1:000000000000:listener-rule/app/b/1/2/3";
 /// The Cloud Map service that is there.
 pub(super) const REGISTRY: &str = "arn:aws:servicediscovery:us-east-1:000000000000:service/srv-1";
 
@@ -24,6 +29,12 @@ pub(super) struct Books {
     made: u8,
     /// Targets by address.
     pub(super) targets: BTreeMap<String, String>,
+    /// The group each target was registered to, by address.
+    pub(super) groups: BTreeMap<String, String>,
+    /// What the rule does.
+    pub(super) actions: Vec<elbv2::Action>,
+    /// Whether the rule was deleted.
+    pub(super) no_rule: bool,
     /// What new targets are at first; healthy if nothing is said.
     pub(super) first_health: Option<String>,
     /// Whether targets that leave drain until somebody says that they have.
@@ -69,6 +80,9 @@ pub(super) fn services(books: &Arc<Neighbours>) -> Vec<Service> {
             books,
             vec![
                 bind::<elbv2::DescribeTargetGroups, _, _, _, _>(describe_target_groups),
+                bind::<elbv2::DescribeRules, _, _, _, _>(describe_rules),
+                bind::<elbv2::DescribeRuleStates, _, _, _, _>(describe_rule_states),
+                bind::<elbv2::ModifyRule, _, _, _, _>(modify_rule),
                 bind::<elbv2::RegisterTargets, _, _, _, _>(register_targets),
                 bind::<elbv2::DeregisterTargets, _, _, _, _>(deregister_targets),
                 bind::<elbv2::DescribeTargetHealth, _, _, _, _>(describe_health),
@@ -173,17 +187,38 @@ async fn describe_target_groups(
     _: Cx,
     request: elbv2::DescribeTargetGroupsRequest,
 ) -> Result<elbv2::TargetGroupsResponse, Fault> {
-    if request.target_group_arns != [GROUP] {
+    if request.target_group_arns != [GROUP] && request.target_group_arns != [ALTERNATE] {
         return Err(Fault::client("TargetGroupNotFound", "One or more target groups not found"));
     }
     let group = elbv2::TargetGroup { target_type: "ip".to_owned(), ..Default::default() };
     Ok(elbv2::TargetGroupsResponse { target_groups: vec![group], next_marker: None })
 }
 
+async fn describe_rules(cx: Cx, request: elbv2::DescribeRulesRequest) -> Result<elbv2::DescribeRulesResponse, Fault> {
+    if request.rule_arns != [RULE] || cx.books().no_rule {
+        return Err(Fault::client("RuleNotFound", "One or more rules not found"));
+    }
+    let actions = cx.books().actions.clone();
+    let rule = elbv2::Rule { rule_arn: RULE.to_owned(), actions, ..Default::default() };
+    Ok(elbv2::DescribeRulesResponse { rules: vec![rule], next_marker: None })
+}
+
+async fn describe_rule_states(_: Cx, request: elbv2::RuleArnsRequest) -> Result<elbv2::RuleStatesResponse, Fault> {
+    let states = request.rule_arns.into_iter().map(|rule_arn| elbv2::RuleState { rule_arn, in_force: true });
+    Ok(elbv2::RuleStatesResponse { rule_states: states.collect() })
+}
+
+async fn modify_rule(cx: Cx, request: elbv2::ModifyRuleRequest) -> Result<elbv2::RulesResponse, Fault> {
+    cx.books().actions = request.actions;
+    Ok(elbv2::RulesResponse::default())
+}
+
 async fn register_targets(cx: Cx, request: elbv2::TargetsRequest) -> Result<elbv2::Empty, Fault> {
     let mut books = cx.books();
     let health = books.first_health.clone().unwrap_or_else(|| "healthy".to_owned());
-    books.targets.extend(request.targets.into_iter().map(|target| (target.id, health.clone())));
+    let addresses: Vec<String> = request.targets.into_iter().map(|target| target.id).collect();
+    books.groups.extend(addresses.iter().map(|address| (address.clone(), request.target_group_arn.clone())));
+    books.targets.extend(addresses.into_iter().map(|address| (address, health.clone())));
     Ok(elbv2::Empty {})
 }
 

@@ -31,6 +31,7 @@ pub(crate) fn operations() -> Vec<Bound<LoadBalancing>> {
         bind::<op::DescribeLoadBalancerAttributes, _, _, _, _>(attributes::describe_load_balancer_attributes),
         bind::<op::DescribeLoadBalancers, _, _, _, _>(load_balancer::describe_load_balancers),
         bind::<op::DescribeLoadBalancerUrls, _, _, _, _>(load_balancer::describe_load_balancer_urls),
+        bind::<op::DescribeRuleStates, _, _, _, _>(rule::describe_rule_states),
         bind::<op::DescribeRules, _, _, _, _>(rule::describe_rules),
         bind::<op::DescribeTags, _, _, _, _>(tag::describe_tags),
         bind::<op::DescribeTargetGroupAttributes, _, _, _, _>(attributes::describe_target_group_attributes),

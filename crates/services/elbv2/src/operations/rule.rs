@@ -15,7 +15,7 @@ use super::{
 use crate::{
     LoadBalancing,
     error::Error,
-    rows::{self, Listener, Rule},
+    rows::{self, Listener, Rule, RuleObserved},
 };
 
 /// Rules on one listener.
@@ -78,6 +78,22 @@ pub(crate) async fn describe_rules(
     let key = |rule: &shape::Rule| format!("{:010}{}", places(rule), rule.rule_arn);
     let (rules, next_marker) = page(rules, key, size, request.marker.as_deref())?;
     Ok(shape::DescribeRulesResponse { rules, next_marker })
+}
+
+pub(crate) async fn describe_rule_states(
+    cx: Context<LoadBalancing>,
+    request: shape::RuleArnsRequest,
+) -> Result<shape::RuleStatesResponse, Error> {
+    let scope = cx.scope();
+    let state = |tx: &Transaction<'_>, arn: &String| {
+        let asked = by_arn(tx, scope, arn)?.actions;
+        let told = tx.get::<RuleObserved>(&key_of(scope, arn)?)?;
+        let in_force = told.is_some_and(|told| told.actions == asked);
+        Ok(shape::RuleState { rule_arn: arn.clone(), in_force })
+    };
+    let states =
+        cx.store.write(|tx| request.rule_arns.iter().map(|arn| state(tx, arn)).collect::<Result<Vec<_>, Error>>())?;
+    Ok(shape::RuleStatesResponse { rule_states: states })
 }
 
 pub(crate) async fn modify_rule(

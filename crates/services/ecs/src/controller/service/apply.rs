@@ -6,12 +6,15 @@ use api::ecs::{DeploymentRolloutState, LaunchType, PropagateTags, TaskOverride, 
 use names::{Scope, Tags, Timestamp};
 use store::Transaction;
 
-use super::{super::Error, Member};
+use super::{super::Error, Member, history::Story};
 use crate::{
     Ecs, Words, definition, placement,
-    plan::service::{Plan, Step},
+    plan::{
+        release::Cause,
+        service::{Plan, Step},
+    },
     refer::DefinitionReference,
-    rows::{Deployment, Fitness, Membership, Revision, Service, ServiceObserved, Stop, Task, TaskDefinition},
+    rows::{Deployment, Fitness, Membership, Service, ServiceObserved, Stop, Task, TaskDefinition},
     words,
 };
 
@@ -25,6 +28,7 @@ pub(super) struct Application<'a, 'tx, 'c> {
     pub(super) scope: &'a Scope,
     pub(super) service: &'a Service,
     pub(super) observed: ServiceObserved,
+    pub(super) story: Story,
     pub(super) members: &'c [Member],
     pub(super) now: Timestamp,
     /// When to look again, for reasons the plan does not know.
@@ -37,7 +41,7 @@ impl Application<'_, '_, '_> {
         let mut trouble = None;
         for step in &plan.steps {
             match step {
-                Step::Start(deployment, count) => trouble = self.start(deployment, *count)?,
+                Step::Start(deployment, count) => trouble = self.start(deployment, *count)?.or(trouble),
                 Step::Stop(task) => stopped.extend(self.stop(task)?),
                 Step::Discard(task) => stopped.extend(self.discard(task)?),
                 Step::Prove(deployment) => self.change(deployment, |d, now| d.proven_at = Some(now)),
@@ -46,6 +50,13 @@ impl Application<'_, '_, '_> {
                 Step::RollBack => self.roll_back(),
                 Step::Retire(id) => self.observed.deployments.retain(|d| d.revision.deployment != *id),
                 Step::Finish => self.observed.inactive_at = Some(self.now),
+                Step::Enter(stage) => self.enter(*stage),
+                Step::Shifted => self.shifted(),
+                Step::Resolve(hook, status) => self.resolve(hook, *status),
+                Step::Return(cause) => self.go_back(cause),
+                Step::Halt(cause) => self.halt(cause),
+                Step::Unshift => self.unshift(),
+                Step::Restore => self.restore(),
             }
         }
         if !stopped.is_empty() {
@@ -61,11 +72,11 @@ impl Application<'_, '_, '_> {
         Ok(())
     }
 
-    fn words(&self) -> Words<'_> {
+    pub(super) fn words(&self) -> Words<'_> {
         Words(&self.service.name)
     }
 
-    fn tell(&mut self, message: String) {
+    pub(super) fn tell(&mut self, message: String) {
         self.observed.tell(self.ecs.ids.uuid(), self.now, message);
     }
 
@@ -77,7 +88,7 @@ impl Application<'_, '_, '_> {
         self.observed.impaired = trouble;
     }
 
-    fn change(&mut self, id: &str, how: impl FnOnce(&mut Deployment, Timestamp)) {
+    pub(super) fn change(&mut self, id: &str, how: impl FnOnce(&mut Deployment, Timestamp)) {
         let now = self.now;
         if let Some(deployment) = self.observed.deployments.iter_mut().find(|d| d.revision.deployment == id) {
             how(deployment, now);
@@ -88,7 +99,8 @@ impl Application<'_, '_, '_> {
     /// Starts tasks as far as there is room; says what is in the way of the rest.
     fn start(&mut self, deployment: &str, count: usize) -> Result<Option<String>, Error> {
         let found = self.observed.deployments.iter().find(|d| d.revision.deployment == deployment);
-        let Some(revision) = found.map(|d| d.revision.clone()) else { return Ok(None) };
+        let Some(deployment) = found.cloned() else { return Ok(None) };
+        let revision = &deployment.revision;
         let scope = self.scope.clone();
         let reference = DefinitionReference::parse(&scope, &revision.task_definition);
         let Some(row) = reference.map(|r| r.find(&*self.tx, &scope)).transpose()?.flatten() else {
@@ -96,7 +108,7 @@ impl Application<'_, '_, '_> {
         };
         let (mut started, mut trouble) = (Vec::new(), None);
         for _ in 0..count {
-            let mut task = self.draft(&revision, &row);
+            let mut task = self.draft(&deployment, &row);
             self.ecs.name_task(&mut task, &row, self.service.managed_tags);
             if let Err(lack) = placement::fits(self.tx, self.ecs.machine, &task)? {
                 trouble = Some(self.words().no_room(&lack.to_string()));
@@ -112,7 +124,8 @@ impl Application<'_, '_, '_> {
         Ok(trouble)
     }
 
-    fn draft(&self, revision: &Revision, row: &TaskDefinition) -> Task {
+    fn draft(&self, deployment: &Deployment, row: &TaskDefinition) -> Task {
+        let revision = &deployment.revision;
         let size = definition::size_of(&row.definition);
         let tags = match self.service.propagate_tags {
             PropagateTags::Service => self.service.tags.clone(),
@@ -138,7 +151,7 @@ impl Application<'_, '_, '_> {
             membership: Some(Membership {
                 service: self.service.name.clone(),
                 deployment: revision.deployment.clone(),
-                load_balancers: revision.load_balancers.clone(),
+                load_balancers: deployment.load_balancers().to_vec(),
                 registries: revision.registries.clone(),
             }),
             containers: std::collections::BTreeMap::new(),
@@ -189,25 +202,48 @@ impl Application<'_, '_, '_> {
             deployment.reason = format!("ECS deployment {} completed.", deployment.revision.deployment);
         });
         self.tell(self.words().completed(&first.deployment));
+        self.story.completed();
+        if self.observed.release.take().is_some() {
+            // From here on it is kept like any other.
+            self.wait = Some(Duration::ZERO);
+        }
         self.observed.completed = Some(first);
     }
 
+    /// Why a rolling deployment is given up: by somebody's wish, or by the circuit breaker.
+    fn cause(&self) -> Cause {
+        if self.service.orders.stop.is_some() { Cause::Asked } else { Cause::Breaker }
+    }
+
     fn give_up(&mut self) {
+        let cause = self.cause();
+        self.fail(&cause);
+        self.story.stopped(&words::cause(&cause));
+    }
+
+    fn fail(&mut self, cause: &Cause) {
         let Some(id) = self.observed.deployments.first().map(|d| d.revision.deployment.clone()) else { return };
         self.change(&id, |deployment, _| {
             deployment.rollout = DeploymentRolloutState::Failed;
-            "ECS deployment circuit breaker: tasks failed to start.".clone_into(&mut deployment.reason);
+            deployment.reason = words::given_up(cause);
         });
+        if *cause == Cause::Breaker {
+            self.story.trip();
+        }
         self.tell(self.words().failed(&id));
     }
 
     /// The last revision that was reached becomes the one to reach again, under its old id, as on AWS.
     fn roll_back(&mut self) {
         let Some(back) = self.observed.completed.clone() else { return self.give_up() };
-        self.give_up();
+        let cause = self.cause();
+        self.fail(&cause);
+        self.story.going_back(&words::cause(&cause), &back.deployment);
+        let resolved = self.observed.deployments.iter().find(|d| d.revision.deployment == back.deployment);
+        let resolved = resolved.and_then(|deployment| deployment.resolved.clone());
         self.observed.deployments.retain(|deployment| deployment.revision.deployment != back.deployment);
         self.tell(self.words().rolling_back(&back.deployment));
-        let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {}.", back.deployment);
+        let reason = words::back(&cause, &back.deployment);
         let deployment = Deployment {
             revision: back,
             rollout: DeploymentRolloutState::InProgress,
@@ -215,6 +251,7 @@ impl Application<'_, '_, '_> {
             updated_at: self.now,
             proven_at: Some(self.now),
             rollback: true,
+            resolved,
         };
         self.observed.deployments.insert(0, deployment);
         // Looked at again at once: what goes back starts now.

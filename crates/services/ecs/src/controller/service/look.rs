@@ -1,0 +1,129 @@
+//! A service's rows as its planner sees them.
+
+use std::time::Duration;
+
+use api::ecs::{
+    DeploymentCircuitBreaker, DeploymentLifecycleHookAction as Action, DeploymentLifecycleHookStatus as HookStatus,
+    DeploymentRolloutState, StopServiceDeploymentStopType as StopType, ThresholdType,
+};
+use names::Timestamp;
+use store::{Key, Transaction};
+
+use super::{
+    super::{Error, sooner},
+    Member,
+};
+use crate::{
+    plan::{
+        life::life,
+        release::Surroundings,
+        service::{Breaker, Deployment, Order, Rollout, Task, Threshold, View},
+    },
+    rows::{Service, ServiceHooks, ServiceObserved, ServiceTraffic},
+};
+
+/// The rows as the planner sees them, and when that changes though nothing happens.
+pub(super) fn view(
+    tx: &Transaction<'_>,
+    key: &Key,
+    service: &Service,
+    observed: &ServiceObserved,
+    members: &[Member],
+    now: Timestamp,
+) -> Result<(View, Option<Duration>), Error> {
+    let (tasks, again) = tasks(service, members, now);
+    let percent = |value: Option<i32>, default| value.and_then(|value| usize::try_from(value).ok()).unwrap_or(default);
+    let breaker = service.deployment.deployment_circuit_breaker.as_ref().filter(|breaker| breaker.enable);
+    // What was asked of a deployment before it was taken up, or after it was gone back from, is none of another's.
+    let is_latest = |id: &str| observed.deployments.first().is_some_and(|d| d.revision.deployment == id);
+    let order = service.orders.stop.filter(|_| is_latest(&service.revision.deployment));
+    let view = View {
+        desired: usize::try_from(service.desired_count).unwrap_or(usize::MAX),
+        minimum_percent: percent(service.deployment.minimum_healthy_percent, 100),
+        maximum_percent: percent(service.deployment.maximum_percent, 200),
+        breaker: breaker.map(self::breaker),
+        deployments: deployments(observed),
+        tasks,
+        deleted: service.deleted_at.is_some(),
+        order: order.map(|stop| Order { back: stop == StopType::Rollback }),
+        release: observed.release.clone(),
+        surroundings: surroundings(tx, key, service, observed)?,
+    };
+    Ok((view, again))
+}
+
+fn tasks(service: &Service, members: &[Member], now: Timestamp) -> (Vec<Task>, Option<Duration>) {
+    let grace = Duration::from_secs(u64::from(service.grace_seconds.unwrap_or_default()));
+    let mut again = None;
+    let tasks = members.iter().map(|(_, task, task_observed)| {
+        let (life, wait) = life(task, task_observed, grace, now);
+        again = sooner(again, wait);
+        Task {
+            id: task.id.clone(),
+            deployment: task.membership.as_ref().map(|m| m.deployment.clone()).unwrap_or_default(),
+            created_at: task.created_at,
+            life,
+        }
+    });
+    let tasks = tasks.collect();
+    (tasks, again)
+}
+
+fn breaker(asked: &DeploymentCircuitBreaker) -> Breaker {
+    let threshold = asked.threshold_configuration.as_ref().map(|threshold| {
+        let value = usize::try_from(threshold.value).unwrap_or_default();
+        match threshold.r#type {
+            ThresholdType::Count => Threshold::Count(value),
+            ThresholdType::BoundedPercent => Threshold::Bounded(value),
+            ThresholdType::UnboundedPercent => Threshold::Unbounded(value),
+        }
+    });
+    Breaker {
+        rollback: asked.rollback,
+        threshold: threshold.unwrap_or(Breaker::default().threshold),
+        reset: asked.reset_on_healthy_task != Some(false),
+    }
+}
+
+fn deployments(observed: &ServiceObserved) -> Vec<Deployment> {
+    let completed = observed.completed.as_ref().map(|revision| &revision.deployment);
+    let each = observed.deployments.iter().map(|deployment| {
+        let id = deployment.revision.deployment.clone();
+        Deployment {
+            rollout: match deployment.rollout {
+                DeploymentRolloutState::InProgress => Rollout::InProgress,
+                DeploymentRolloutState::Completed => Rollout::Completed,
+                DeploymentRolloutState::Failed => Rollout::Failed,
+            },
+            proven_at: deployment.proven_at,
+            rollback: deployment.rollback,
+            has_predecessor: completed.is_some_and(|completed| *completed != id),
+            id,
+        }
+    });
+    each.collect()
+}
+
+/// What load balancers were told of the release, and what its hooks answered.
+fn surroundings(
+    tx: &Transaction<'_>,
+    key: &Key,
+    service: &Service,
+    observed: &ServiceObserved,
+) -> Result<Surroundings, Error> {
+    let (Some(release), Some(latest)) = (&observed.release, observed.deployments.first()) else {
+        return Ok(Surroundings::default());
+    };
+    let traffic = tx.get::<ServiceTraffic>(key)?.filter(|traffic| traffic.is_of(&latest.revision.deployment, release));
+    let trouble = traffic.as_ref().and_then(|traffic| traffic.trouble.clone());
+    let mut answers = tx.get::<ServiceHooks>(key)?.unwrap_or_default().answers;
+    answers.extend(service.orders.answers.iter().map(|(id, action)| {
+        let status = match action {
+            Action::Continue => HookStatus::Succeeded,
+            Action::Rollback => HookStatus::Failed,
+        };
+        (id.clone(), status)
+    }));
+    let in_force = release.lanes.is_empty() || (traffic.is_some() && trouble.is_none());
+    Ok(Surroundings { in_force, trouble, answers })
+}
