@@ -55,6 +55,7 @@ async fn main() -> Result<()> {
     let control_plane = ControlPlane::start(&arguments.serin, folder.path()).await?;
     let bench = Bench { control_plane, tally: Arc::new(Tally::default()), arguments };
     let result = bench.run(folder.path()).await;
+    bench.tally.end();
     let stopped = bench.control_plane.stop().await;
     result.and(stopped).with_context(|| control_plane::last_words(folder.path()))
 }
@@ -93,7 +94,9 @@ impl Bench {
             let place = Arc::clone(&places).acquire_owned().await?;
             let (address, tally) = (self.control_plane.address, Arc::clone(&self.tally));
             tokio::spawn(async move {
-                if let Err(error) = proxy::run(address, dialect, node, tally, place).await {
+                if let Err(error) = proxy::run(address, dialect, node, Arc::clone(&tally), place).await
+                    && !tally.is_over()
+                {
                     eprintln!("a proxy left: {error:#}");
                 }
             });

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::{Duration, Instant},
 };
@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 pub(crate) struct Tally {
     missing: AtomicUsize,
     bystanders: AtomicUsize,
+    over: AtomicBool,
     last: Mutex<Option<Instant>>,
     complete: Notify,
 }
@@ -54,6 +55,16 @@ impl Tally {
             Ok(last) => Ok(last),
             Err(_) => bail!("{} proxies have not acknowledged", self.missing.load(SeqCst)),
         }
+    }
+
+    /// Says that what happens from now on does not matter: the control plane is being stopped.
+    pub(crate) fn end(&self) {
+        self.over.store(true, SeqCst);
+    }
+
+    /// Whether the proxies are meant to leave.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(SeqCst)
     }
 
     /// Counts a response to a proxy that no change concerns.

@@ -3,7 +3,7 @@
 //! The work is done by `bench/fleet`, in a network namespace of its own: it starts the release binary, one real Envoy,
 //! and fake proxies by the thousand, once for each dialect and size.
 
-use std::{path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 
@@ -20,6 +20,7 @@ const ROUNDS: (usize, usize) = (20, 5);
 /// Measures both fleets; the small one alone if `short`.
 pub(super) fn run(short: bool) -> Result<Findings> {
     crate::test::cargo(&["build", "--release", "--package", "serin", "--package", "fleet"])?;
+    let machine = machine()?;
     let (fleets, rounds) = if short { (&FLEETS[..1], ROUNDS.1) } else { (&FLEETS[..], ROUNDS.0) };
     let mut figures = Vec::new();
     for (proxies, aim) in fleets {
@@ -30,9 +31,20 @@ pub(super) fn run(short: bool) -> Result<Findings> {
     let method = format!(
         "The article's mesh on the release binary; fake proxies and one real Envoy on the same machine, each with a \
          connection of its own; {rounds} weight changes, timed from the call of `UpdateRoute`. A tenth as many proxies \
-         more belong to a virtual node that the change does not concern."
+         more belong to a virtual node that the change does not concern. {machine}"
     );
     Ok(Findings { method, figures })
+}
+
+/// How busy the machine is before anything runs: what else runs on it is in every figure.
+fn machine() -> Result<String> {
+    let load = fs::read_to_string("/proc/loadavg").context("cannot read the load average")?;
+    let load = load.split(' ').next().unwrap_or_default();
+    // Where sessions share the processors between them, a session's niceness counts and not a process's: sched(7).
+    let session = fs::read_to_string("/proc/self/autogroup").unwrap_or_default();
+    let nice = session.trim().rsplit(' ').next().filter(|nice| !nice.is_empty()).unwrap_or("0");
+    let processors = std::thread::available_parallelism()?;
+    Ok(format!("{processors} processors, load average {load} before it began, niceness of the session {nice}."))
 }
 
 /// Runs one fleet in a network namespace with loopback alone.
@@ -69,6 +81,14 @@ fn figure(line: &str) -> Result<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_machine_says_how_busy_it_is() {
+        let text = machine().unwrap();
+        let numbers: Vec<f64> =
+            text.split([' ', ',']).filter_map(|word| word.trim_end_matches('.').parse().ok()).collect();
+        assert!(numbers.len() == 3 && numbers[2].abs() <= 20.0, "{text}");
+    }
 
     #[test]
     fn a_figure_is_read_with_and_without_an_aim() {
