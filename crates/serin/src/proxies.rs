@@ -178,6 +178,9 @@ fn authorization(headers: &HeaderMap) -> Option<&str> {
 }
 
 #[cfg(test)]
+mod handshakes;
+
+#[cfg(test)]
 mod tests {
     use names::{Region, Scope};
     use wire::sigv4;
