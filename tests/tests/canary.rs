@@ -10,7 +10,8 @@ use serde_json::Value;
 
 /// A ramp that is short enough for a test. Errors alone are judged: what shares two cores with its clients and its peers
 /// has latencies that say little.
-const POLICY: &str = r#"{"Steps": [5, 25, 50], "MinimumStepSeconds": 1, "BakeSeconds": 2, "Metrics": ["Errors"]}"#;
+const POLICY: &str =
+    r#"{"Steps": [5, 25, 50], "BaselineSeconds": 2, "MinimumStepSeconds": 1, "BakeSeconds": 2, "Metrics": ["Errors"]}"#;
 
 fn serin(arguments: &[&str]) -> Output {
     let mut command = Command::new(binary("serin"));

@@ -14,10 +14,11 @@ use serde_json::Value;
 const SETTLED_MAX: Duration = Duration::from_mins(1);
 /// A ramp that is short enough for a test. Errors alone are judged: what shares two cores with its clients and its peers
 /// has latencies that say little.
-const RAMP: &str = r#"{"Steps": [5, 25, 50], "MinimumStepSeconds": 1, "BakeSeconds": 2, "Metrics": ["Errors"]}"#;
+const RAMP: &str =
+    r#"{"Steps": [5, 25, 50], "BaselineSeconds": 2, "MinimumStepSeconds": 1, "BakeSeconds": 2, "Metrics": ["Errors"]}"#;
 /// One that has had its time after a few seconds.
-const IMPATIENT: &str = r#"{"Steps": [50], "MinimumStepSeconds": 1, "MaximumStepSeconds": 2, "BakeSeconds": 1,
-    "HealthySeconds": 5, "Metrics": ["Errors"]}"#;
+const IMPATIENT: &str = r#"{"Steps": [50], "BaselineSeconds": 0, "MinimumStepSeconds": 1, "MaximumStepSeconds": 2,
+    "BakeSeconds": 1, "HealthySeconds": 5, "Metrics": ["Errors"]}"#;
 /// One that waits for a copy of the new version longer than a test does.
 const PATIENT: &str = r#"{"HealthySeconds": 600, "Metrics": ["Errors"]}"#;
 

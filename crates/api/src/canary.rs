@@ -100,7 +100,7 @@ pub struct ListCanariesResponse {
 pub struct CommandCanaryRequest {
     /// Its id, or the name of its route.
     pub canary: String,
-    /// `Pause`, `Resume`, `Approve`, `Promote`, `Abort`, `Retry` or `Freeze`.
+    /// `Pause`, `Resume`, `Approve`, `Promote`, `Abort`, `Undo`, `Retry` or `Freeze`.
     pub command: String,
 }
 

@@ -188,6 +188,8 @@ pub(crate) enum Canary {
     Promote(OneCanary),
     /// Gives the old version everything now
     Abort(OneCanary),
+    /// Gives the old version everything again, also after a promotion, while it runs
+    Undo(OneCanary),
     /// Begins again after a taking back
     Retry(OneCanary),
     /// Changes nothing until somebody decides

@@ -18,13 +18,22 @@ pub(crate) struct Ours {
 
 impl Ours {
     pub(crate) fn new() -> Self {
-        let policy = Policy::default();
+        // The arena shows the old version before: time begins with the first request to the new one.
+        let policy = Policy { baseline_seconds: 0, ..Policy::default() };
         let judge = Judge::new(policy.settings());
         let state = State::begin("v2", 0);
         let verdict = judge.verdict(&state.question(&policy));
         let healthy = Healthy { baseline: 1, canary: 1 };
         let revision = state.revision.clone();
-        let seen = Observation { revision, verdict, harm: 0, healthy, applied: Some(Weight::NONE), command: None };
+        let seen = Observation {
+            revision,
+            verdict,
+            harm: 0,
+            known: true,
+            healthy,
+            applied: Some(Weight::NONE),
+            command: None,
+        };
         let mut ours = Self { policy, judge, state, seen };
         // From nothing to the first step; time begins with the first request.
         while ours.state.phase != (Phase::Watching { step: 0 }) {

@@ -39,6 +39,7 @@ pub(crate) fn run(command: Canary) -> ExitCode {
         Canary::Approve(options) => block_on_to(steer(options, "Approve")),
         Canary::Promote(options) => block_on_to(steer(options, "Promote")),
         Canary::Abort(options) => block_on_to(steer(options, "Abort")),
+        Canary::Undo(options) => block_on_to(steer(options, "Undo")),
         Canary::Retry(options) => block_on_to(steer(options, "Retry")),
         Canary::Freeze(options) => block_on_to(steer(options, "Freeze")),
     }

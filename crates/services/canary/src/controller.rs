@@ -141,6 +141,7 @@ impl Watcher {
             revision: canary.revision.clone(),
             verdict: decision.verdict,
             harm: decision.evidence.harm,
+            known: live.knows_baseline(),
             healthy,
             applied: look.applied(),
             command: heard.map(|(_, command)| command),
@@ -283,3 +284,6 @@ fn changed(before: &CanaryObserved, after: &CanaryObserved) -> bool {
 fn millis(moment: Timestamp) -> u64 {
     u64::try_from(moment.as_millis()).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,8 +107,8 @@ impl Live {
         for reading in readings {
             // Who is seen for the first time has counted since nobody knows when.
             if let Some((baseline, canary)) = self.counted.get(&reading.proxy) {
-                add(&mut stratum.baseline, baseline, &reading.baseline);
-                add(&mut stratum.canary, canary, &reading.canary);
+                add(&mut stratum.baseline, Some(&mut stratum.half), baseline, &reading.baseline);
+                add(&mut stratum.canary, None, canary, &reading.canary);
             }
             self.counted.insert(reading.proxy, (reading.baseline, reading.canary));
         }
@@ -122,6 +122,11 @@ impl Live {
     /// The judge's answer now.
     pub(crate) fn decide(&self, question: Question, now: Timestamp) -> Decision {
         record::decide(&self.judge, question, u64::try_from(now.as_millis()).unwrap_or(0))
+    }
+
+    /// Whether enough is known of the old version to compare with.
+    pub(crate) fn knows_baseline(&self) -> bool {
+        self.judge.knows_baseline()
     }
 
     /// Writes down a decision that is another than the last, or is acted on in another phase.
@@ -138,16 +143,27 @@ impl Live {
     }
 }
 
-/// What happened from `before` to `now`. Counts that shrink are those of a process that began anew.
-fn add(arm: &mut Arm, before: &Counts, now: &Counts) {
+/// What happened from `before` to `now`, and to the half of the users. Counts that shrink are those of a process that
+/// began anew.
+fn add(arm: &mut Arm, half: Option<&mut Arm>, before: &Counts, now: &Counts) {
     let nothing = Counts::default();
     let before = if now.requests < before.requests { &nothing } else { before };
-    let requests = now.requests.saturating_sub(before.requests);
+    count(arm, (before.requests, before.errors, &before.latency), (now.requests, now.errors, &now.latency));
+    if let Some(half) = half {
+        let (before, now) = (&before.half, &now.half);
+        count(half, (before.requests, before.errors, &before.latency), (now.requests, now.errors, &now.latency));
+    }
+}
+
+type Counted<'a> = (u64, u64, &'a [(u16, u64)]);
+
+fn count(arm: &mut Arm, before: Counted<'_>, now: Counted<'_>) {
+    let requests = now.0.saturating_sub(before.0);
     arm.requests += requests;
-    arm.errors += now.errors.saturating_sub(before.errors).min(requests);
-    let had: HashMap<u16, u64> = before.latency.iter().copied().collect();
+    arm.errors += now.1.saturating_sub(before.1).min(requests);
+    let had: HashMap<u16, u64> = before.2.iter().copied().collect();
     let mut latency = Histogram::default();
-    for (bucket, count) in &now.latency {
+    for (bucket, count) in now.2 {
         latency.add(*bucket, count.saturating_sub(had.get(bucket).copied().unwrap_or(0)));
     }
     arm.latency.merge(&latency);
@@ -156,9 +172,11 @@ fn add(arm: &mut Arm, before: &Counts, now: &Counts) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reading::Half;
 
     fn counts(requests: u64, errors: u64) -> Counts {
-        Counts { requests, errors, latency: vec![(50, requests)], healthy: 1 }
+        let half = Half { requests: requests / 2, errors: errors / 2, latency: vec![(50, requests / 2)] };
+        Counts { requests, errors, latency: vec![(50, requests)], healthy: 1, half }
     }
 
     fn reading(baseline: Counts, canary: Counts) -> Vec<Reading> {
@@ -190,8 +208,9 @@ mod tests {
 
     #[test]
     fn a_process_that_began_anew_counts_from_zero() {
-        let mut arm = Arm::default();
-        add(&mut arm, &counts(1000, 10), &counts(7, 2));
+        let (mut arm, mut half) = (Arm::default(), Arm::default());
+        add(&mut arm, Some(&mut half), &counts(1000, 10), &counts(7, 2));
         assert_eq!((arm.requests, arm.errors, arm.latency.total()), (7, 2, 7));
+        assert_eq!((half.requests, half.errors, half.latency.total()), (3, 1, 3));
     }
 }

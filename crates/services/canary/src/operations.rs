@@ -166,7 +166,7 @@ async fn list(cx: Cx, _: ListCanariesRequest) -> Result<ListCanariesResponse, Er
 async fn command(cx: Cx, request: CommandCanaryRequest) -> Result<CommandCanaryResponse, Error> {
     let command: Command = serde_json::from_value(request.command.clone().into()).map_err(|_| {
         Error::Invalid(format!(
-            "`{}` is no command; Pause, Resume, Approve, Promote, Abort, Retry and Freeze are",
+            "`{}` is no command; Pause, Resume, Approve, Promote, Abort, Undo, Retry and Freeze are",
             request.command
         ))
     })?;
@@ -178,7 +178,8 @@ async fn command(cx: Cx, request: CommandCanaryRequest) -> Result<CommandCanaryR
         if let Some(seen) = &mut seen
             && seen.ended.is_some()
         {
-            if command != Command::Retry || seen.abandoned.is_some() {
+            let goes_on = matches!(command, Command::Retry | Command::Undo) && seen.abandoned.is_none();
+            if !goes_on {
                 return Err(Error::Invalid(format!("the canary has ended: {}", show::message(&canary, seen))));
             }
             seen.ended = None;

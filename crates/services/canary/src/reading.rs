@@ -69,17 +69,39 @@ pub struct Counts {
     pub latency: Vec<(u16, u64)>,
     /// Its healthy endpoints.
     pub healthy: u32,
+    /// The part whose users are in the first of two random halves; nothing where a proxy does not tell them apart.
+    #[serde(default)]
+    pub half: Half,
+}
+
+/// What went to a random half of the users of one version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Half {
+    /// As of the whole.
+    pub requests: u64,
+    /// As of the whole.
+    pub errors: u64,
+    /// As of the whole.
+    pub latency: Vec<(u16, u64)>,
 }
 
 impl Counts {
     fn add(&mut self, other: Self) {
         self.requests += other.requests;
         self.errors += other.errors;
-        let mut latency: BTreeMap<u16, u64> = std::mem::take(&mut self.latency).into_iter().collect();
-        other.latency.into_iter().for_each(|(bucket, count)| *latency.entry(bucket).or_default() += count);
-        self.latency = latency.into_iter().collect();
+        self.latency = together(&mut self.latency, other.latency);
         self.healthy = self.healthy.max(other.healthy);
+        self.half.requests += other.half.requests;
+        self.half.errors += other.half.errors;
+        self.half.latency = together(&mut self.half.latency, other.half.latency);
     }
+}
+
+/// Each bucket of both once.
+fn together(some: &mut Vec<(u16, u64)>, others: Vec<(u16, u64)>) -> Vec<(u16, u64)> {
+    let mut latency: BTreeMap<u16, u64> = std::mem::take(some).into_iter().collect();
+    others.into_iter().for_each(|(bucket, count)| *latency.entry(bucket).or_default() += count);
+    latency.into_iter().collect()
 }
 
 /// Whoever knows what proxies have counted.
@@ -249,7 +271,7 @@ mod tests {
     use super::*;
 
     fn counts(requests: u64, latency: &[(u16, u64)]) -> Counts {
-        Counts { requests, errors: 1, latency: latency.to_vec(), healthy: 2 }
+        Counts { requests, errors: 1, latency: latency.to_vec(), healthy: 2, half: Half::default() }
     }
 
     #[test]
@@ -259,7 +281,13 @@ mod tests {
         let of_both = [("a", counts(3, &[(10, 2), (12, 1)])), ("b", counts(4, &[(11, 1), (12, 3)]))];
         let answer: Answer = of_both.map(|(name, counts)| (name.to_owned(), counts)).into();
         let reading = reading("task", answer, &clusters).unwrap();
-        let baseline = Counts { requests: 7, errors: 2, latency: vec![(10, 2), (11, 1), (12, 4)], healthy: 2 };
+        let baseline = Counts {
+            requests: 7,
+            errors: 2,
+            latency: vec![(10, 2), (11, 1), (12, 4)],
+            healthy: 2,
+            half: Half::default(),
+        };
         assert_eq!((reading.baseline, reading.canary), (baseline, Counts::default()));
     }
 

@@ -143,6 +143,9 @@ pub(crate) fn message(canary: &Canary, seen: &CanaryObserved) -> String {
     match &seen.state.phase {
         _ if seen.state.paused => "It is paused; `serin canary resume` goes on.".to_owned(),
         Phase::Clearing { .. } => format!("{old} is to have all of the traffic before the canary begins."),
+        Phase::Waiting if seen.healthy.canary > 0 && seen.healthy.baseline > 0 => {
+            format!("{old} is read for a while, so that {new} can be compared with it.")
+        }
         Phase::Waiting => format!("{new} is to have a healthy copy, as every proxy sees it."),
         Phase::Gated { step } => format!("Step {} waits for `serin canary approve`.", step + 1),
         Phase::Watching { step } if seen.applied.is_none() => {

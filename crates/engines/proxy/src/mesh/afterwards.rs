@@ -54,6 +54,9 @@ impl Passage {
             if reached {
                 cluster.counters.rq_completed.increment();
                 cluster.counters.rq_time.record(record.duration());
+                if self.first_half {
+                    cluster.counters.half.rq_time.record(record.duration());
+                }
                 host.rq_time.record(record.duration());
             }
             if self.attempts > 1 && record.from_server && !self.exhausted {

@@ -17,6 +17,7 @@ mod edge;
 mod edits;
 mod endpoint;
 mod gates;
+mod halves;
 mod health;
 mod listener;
 mod manager;

@@ -11,6 +11,7 @@ use super::{
     edits::Levels,
     endpoint::EndpointCounters,
     gates::{Admission, Place},
+    halves,
     manager::Manager,
     matching,
     outlier::Outcome,
@@ -52,6 +53,8 @@ pub(crate) struct Passage {
     /// A cluster was chosen, and is not there.
     pub(super) no_cluster: bool,
     pub(super) attempts: u32,
+    /// The user is in the first half, of which is counted apart.
+    pub(super) first_half: bool,
     /// Retries there were to be had, and none is left.
     pub(super) exhausted: bool,
     /// Another attempt was wanted, and too many others were being made.
@@ -118,6 +121,7 @@ impl Passage {
             cluster: None,
             no_cluster: false,
             attempts: 0,
+            first_half: false,
             exhausted: false,
             overflowed: false,
             tried: Vec::new(),
@@ -166,6 +170,7 @@ impl Passage {
             return;
         };
         host.counters.rq_total.increment();
+        self.first_half = halves::is_first(request, &self.manager.core);
         self.turn = forward.turn().unwrap_or(0);
         if self.standing.inside && request.has_seen(Name::XEnvoy) {
             self.overrides = Overrides::take(request, forward.retry.as_ref());
@@ -359,6 +364,9 @@ impl Passage {
         self.judge_attempt(status.is_some_and(|status| status < 500));
         if let (Some(cluster), Some(status)) = (&self.cluster, status) {
             cluster.counters.statuses.record(status);
+            if self.first_half {
+                cluster.counters.half.record(status);
+            }
         }
     }
 

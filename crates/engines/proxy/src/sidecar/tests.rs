@@ -32,6 +32,7 @@ struct Pages {
     agent: SocketAddr,
     mesh: Mesh,
     process: Arc<Process>,
+    _server: Server,
     _serving: [AbortOnDropHandle<()>; 2],
 }
 
@@ -59,7 +60,7 @@ async fn pages() -> Pages {
     let pages = Admin::new(Arc::clone(&process), mesh.plane.clone(), |_| true);
     let (agent, one) = served(agent::router(pages.clone())).await;
     let (admin, other) = served(pages.router()).await;
-    Pages { admin, agent, mesh, process, _serving: [one, other] }
+    Pages { admin, agent, mesh, process, _server: server, _serving: [one, other] }
 }
 
 async fn get(address: SocketAddr, path: &str) -> Answer {
@@ -93,6 +94,26 @@ async fn numbers_are_shown_as_text_as_json_and_for_prometheus() {
     assert!(prometheus.text().contains("envoy_cluster_upstream_rq_total{envoy_cluster_name=\"api\"} 1"));
     assert_eq!(get(pages.admin, "/stats?filter=(").await.status, 400);
     assert_eq!(get(pages.admin, "/stats?format=xml").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_judge_reads_counts_and_those_of_a_random_half() {
+    let pages = pages().await;
+    let mut client = Client::connect(pages.mesh.address).await;
+    for _ in 1..64 {
+        client.get("a", "/").await;
+    }
+    pages.mesh.counted("cluster.api.upstream_rq_200", 64).await;
+    let counts = json(pages.admin, "/serin/counts?cluster=api&cluster=none").await;
+    let api = &counts["clusters"]["api"];
+    assert_eq!((&api["requests"], &api["errors"], &api["healthy"]), (&64.into(), &0.into(), &1.into()), "{counts}");
+    let half = api["half"]["requests"].as_u64().unwrap();
+    assert!((12..=52).contains(&half) && api["half"]["errors"] == 0, "{counts}");
+    let times = |part: &Value| {
+        part["latency"].as_array().unwrap().iter().map(|bucket| bucket[1].as_u64().unwrap()).sum::<u64>()
+    };
+    assert!(times(api) <= 64 && times(&api["half"]) <= half, "{counts}");
+    assert_eq!(counts["clusters"].get("none"), None);
 }
 
 #[tokio::test]

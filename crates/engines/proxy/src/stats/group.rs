@@ -81,6 +81,7 @@ macro_rules! counters {
         gauges { $($gauge:ident: $gauge_name:literal,)* }
         statuses { $($status:ident: $status_name:literal by_code $by_code:literal,)* }
         times { $($time:ident: $time_name:literal,)* }
+        $(not_shown { $($hidden:ident: $kind:ty,)* })?
     }) => {
         $(#[$about])*
         #[derive(Debug, Default)]
@@ -89,6 +90,7 @@ macro_rules! counters {
             $(pub(crate) $gauge: Gauge,)*
             $(pub(crate) $status: StatusCounts,)*
             $(pub(crate) $time: Histogram,)*
+            $($(pub(crate) $hidden: $kind,)*)?
         }
 
         impl $set {
@@ -140,6 +142,26 @@ counters! {
         }
         statuses { statuses: "upstream_rq" by_code true, }
         times { rq_time: "upstream_rq_time", }
+        not_shown { half: HalfCounters, }
+    }
+}
+
+/// The part of a cluster's requests whose users are in the first of two random halves. Envoy has nothing like it, and
+/// so its pages do not either.
+#[derive(Debug, Default)]
+pub(crate) struct HalfCounters {
+    pub(crate) requests: Counter,
+    pub(crate) errors: Counter,
+    pub(crate) rq_time: Histogram,
+}
+
+impl HalfCounters {
+    /// Counts an attempt by its status.
+    pub(crate) fn record(&self, status: u16) {
+        self.requests.increment();
+        if status >= 500 {
+            self.errors.increment();
+        }
     }
 }
 

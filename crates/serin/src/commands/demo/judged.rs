@@ -43,6 +43,7 @@ fn policy() -> serde_json::Value {
             {"Weight": 50, "MaximumErrorPercent": 2},
         ],
         "MinimumStepSeconds": 2,
+        "BaselineSeconds": 2,
         "BakeSeconds": 3,
         "Metrics": ["Errors"],
     })

@@ -13,8 +13,6 @@ use super::counts::Sample;
 
 /// Bad requests within so many milliseconds may belong together.
 const WINDOW_MILLIS: u64 = 5000;
-/// Bad requests, seen as independent, that the estimate begins with.
-const PRIOR: f64 = 3.0;
 /// Routes that are kept apart; what is beyond them is one.
 const STRATA_MAX: usize = 256;
 
@@ -28,8 +26,10 @@ struct Window {
 }
 
 /// The quotient of measured and expected variance.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Dispersion {
+    /// The variance, as of independent requests, that the estimate begins with: little, so that the first cluster shows.
+    prior: f64,
     windows: BTreeMap<String, Window>,
     millis: u64,
     measured: f64,
@@ -37,6 +37,10 @@ pub(super) struct Dispersion {
 }
 
 impl Dispersion {
+    pub(super) fn new(prior: f64) -> Self {
+        Self { prior, windows: BTreeMap::new(), millis: 0, measured: 0.0, expected: 0.0 }
+    }
+
     /// Takes in the first half of the old version against its second.
     pub(super) fn add(&mut self, stratum: &str, halves: &Sample) {
         if halves.canary + halves.baseline <= 0.0 {
@@ -72,7 +76,7 @@ impl Dispersion {
 
     /// How many bad requests come from one cause; 1 where none are known to belong together.
     pub(super) fn factor(&self) -> f64 {
-        ((self.measured + PRIOR) / (self.expected + PRIOR)).max(1.0)
+        ((self.measured + self.prior) / (self.expected + self.prior)).max(1.0)
     }
 }
 
@@ -98,7 +102,7 @@ mod tests {
     use super::*;
 
     fn factor(windows: &[(u64, u64)]) -> f64 {
-        let mut dispersion = Dispersion::default();
+        let mut dispersion = Dispersion::new(1.0);
         for (first, second) in windows {
             dispersion.add("route", &Sample::from(((1000, *first), (1000, *second))));
             dispersion.pass(5000);
@@ -127,7 +131,7 @@ mod tests {
 
     #[test]
     fn routes_beyond_the_limit_are_one() {
-        let mut dispersion = Dispersion::default();
+        let mut dispersion = Dispersion::new(1.0);
         for route in 0..2 * STRATA_MAX {
             dispersion.add(&format!("route {route}"), &Sample::from(((10, 1), (10, 0))));
         }

@@ -39,6 +39,8 @@ pub use histogram::Histogram;
 pub use interval::Interval;
 pub use metric::{Metric, UnknownMetric};
 
+/// Requests of the old version after which it is known well enough to be compared with.
+const BASELINE_REQUESTS: u64 = 5000;
 /// Requests of the old version that must be known before latencies are compared.
 const LATENCY_SAMPLES_MIN: u64 = 500;
 /// Every so many milliseconds a slice of what is kept back is bet.
@@ -64,12 +66,24 @@ pub struct Settings {
     /// How much longer requests may take at the new version; nothing in records that do not say.
     #[serde(default)]
     pub margin: Margin,
+    /// What the estimate of clusters of failures begins with, in the variance of independent requests: the more, the
+    /// longer clusters go unnoticed, and the less chance has a part.
+    #[serde(default = "first_prior")]
+    pub error_prior: f64,
+    /// The same for slow requests, of which there are more.
+    #[serde(default = "first_prior")]
+    pub latency_prior: f64,
     /// A version is also certified that has shown to fail less than this many times as often as the old one.
     pub relative_bound: f64,
     /// Latencies are not compared before a new process has served so many requests …
     pub cold_requests: u64,
     /// … and for so many milliseconds.
     pub cold_millis: u64,
+}
+
+/// That of records which do not say.
+fn first_prior() -> f64 {
+    3.0
 }
 
 impl Default for Settings {
@@ -79,6 +93,8 @@ impl Default for Settings {
             beta: 0.05,
             metrics: Metric::USUAL.map(|metric| (metric, 1.0)).to_vec(),
             margin: Margin::USUAL,
+            error_prior: 3.0,
+            latency_prior: 3.0,
             relative_bound: 2.0,
             cold_requests: 20,
             cold_millis: 3000,
@@ -139,6 +155,7 @@ pub struct Judge {
     /// The old version's latency before it is compared.
     usual: Histogram,
     routes: std::collections::BTreeMap<String, metric::Totals>,
+    baseline_requests: u64,
     cold: Rate,
     /// Whether the new version has answered a request yet, and how long ago the first was.
     begun: bool,
@@ -158,13 +175,17 @@ impl Judge {
             let of = if metric == Metric::Errors { errors } else { latencies };
             1.0 / groups / real(of as u64)
         };
-        let comparison = |(metric, tolerance): &(Metric, f64)| Comparison::new(*metric, part(*metric), *tolerance);
+        let comparison = |(metric, tolerance): &(Metric, f64)| {
+            let prior = if *metric == Metric::Errors { settings.error_prior } else { settings.latency_prior };
+            Comparison::new(*metric, part(*metric), *tolerance, prior)
+        };
         Self {
             comparisons: settings.metrics.iter().map(comparison).collect(),
             certificate: Certificate::new(settings.relative_bound),
             halves: [EProcess::new(ERRORS, 1.0), EProcess::new(ERRORS, 1.0)],
             usual: Histogram::default(),
             routes: std::collections::BTreeMap::new(),
+            baseline_requests: 0,
             cold: Rate::default(),
             begun: false,
             seen_millis: 0,
@@ -186,6 +207,7 @@ impl Judge {
             comparison.observe(tick, comparison.metric == Metric::Errors || warm);
         }
         for stratum in &tick.strata {
+            self.baseline_requests = self.baseline_requests.saturating_add(stratum.baseline.requests);
             self.count(stratum, factor);
         }
         self.pass(tick.millis, requests);
@@ -281,6 +303,12 @@ impl Judge {
             return Verdict::Certified;
         }
         if question.last { Verdict::Inconclusive(self.need(question)) } else { Verdict::GoOn }
+    }
+
+    /// Whether so much was seen of the old version that it can well be compared with: how long it takes, and how far its
+    /// failures come in clusters.
+    pub fn knows_baseline(&self) -> bool {
+        self.baseline_requests >= BASELINE_REQUESTS
     }
 
     /// What is missing until the new version is certified.

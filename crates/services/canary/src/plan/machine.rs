@@ -49,8 +49,12 @@ impl Machine<'_> {
         let Healthy { baseline, canary } = self.seen.healthy;
         let applied = self.seen.applied.is_some() && self.seen.applied == self.state.weight(self.policy);
         let comparable = applied && baseline > 0 && canary > 0;
-        if comparable || self.state.phase == Phase::Waiting {
+        let waiting = self.state.phase == Phase::Waiting;
+        if comparable || waiting {
             self.state.watched = self.state.watched.saturating_add(elapsed);
+        }
+        if comparable && waiting {
+            self.state.learned = self.state.learned.saturating_add(elapsed);
         }
         self.state.unhealthy = if canary > 0 { 0 } else { self.state.unhealthy.saturating_add(elapsed) };
     }
@@ -80,10 +84,14 @@ impl Machine<'_> {
         match (command, self.state.phase.clone()) {
             (Command::Retry, Phase::TakenBack(_)) => self.again(),
             (Command::Retry, _) => return Err("only a canary that was taken back is begun again"),
+            (Command::Undo, Phase::Done) if self.seen.healthy.baseline == 0 => {
+                return Err("the old version has no healthy copy any more");
+            }
+            (Command::Undo, Phase::Done) => self.take_back(Reason::Asked),
             (_, Phase::Done) => return Err("the new version has everything already"),
-            (Command::Abort, Phase::TakingBack(_) | Phase::TakenBack(_)) => {}
+            (Command::Abort | Command::Undo, Phase::TakingBack(_) | Phase::TakenBack(_)) => {}
             (_, _) if ended => return Err("it is taken back; begin it again"),
-            (Command::Abort, _) => self.take_back(Reason::Asked),
+            (Command::Abort | Command::Undo, _) => self.take_back(Reason::Asked),
             (Command::Promote, Phase::Clearing { .. }) => return Err("the version before still has traffic"),
             (Command::Promote, _) if !has_canary => return Err("the new version has no healthy copy"),
             (Command::Promote, _) => {
@@ -159,8 +167,9 @@ impl Machine<'_> {
     fn wait(&mut self) {
         let Healthy { baseline, canary } = self.seen.healthy;
         let late = self.state.watched > self.policy.healthy_seconds * 1000;
+        let learned = self.seen.known || self.state.learned >= self.policy.baseline_seconds * 1000;
         match (baseline, canary) {
-            (1.., 1..) if !self.state.paused => self.next(0),
+            (1.., 1..) if !self.state.paused && learned => self.next(0),
             (0, 1..) if late => {
                 self.tell(Notice::NothingToCompare);
                 self.state.enter(Phase::Finishing);
@@ -253,6 +262,7 @@ impl Machine<'_> {
         self.state.paused = false;
         self.state.overruled = false;
         self.state.unhealthy = 0;
+        self.state.learned = 0;
         self.state.enter(Phase::Clearing { replaced: None });
     }
 

@@ -23,6 +23,9 @@ pub struct State {
     pub overruled: bool,
     /// How long the phase's weight was watched, in milliseconds.
     pub watched: u64,
+    /// How long the old version was read, with the new one healthy, before the first step, in milliseconds.
+    #[serde(default)]
+    pub learned: u64,
     /// How long the new version has been without a healthy copy, in milliseconds.
     pub unhealthy: u64,
     /// Whether the phase's one notice was given.
@@ -39,7 +42,7 @@ pub enum Phase {
         /// The version before, where there was one.
         replaced: Option<String>,
     },
-    /// The new version is to have a healthy copy.
+    /// The new version is to have a healthy copy, and the old one is read for a while.
     Waiting,
     /// Somebody has to approve before this step begins.
     Gated {
@@ -102,6 +105,8 @@ pub enum Command {
     Abort,
     /// Begin again after a taking back.
     Retry,
+    /// Give the old version everything again, also after a promotion.
+    Undo,
     /// Change nothing until somebody decides, not even if the new version is worse.
     Freeze,
 }
@@ -124,6 +129,8 @@ pub struct Observation {
     pub verdict: Verdict,
     /// Failed requests beyond the old version's rate; see [`crate::judge::Judge::harm`].
     pub harm: u64,
+    /// Whether enough is known of the old version to compare with; see [`crate::judge::Judge::knows_baseline`].
+    pub known: bool,
     /// Healthy copies.
     pub healthy: Healthy,
     /// The new version's weight that every proxy has acknowledged, once they agree.
@@ -192,6 +199,7 @@ impl State {
             paused: false,
             overruled: false,
             watched: 0,
+            learned: 0,
             unhealthy: 0,
             told: false,
             seen_at: now,

@@ -23,6 +23,7 @@ impl Ramp {
             revision: "v2".into(),
             verdict: Verdict::Certified,
             harm: 0,
+            known: false,
             healthy: Healthy { baseline: 1, canary: 1 },
             applied: Some(Weight::NONE),
             command: None,
@@ -67,7 +68,8 @@ impl Ramp {
     }
 }
 
-const SHORT: &str = r#"{"Steps":[10,50],"MinimumStepSeconds":15,"MaximumStepSeconds":60,"BakeSeconds":30}"#;
+const SHORT: &str =
+    r#"{"Steps":[10,50],"BaselineSeconds":0,"MinimumStepSeconds":15,"MaximumStepSeconds":60,"BakeSeconds":30}"#;
 
 #[test]
 fn a_healthy_version_takes_step_after_step_and_then_everything() {
@@ -89,13 +91,48 @@ fn a_healthy_version_takes_step_after_step_and_then_everything() {
 #[test]
 fn the_usual_ramp_takes_a_minute_and_a_half_to_half_the_traffic() {
     let mut ramp = Ramp::new("{}");
+    ramp.seen.known = true;
     ramp.run(100);
     assert_eq!(ramp.state.phase, Phase::Baking);
 }
 
 #[test]
+fn the_old_version_is_read_before_the_new_one_gets_anything() {
+    let mut ramp = Ramp::new("{}");
+    ramp.healthy(1, 0).run(20).healthy(1, 1).run(29);
+    assert_eq!((&ramp.state.phase, ramp.seen.applied), (&Phase::Waiting, Some(Weight::NONE)));
+    ramp.run(2);
+    assert_eq!(ramp.state.phase, Phase::Watching { step: 0 });
+    let mut busy = Ramp::new("{}");
+    busy.run(3);
+    assert_eq!(busy.state.phase, Phase::Waiting);
+    busy.seen.known = true;
+    busy.run(1);
+    assert_eq!(busy.state.phase, Phase::Watching { step: 0 }, "enough is known already");
+}
+
+#[test]
+fn a_promotion_is_undone_while_the_old_version_lives() {
+    let mut ramp = Ramp::new(SHORT);
+    ramp.run(100);
+    assert_eq!(ramp.state.phase, Phase::Done);
+    ramp.log();
+    let log = ramp.healthy(0, 1).ask(Command::Undo).log();
+    assert!(log.contains("the old version has no healthy copy any more"), "{log}");
+    assert_eq!(ramp.state.phase, Phase::Done);
+    let log = ramp.healthy(1, 1).ask(Command::Undo).run(2).log();
+    let golden = "101 Shift((0))\n101 Tell(TakingBack(Asked))\n102 RetireCanary(\"v2\")";
+    assert_eq!(log, golden);
+    assert_eq!(ramp.state.phase, Phase::TakenBack(Reason::Asked));
+    // In the middle it is an abort.
+    let mut ramp = Ramp::new(SHORT);
+    ramp.run(20).ask(Command::Undo).run(2);
+    assert_eq!(ramp.state.phase, Phase::TakenBack(Reason::Asked));
+}
+
+#[test]
 fn a_worse_version_is_taken_back_at_once_in_every_phase() {
-    let gated = r#"{"Steps":[10,{"Weight":50,"Gate":true}],"BakeSeconds":30}"#;
+    let gated = r#"{"Steps":[10,{"Weight":50,"Gate":true}],"BaselineSeconds":0,"BakeSeconds":30}"#;
     for (policy, seconds, before) in [(SHORT, 5, "100"), (SHORT, 20, "500"), (SHORT, 40, "950"), (gated, 40, "100")] {
         let mut ramp = Ramp::new(policy);
         ramp.run(seconds);
@@ -203,7 +240,7 @@ fn a_version_that_loses_its_copies_loses_its_traffic_and_then_its_chance() {
 
 #[test]
 fn somebody_may_pause_approve_and_decide() {
-    let mut ramp = Ramp::new(r#"{"Steps":[10,{"Weight":50,"Gate":true}],"BakeSeconds":30}"#);
+    let mut ramp = Ramp::new(r#"{"Steps":[10,{"Weight":50,"Gate":true}],"BaselineSeconds":0,"BakeSeconds":30}"#);
     ramp.run(2).ask(Command::Pause).run(100);
     assert_eq!(ramp.state.phase, Phase::Watching { step: 0 });
     ramp.ask(Command::Resume).run(2);
@@ -310,6 +347,7 @@ fn observations() -> impl Strategy<Value = (Observation, u64)> {
         1 => Just(Some(Command::Approve)),
         1 => Just(Some(Command::Promote)),
         1 => Just(Some(Command::Abort)),
+        1 => Just(Some(Command::Undo)),
         1 => Just(Some(Command::Retry)),
         1 => Just(Some(Command::Freeze)),
     ];
@@ -319,7 +357,8 @@ fn observations() -> impl Strategy<Value = (Observation, u64)> {
         |(revision, verdict, harm, baseline, canary, acknowledged, command, elapsed)| {
             let applied = acknowledged.then_some(Weight::NONE);
             let healthy = Healthy { baseline, canary };
-            (Observation { revision: revision.into(), verdict, harm, healthy, applied, command }, elapsed)
+            let known = elapsed.is_multiple_of(2);
+            (Observation { revision: revision.into(), verdict, harm, known, healthy, applied, command }, elapsed)
         },
     )
 }

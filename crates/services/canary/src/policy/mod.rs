@@ -32,6 +32,9 @@ const USUAL_STEPS: [u16; 6] = [10, 20, 50, 100, 250, 500];
 pub struct Policy {
     /// The parts of the traffic that the new version gets one after the other, before it is baked.
     pub steps: Vec<Step>,
+    /// How long the old version is read before the first step, unless enough is known of it earlier.
+    #[serde(deserialize_with = "number")]
+    pub baseline_seconds: u64,
     /// A step lasts so long at least.
     #[serde(deserialize_with = "number")]
     pub minimum_step_seconds: u64,
@@ -212,6 +215,7 @@ impl Default for Policy {
         };
         Self {
             steps: USUAL_STEPS.map(step).to_vec(),
+            baseline_seconds: 30,
             minimum_step_seconds: 15,
             maximum_step_seconds: 3600,
             hold_back_percent: Weight::tenths(50).unwrap_or_default(),
@@ -320,6 +324,7 @@ impl Policy {
 
     fn check_times(&self) -> Result<(), Error> {
         for (name, seconds) in [
+            ("BaselineSeconds", self.baseline_seconds),
             ("MinimumStepSeconds", self.minimum_step_seconds),
             ("MaximumStepSeconds", self.maximum_step_seconds),
             ("BakeSeconds", self.bake_seconds),
@@ -344,23 +349,28 @@ impl Policy {
         step.maximum_error_percent.unwrap_or(usual) / 100.0
     }
 
-    /// How long a canary may take that gets all the time that is its due, in seconds: until its first copy is healthy, in
-    /// each step, for each approval, in its bake and while that is drawn out by doubt, at every try.
+    /// How long a canary may take that gets all the time that is its due, in seconds: until its first copy is healthy and
+    /// the old version was read, in each step, for each approval, in its bake and while that is drawn out by doubt, at
+    /// every try.
     pub fn longest_seconds(&self) -> u64 {
         let gates = self.steps.iter().filter(|step| step.gate).count();
         let waits = u64::try_from(self.steps.len() + gates + 1).unwrap_or(u64::MAX);
         let steps = self.maximum_step_seconds.saturating_mul(waits);
-        let once = self.healthy_seconds.saturating_add(steps).saturating_add(self.bake_seconds);
+        let before = self.healthy_seconds.saturating_add(self.baseline_seconds);
+        let once = before.saturating_add(steps).saturating_add(self.bake_seconds);
         once.saturating_mul(u64::from(self.retries).saturating_add(1))
     }
 
     /// How a judge goes about it.
     pub fn settings(&self) -> Settings {
+        let judge = Settings::default();
         Settings {
             alpha: self.false_take_back,
             beta: self.false_certificate,
             metrics: self.metrics.iter().map(|watched| (watched.name, watched.tolerance)).collect(),
             margin: self.latency_margin.margin(),
+            error_prior: judge.error_prior,
+            latency_prior: judge.latency_prior,
             relative_bound: self.relative_bound,
             cold_requests: self.cold_start.requests,
             cold_millis: self.cold_start.seconds * 1000,

@@ -131,7 +131,7 @@ impl Counted {
         let healthy = u32::try_from(self.healthy?).unwrap_or(u32::MAX);
         let errors = self.failed + self.retried.saturating_sub(self.retried_unfailed);
         let latency = self.latency.into_iter().collect();
-        Some(Counts { requests: self.answered + self.retried, errors, latency, healthy })
+        Some(Counts { requests: self.answered + self.retried, errors, latency, healthy, ..Counts::default() })
     }
 }
 

@@ -1,0 +1,58 @@
+//! Which of two random halves a request's user falls into: what the A/A test of a canary rests on.
+//!
+//! Whoever judges canaries takes failures for independent, and retries and users who meet the same fault again are not.
+//! If all requests of a user, and all attempts of a request, are on one side, then how unevenly failures fall to the
+//! sides shows how many of them come from one cause.
+//!
+//! A user is known by what he proves, else by his cookies, else by the address that the first proxy saw; a request
+//! without any of these is a user of its own. Sides are drawn anew each minute, so that one busy user with a fault of
+//! his own does not make the sides differ for good. All proxies draw the same.
+
+use crate::{
+    core::Core,
+    http::{Name, Request},
+};
+
+/// How long a user stays on a side, in milliseconds.
+const EPOCH_MILLIS: i64 = 64_000;
+/// Bytes of what a user is known by that are looked at.
+const KNOWN_BY_MAX: usize = 1024;
+
+/// Whether the user is in the first half now.
+pub(super) fn is_first(request: &Request, core: &Core) -> bool {
+    let known_by = request.values("authorization").next().or_else(|| request.values("cookie").next());
+    match known_by.or_else(|| request.value(Name::XForwardedFor)) {
+        Some(known_by) => {
+            let epoch = core.clock.now().as_millis() / EPOCH_MILLIS;
+            side(known_by, u64::try_from(epoch).unwrap_or(0))
+        }
+        None => core.random() & 1 == 0,
+    }
+}
+
+/// The side of a user in an epoch, at random for who does not look for a pattern (after splitmix64).
+fn side(known_by: &[u8], epoch: u64) -> bool {
+    let mut state = epoch.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for chunk in known_by[..known_by.len().min(KNOWN_BY_MAX)].chunks(8) {
+        let word = chunk.iter().fold(0_u64, |word, byte| (word << 8) | u64::from(*byte));
+        state = (state ^ word).wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(29);
+    }
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31)) & 1 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_all_users_are_on_each_side_and_half_of_those_change_it() {
+        let users: Vec<String> = (0..4000).map(|user| format!("10.1.{}.{}", user / 256, user % 256)).collect();
+        let first = |epoch| users.iter().map(|user| side(user.as_bytes(), epoch)).collect::<Vec<_>>();
+        let (now, next) = (first(28_000_000), first(28_000_001));
+        let on_first = now.iter().filter(|side| **side).count();
+        let changed = now.iter().zip(&next).filter(|(now, next)| now != next).count();
+        assert!((1850..2150).contains(&on_first) && (1850..2150).contains(&changed), "{on_first} {changed}");
+        assert_eq!(first(28_000_000), now, "a user stays");
+    }
+}
