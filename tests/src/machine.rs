@@ -39,16 +39,23 @@ impl Machine {
         Leftovers::of(self.folder(), &self.data_dir())
     }
 
-    /// Kills the house's edge, which carries all traffic into its VPCs.
+    /// Kills the house's edge, which carries all traffic into its VPCs, and answers its process id.
     ///
     /// # Panics
     /// When there is not exactly one.
-    pub fn kill_edge(&self) {
-        let is_edge = |pid: &i32| command_line(*pid).contains(" edge --socket ");
-        let edges: Vec<i32> = processes_of(self.folder()).into_iter().filter(is_edge).collect();
+    pub fn kill_edge(&self) -> i32 {
+        let edges = self.edges();
         assert_eq!(edges.len(), 1, "edges: {edges:?}");
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(edges[0]), nix::sys::signal::Signal::SIGKILL)
             .expect("it is still there");
+        edges[0]
+    }
+
+    /// The process ids of the house's edges: one, but for moments in which one takes another's place.
+    pub fn edges(&self) -> Vec<i32> {
+        let mut pids = processes_of(self.folder());
+        pids.retain(|pid| command_line(*pid).contains(" edge --socket "));
+        pids
     }
 }
 

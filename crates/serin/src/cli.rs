@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Draws the map of who calls whom, from traces
     Map(Map),
+    /// Tells what is accepted and has no effect here, or another than on AWS, and why
+    Explain(Explain),
     /// Writes the bootstrap of a stock Envoy from App Mesh's variables
     EnvoyBootstrap(EnvoyBootstrap),
     /// Runs a stock Envoy as App Mesh's image did; started in tasks of `up --envoy`
@@ -160,6 +162,12 @@ pub(crate) struct Map {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// A resource (`TaskDefinition`, `AWS::ECS::Service`) or a service (`ecs`); all where none is named
+    pub(crate) resource: Option<String>,
 }
 
 #[derive(Subcommand)]

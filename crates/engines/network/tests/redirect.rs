@@ -22,13 +22,18 @@ fn redirect() -> Redirect {
 
 /// What `address` answers to a process of user 1337 in `namespace`.
 async fn ask_as_proxy(namespace: &Namespace, address: &str) -> String {
+    ask_after(libc::SYS_setresuid, namespace, address).await
+}
+
+/// What `address` answers to a thread in `namespace` that has become 1337 by `call`.
+async fn ask_after(call: libc::c_long, namespace: &Namespace, address: &str) -> String {
     let address = address.parse().unwrap();
     let ask = move || {
         // SAFETY: the call takes numbers only. Unlike the C library's, the kernel's changes this thread alone.
-        assert_eq!(unsafe { libc::syscall(libc::SYS_setresuid, 1337, 1337, 1337) }, 0);
+        assert_eq!(unsafe { libc::syscall(call, 1337, 1337, 1337) }, 0);
         read(address, PATIENCE)
     };
-    namespace.run("ask as user 1337", ask).await.unwrap()
+    namespace.run("ask as 1337", ask).await.unwrap()
 }
 
 #[tokio::test]
@@ -46,6 +51,17 @@ async fn what_the_application_sends_goes_to_the_proxy_with_its_destination_kept(
     assert_eq!(ask_as_proxy(&a, "10.0.1.6:80").await, "b peer=10.0.1.5 for=itself");
     assert_eq!(ask(&a, "10.0.1.6:22").await, "ssh peer=10.0.1.5 for=itself");
     assert_eq!(ask(&a, "169.254.170.2:4566").await, "control peer=10.0.1.5 for=itself");
+}
+
+#[tokio::test]
+async fn a_proxy_may_be_known_by_its_group_instead() {
+    let vpc = vpc().await;
+    let (a, b) = (task(&vpc, 1, 5).await, task(&vpc, 1, 6).await);
+    Redirect { ignored_uid: None, ignored_gid: Some(1337), ..redirect() }.apply(&a).await.unwrap();
+    serve(&a, "egress", "0.0.0.0:15001").await;
+    serve(&b, "b", "0.0.0.0:80").await;
+    assert_eq!(ask_after(libc::SYS_setresgid, &a, "10.0.1.6:80").await, "b peer=10.0.1.5 for=itself");
+    assert_eq!(ask_as_proxy(&a, "10.0.1.6:80").await, "egress peer=10.0.1.5 for=10.0.1.6:80");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod canary;
 mod demo;
 mod edge;
 mod envoy;
+mod explain;
 mod logs;
 mod map;
 mod status;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Logs(options) => block_on(logs::run(options)),
         Command::Canary(command) => return canary::run(command),
         Command::Map(options) => block_on(map::run(options)),
+        Command::Explain(options) => explain::run(&options),
         Command::Edge(options) => {
             log("info");
             block_on(edge::run(options))

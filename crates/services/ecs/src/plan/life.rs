@@ -12,13 +12,14 @@ use crate::rows::{Fitness, Status, Task, TaskObserved};
 /// Until `grace` after its start, what checks say against a task does not count.
 pub(crate) fn life(task: &Task, observed: &TaskObserved, grace: Duration, now: Timestamp) -> (Life, Option<Duration>) {
     let end = task.end(observed);
+    let failed = end.is_some_and(|stop| stop.failed);
+    // A failure counts from its first moment on: what follows must not be started before its wait.
+    let failed_at = observed.stopping_at.or(observed.stopped_at);
     if observed.status == Status::Stopped {
-        let at = observed.stopped_at.unwrap_or(task.created_at);
-        let failed = end.is_some_and(|stop| stop.failed);
-        return (if failed { Life::Failed(at) } else { Life::Gone }, None);
+        return (if failed { Life::Failed(failed_at.unwrap_or(task.created_at)) } else { Life::Gone }, None);
     }
     if end.is_some() || observed.status > Status::Running {
-        return (Life::Leaving, None);
+        return (if failed { Life::Failing(failed_at.unwrap_or(now)) } else { Life::Leaving }, None);
     }
     match &observed.fitness {
         Fitness::Fit => (Life::Fit(observed.first_fit_at.unwrap_or(now)), None),

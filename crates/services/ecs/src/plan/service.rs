@@ -142,6 +142,8 @@ pub(crate) enum Life {
     Stillborn,
     /// It is on its way out.
     Leaving,
+    /// It is on its way out without an order, or because it never became fit, since then.
+    Failing(Timestamp),
     /// It is gone, by order.
     Gone,
     /// It is gone without an order, or because it never became fit.
@@ -229,7 +231,7 @@ impl View {
     /// When the tasks failed that count against a deployment.
     fn failures(&self, deployment: &Deployment) -> Vec<Timestamp> {
         let failed = self.of(&deployment.id).filter_map(|task| match task.life {
-            Life::Failed(at) => Some(at),
+            Life::Failing(at) | Life::Failed(at) => Some(at),
             _ => None,
         });
         failed.filter(|at| deployment.proven_at.is_none_or(|proven| *at > proven)).collect()
@@ -488,7 +490,7 @@ impl<'a> Draft<'a> {
         }
         self.plan.steady = reached && self.stopped.is_empty();
         self.plan.impaired = self.service.failed(self.latest) >= IMPAIRED_AFTER;
-        let leaving = self.service.tasks.iter().any(|task| task.life == Life::Leaving);
+        let leaving = self.service.tasks.iter().any(|task| matches!(task.life, Life::Leaving | Life::Failing(_)));
         self.plan.stuck = self.is_blocked() && self.stopped.is_empty() && !leaving;
     }
 }

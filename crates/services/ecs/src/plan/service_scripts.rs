@@ -105,9 +105,12 @@ fn a_dead_task_is_replaced_after_a_wait() {
     world.deploy("A");
     story(&mut world);
     let now = world.now;
-    world.task("A1").life = Life::Failed(now);
-    let plan = world.turn();
-    assert_eq!((plan.steps.len(), plan.look_again.map(|wait| wait.as_millis())), (0, Some(1000)));
+    // Also while it is on its way out.
+    for life in [Life::Failing(now), Life::Failed(now)] {
+        world.task("A1").life = life;
+        let plan = world.turn();
+        assert_eq!((plan.steps.len(), plan.look_again.map(|wait| wait.as_millis())), (0, Some(1000)));
+    }
     world.wait(1);
     assert_eq!(tell(&world.turn().steps), "start 1 of A");
 }
