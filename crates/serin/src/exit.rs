@@ -53,7 +53,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
 /// What is wrong, without the usage and the hints that clap puts below it.
 fn sentence(error: &clap::Error) -> String {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return "which command?".to_owned();
+        return "name a command".to_owned();
     }
     let text = error.to_string();
     let lines = text.lines().map(|line| line.trim().trim_start_matches("error: "));
@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_named_in_one_sentence() {
-        assert_eq!(said(&[]), "which command?");
-        assert_eq!(said(&["canary"]), "which command?");
+        assert_eq!(said(&[]), "name a command");
+        assert_eq!(said(&["canary"]), "name a command");
         assert_eq!(said(&["nope"]), "unrecognized subcommand 'nope'");
         assert_eq!(said(&["up", "--nope"]), "unexpected argument '--nope' found");
         assert_eq!(said(&["demo", "--rate", "0"]), "invalid value '0' for '--rate <RATE>': 0 is not in 1..=1000");

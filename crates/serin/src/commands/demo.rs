@@ -76,6 +76,7 @@ async fn rehearse(client: &Client, options: &cli::Demo, screen: &Arc<Screen>) ->
     let load = Load::start(&deployment.url, options.rate);
     load.first_answer().await.context("the load balancer gave no good answer")?;
     screen.say(&format!("First answer {:.1} s after the start: {}", begun.elapsed().as_secs_f64(), deployment.url));
+    load.calm().await?;
     let story = tell(client, &deployment, screen, &load).await?;
     let total = load.stop().await;
     if total.failed > story.taken_back.seen.failed {

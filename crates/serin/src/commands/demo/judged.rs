@@ -38,7 +38,7 @@ pub(super) struct Release {
 fn policy() -> serde_json::Value {
     json!({
         "Steps": [
-            {"Weight": 5, "MaximumErrorPercent": 10},
+            {"Weight": 10, "MaximumErrorPercent": 10},
             {"Weight": 25, "MaximumErrorPercent": 4},
             {"Weight": 50, "MaximumErrorPercent": 2},
         ],

@@ -28,6 +28,9 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the first good answer may take.
 const FIRST_MAX: Duration = Duration::from_mins(1);
 
+/// So long nothing must fail for the start to be over.
+const CALM: Duration = Duration::from_secs(1);
+
 /// What came of requests.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
@@ -108,7 +111,7 @@ impl Load {
         Self { shared, first: is_first, running }
     }
 
-    /// Waits for the first good answer; what failed before it does not count.
+    /// Waits for the first good answer.
     pub(super) async fn first_answer(&self) -> Result<()> {
         let mut first = self.first.clone();
         let answered = tokio::time::timeout(FIRST_MAX, first.wait_for(|answered| *answered)).await;
@@ -116,8 +119,22 @@ impl Load {
             let last = self.counts().failure.unwrap_or_else(|| "nothing answered".to_owned());
             anyhow::bail!("no good answer within {} s; the last one: {last}", FIRST_MAX.as_secs());
         }
-        *self.shared.counts() = (Counts::default(), Counts::default());
         Ok(())
+    }
+
+    /// Waits until nothing fails any more of what was sent before there was anybody to answer; that does not count.
+    pub(super) async fn calm(&self) -> Result<()> {
+        let calm = async {
+            loop {
+                *self.shared.counts() = (Counts::default(), Counts::default());
+                tokio::time::sleep(CALM).await;
+                if self.counts().failed == 0 {
+                    return;
+                }
+            }
+        };
+        let calmed = tokio::time::timeout(FIRST_MAX, calm).await;
+        calmed.with_context(|| format!("requests go on failing: {}", self.counts().failure.unwrap_or_default()))
     }
 
     /// What came since the last taking.
