@@ -100,9 +100,10 @@ impl House {
 /// # Panics
 /// When it is not there: `cargo xtask test e2e` builds it.
 pub fn binary(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().expect("a test knows where it is");
-    let folder = tests.parent().and_then(Path::parent).expect("tests lie in a folder of the target");
-    let path = folder.join(name);
+    let own = std::env::current_exe().expect("a program knows where it is");
+    // Tests lie in a folder below the programs.
+    let mut folders = own.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    let path = folders.find(|path| path.is_file()).unwrap_or_else(|| own.with_file_name(name));
     assert!(path.exists(), "{} is missing: cargo build --package {name}", path.display());
     path
 }

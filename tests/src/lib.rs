@@ -2,15 +2,17 @@
 //!
 //! A test is a user on a machine of its own: [`Machine::new`] moves the test's thread into a network namespace with
 //! nothing but loopback, so that port 4566 and port 80 are free, a mistake cannot leave the machine, and tests run side
-//! by side. [`House`] is `serin up` in it; [`Aws`] is the unmodified `aws` CLI; [`Load`] sends requests all the while.
-//! Whatever a test needs and does not find makes it fail: nothing is skipped.
+//! by side. [`House`] is `serin up` in it; [`Aws`] is the unmodified `aws` CLI; [`Load`] sends requests all the while;
+//! [`Browser`] is a real Chromium. Whatever a test needs and does not find makes it fail: nothing is skipped.
 
+pub mod browser;
 mod envoy;
 mod house;
 mod load;
 mod machine;
 mod sample;
 
+pub use browser::Browser;
 pub use envoy::envoy;
 pub use house::{Aws, House, binary};
 pub use load::{Answer, Load, Report, get};

@@ -43,6 +43,11 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Takes pictures of every page of the console; needs root
+    Screenshots {
+        /// Where to put them
+        folder: std::path::PathBuf,
+    },
     /// Checks who imports whom
     Walls,
     /// Checks the licences of what the binary is made of
@@ -56,6 +61,7 @@ fn main() -> ExitCode {
         Chore::Test { parts } => test::run(&parts),
         Chore::Bench { bench, json, short } => bench::run(bench, json, short),
         Chore::ApiCoverage { check } => test::coverage(check),
+        Chore::Screenshots { folder } => test::screenshots(&folder),
         Chore::Walls => walls::check(),
         Chore::Licences => licences::check(),
         Chore::Sizes => sizes::check(),

@@ -1,6 +1,6 @@
 //! Every check, in parts that can be run alone. A part that cannot run fails.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -74,6 +74,14 @@ pub(crate) fn coverage(check: bool) -> Result<()> {
         bail!("the pages {}", if check { "are stale" } else { "were not written" });
     }
     Ok(())
+}
+
+/// Takes pictures of every page of the console, of a house that is started for it.
+pub(crate) fn screenshots(folder: &Path) -> Result<()> {
+    needs_root()?;
+    cargo(&["build", "--package", "serin", "--package", "todo"])?;
+    let folder = folder.to_str().context("the folder's name is no text")?;
+    cargo(&["run", "--package", "e2e", "--bin", "screenshots", "--", folder])
 }
 
 /// Namespaces, control groups and mounts are root's.

@@ -45,8 +45,11 @@ function show(id, html) {
   }
 }
 
+let events = null;
+
 function watch() {
-  const events = new EventSource(location.href);
+  if (events || document.hidden) return;
+  events = new EventSource(location.href);
   events.addEventListener("hello", (event) => {
     // Another process answers than the one that made this page: its forms would be refused.
     const made = document.documentElement.dataset.instance;
@@ -61,7 +64,13 @@ function watch() {
     say("no longer there: " + event.data, false);
   });
   events.onerror = () => say(events.readyState === EventSource.CLOSED ? "not live" : "connecting again…", false);
-  addEventListener("pagehide", () => events.close());
+}
+
+// A browser gives a host few connections: pages that nobody sees leave theirs to others.
+function rest() {
+  events?.close();
+  events = null;
+  say("not live", false);
 }
 
 // What sliders stand at, before it is asked for.
@@ -89,4 +98,9 @@ document.addEventListener("selectionchange", () => {
 });
 
 for (const end of document.querySelectorAll("[data-follow]")) end.scrollTop = end.scrollHeight;
-if (badge) watch();
+if (badge) {
+  watch();
+  addEventListener("pagehide", rest);
+  addEventListener("pageshow", watch);
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : watch()));
+}

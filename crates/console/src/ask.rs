@@ -40,6 +40,12 @@ impl Cx {
         self.console.caller.call::<Op>(&self.scope, request).await
     }
 
+    /// Whether who opened a live page may still see it. Looking on alone keeps no session from ending.
+    pub(crate) fn is_still_welcome(&self) -> bool {
+        let sessions = &self.console.sessions;
+        !sessions.are_needed() || sessions.lasts(&self.visitor.session, self.console.clock.now())
+    }
+
     /// A label of the address's path.
     pub(crate) fn path(&self, label: &str) -> &str {
         self.path.get(label).map(String::as_str).unwrap_or_default()

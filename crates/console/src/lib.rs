@@ -25,6 +25,8 @@ mod shell;
 mod sign_in;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod view;
 mod words;
 

@@ -102,6 +102,12 @@ impl Sessions {
         Some(session.access_key.clone())
     }
 
+    /// Whether the session `id` lasts, without making it last longer.
+    pub(crate) fn lasts(&self, id: &str, now: Timestamp) -> bool {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.sessions.get(id).is_some_and(|session| now.since(session.used) <= IDLE_MAX)
+    }
+
     /// Ends a session.
     pub(crate) fn sign_out(&self, id: &str) {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).sessions.remove(id);
@@ -150,8 +156,10 @@ mod tests {
         for (key, secret) in [("key", "secre"), ("key", ""), ("other", "secret"), ("", ""), ("other", "")] {
             assert_eq!(sessions.sign_in(key, secret, at(1)), Err(Refused::Wrong), "{key}:{secret}");
         }
+        assert!(sessions.lasts(&id, at(1)));
         sessions.sign_out(&id);
         assert_eq!(sessions.of(&id, at(1)), None);
+        assert!(!sessions.lasts(&id, at(1)));
     }
 
     #[test]

@@ -168,6 +168,9 @@ where
         }
         loop {
             watched.pause().await;
+            if !watched.cx.is_still_welcome() {
+                return None;
+            }
             let event = match (watched.render)(watched.cx.clone()).await {
                 Ok(view) => watched.news(view),
                 Err(fault) => Some(sse::Event::default().event("gone").data(fault.message.replace(['\r', '\n'], " "))),
