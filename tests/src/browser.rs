@@ -59,7 +59,9 @@ impl Browser {
         let mut driver = command.spawn().expect("chromedriver, of the package chromium-driver, can be started");
         let stdout = driver.stdout.take().expect("its output is a pipe");
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        let port = lines.find_map(|line| line.split_once(" on port ")?.1.trim_end_matches('.').parse().ok());
+        // At first it says that it begins, on port 0.
+        let port = |line: String| line.split_once(" on port ")?.1.trim_end_matches('.').parse().ok();
+        let port = lines.find_map(|line| port(line).filter(|port| *port != 0));
         // What it says later is read too: it would not survive a closed pipe.
         std::thread::spawn(move || lines.for_each(drop));
         let mut browser =
@@ -230,11 +232,9 @@ impl Browser {
             body.len()
         );
         stream.write_all((head + &body).as_bytes()).expect("chromedriver takes a command");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("chromedriver answers");
-        let (head, text) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-        let value: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{path}: {error} in {text}"));
-        if head.starts_with("HTTP/1.1 200") {
+        let (head, text) = answer(stream);
+        let value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error} in {text}"));
+        if head.starts_with("http/1.1 200") {
             Ok(value["value"].clone())
         } else {
             Err(value["value"]["message"].to_string())
@@ -242,11 +242,34 @@ impl Browser {
     }
 }
 
+/// The first line of an answer, and its body. The driver keeps connections, whatever it is asked.
+fn answer(stream: TcpStream) -> (String, String) {
+    let mut reader = BufReader::new(stream);
+    let (mut first, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("chromedriver answers");
+        let line = line.trim_end().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().expect("a length is a number");
+        }
+        if first.is_empty() {
+            first = line;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("chromedriver answers whole");
+    (first, String::from_utf8(body).expect("JSON is UTF-8"))
+}
+
 impl Drop for Browser {
     fn drop(&mut self) {
         // Its own goodbye ends the browser; without it the driver's end does.
         if !std::thread::panicking() && !self.session.is_empty() {
-            self.command("DELETE", "", &json!({}));
+            self.ask("DELETE", &format!("/session/{}", self.session), &json!({}));
         }
         let _ = self.driver.kill();
         let _ = self.driver.wait();

@@ -216,3 +216,48 @@ fn proxies(mesh: &Mesh) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        read::{Gateway, NodeOf, ProxyOf, ServiceOf},
+        *,
+    };
+    use crate::testing::{BAD, assert_harmless, cx};
+
+    fn bad() -> Mesh {
+        let bad = || BAD.to_owned();
+        Mesh {
+            name: bad(),
+            gateways: vec![Gateway { name: bad(), services: vec![bad()] }],
+            nodes: vec![NodeOf { name: bad(), backends: vec![bad()] }],
+            services: vec![ServiceOf { name: bad(), router: Some(bad()), node: Some(bad()) }],
+            routers: vec![bad()],
+            routes: vec![RouteOf {
+                router: bad(),
+                name: bad(),
+                asked: vec![(bad(), 2), (bad(), 1)],
+                is_applied: false,
+                proxies: 2,
+                acknowledged: 1,
+            }],
+            proxies: vec![ProxyOf { stands_for: bad(), task: Some(bad()), up_to_date: false, refusal: Some(bad()) }],
+            faults: vec![bad()],
+        }
+    }
+
+    #[test]
+    fn every_name_of_a_mesh_is_text_and_never_markup() {
+        let (cx, mesh) = (cx(), bad());
+        assert_harmless(&routes(&cx, &mesh));
+        assert_harmless(&proxies(&mesh));
+        let picture = picture(&cx, &mesh).into_string();
+        assert!(!picture.contains("<script") && !picture.contains("<img"), "{picture}");
+    }
+
+    #[test]
+    fn a_mesh_with_circles_is_drawn_whole() {
+        let picture = picture(&cx(), &bad()).into_string();
+        assert_eq!(picture.matches("class=\"node ").count(), 5);
+    }
+}

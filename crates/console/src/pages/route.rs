@@ -258,3 +258,41 @@ async fn change(cx: &Cx, posted: &Posted) -> Result<(), Fault> {
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{BAD, assert_harmless, cx};
+
+    fn route() -> RouteData {
+        let target = |weight: u32| json!({ "virtualNode": BAD, "weight": weight });
+        serde_json::from_value(json!({
+            "meshName": BAD, "routeName": BAD, "virtualRouterName": BAD, "status": { "status": "ACTIVE" },
+            "metadata": { "arn": "arn:aws:appmesh:us-east-1:000000000000:mesh/m", "createdAt": 0, "lastUpdatedAt": 0,
+                          "meshOwner": "", "resourceOwner": "", "uid": "", "version": 7 },
+            "spec": { "httpRoute": { "match": { "prefix": "/" },
+                                     "action": { "weightedTargets": [target(2), target(1)] } } },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_editor_has_a_slider_for_each_target_and_the_version_it_was_made_from() {
+        let html = editor(&cx(), &route(), None);
+        assert_harmless(&html);
+        assert_eq!(html.0.matches("type=\"range\"").count(), 2);
+        assert!(html.0.contains("name=\"version\" value=\"7\"") && html.0.contains("2 : 1"), "{}", html.0);
+        assert!(!html.0.contains("disabled"));
+    }
+
+    #[test]
+    fn a_canary_shuts_the_editor() {
+        let canary = CanaryDescription { id: BAD.into(), baseline: BAD.into(), ..CanaryDescription::default() };
+        let html = editor(&cx(), &route(), Some(&canary));
+        assert_harmless(&html);
+        assert_eq!(html.0.matches("disabled").count(), 2);
+        assert!(!html.0.contains("<button"), "{}", html.0);
+    }
+}
