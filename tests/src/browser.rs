@@ -1,4 +1,4 @@
-//! A real Chromium, driven as a person's hands and eyes would, over W3C WebDriver.
+//! A real Chromium, driven as a person's hands and eyes would, over W3C `WebDriver`.
 //!
 //! The protocol is JSON over HTTP, of which a test needs a dozen commands: they are here, so that no crate under a
 //! licence that the house does not want is needed for them. What the browser complains about, and every request it
@@ -27,7 +27,7 @@ const CLICKS_MAX: usize = 5;
 /// The key of an element in an answer, by the specification.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// Keys that have no character, as WebDriver spells them.
+/// Keys that have no character, as `WebDriver` spells them.
 pub mod keys {
     /// The arrow to the right.
     pub const RIGHT: &str = "\u{e014}";

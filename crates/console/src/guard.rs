@@ -17,7 +17,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
 use wire::Origin;
 
 use crate::{Console, browser, shell};
@@ -74,19 +74,18 @@ pub(crate) async fn watch(State(console): State<Arc<Console>>, mut request: Requ
 fn check(console: &Console, request: &Request) -> Result<Visitor, Box<Response>> {
     let headers = request.headers();
     if request.extensions().get::<Origin>().is_some() {
-        return Err(refuse(StatusCode::FORBIDDEN, "The console is for people; tasks have the APIs."));
+        return Err(refuse(StatusCode::FORBIDDEN, "The console is for people; tasks have the APIs.").into());
     }
-    let host = request.uri().authority().map(|authority| authority.as_str());
+    let host = request.uri().authority().map(Authority::as_str);
     let host = host.or_else(|| text(headers, &header::HOST)).unwrap_or_default();
     if console.is_loopback && !is_loopback(host) {
-        return Err(refuse(
-            StatusCode::MISDIRECTED_REQUEST,
-            "This console listens on loopback and answers only to its names: open it as http://127.0.0.1.",
-        ));
+        let why = "This console listens on loopback and answers only to its names: open it as http://127.0.0.1.";
+        return Err(refuse(StatusCode::MISDIRECTED_REQUEST, why).into());
     }
     let is_look = [Method::GET, Method::HEAD].contains(request.method());
     if !is_look && !is_same_origin(headers, host) {
-        return Err(refuse(StatusCode::FORBIDDEN, "What changes something must be asked from a page of this console."));
+        let why = "What changes something must be asked from a page of this console.";
+        return Err(refuse(StatusCode::FORBIDDEN, why).into());
     }
     signed_in(console, request, is_look)
 }
@@ -106,11 +105,11 @@ fn signed_in(console: &Console, request: &Request, is_look: bool) -> Result<Visi
     if is_look && browser::wants_page(request.headers()) {
         return Err(Box::new(Redirect::to(SIGN_IN).into_response()));
     }
-    Err(refuse(StatusCode::UNAUTHORIZED, "Sign in first."))
+    Err(refuse(StatusCode::UNAUTHORIZED, "Sign in first.").into())
 }
 
-fn refuse(status: StatusCode, why: &str) -> Box<Response> {
-    Box::new((status, shell::notice(status, why)).into_response())
+fn refuse(status: StatusCode, why: &str) -> Response {
+    (status, shell::notice(status, why)).into_response()
 }
 
 /// Whether `host` can only mean this machine: an address of loopback, or a name that browsers take for it.
@@ -170,7 +169,7 @@ impl FromRequest<Arc<Console>> for Posted {
             return Ok(Self(fields));
         }
         let why = "The page is older than this console, or somebody else's. Open it anew and ask again.";
-        Err(*refuse(StatusCode::FORBIDDEN, why))
+        Err(refuse(StatusCode::FORBIDDEN, why))
     }
 }
 

@@ -98,7 +98,7 @@ fn stroke(line: &Line, places: &[(f64, f64)]) -> Markup {
 fn label(line: &Line, places: &[(f64, f64)]) -> Markup {
     let Some((from, to)) = ends(line, places).filter(|_| !line.label.is_empty()) else { return html! {} };
     html! {
-        text.label x=((from.0 + to.0) / 2.0) y=((from.1 + to.1) / 2.0 - 5.0) text-anchor="middle" {
+        text.label x=(from.0.midpoint(to.0)) y=(from.1.midpoint(to.1) - 5.0) text-anchor="middle" {
             (line.label)
         }
     }

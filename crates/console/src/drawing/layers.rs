@@ -133,7 +133,7 @@ mod tests {
     fn lines_do_not_cross_where_they_need_not() {
         // 0 → 3 and 1 → 2: in the order of their numbers the lines would cross.
         let columns = columns(4, &[(0, 3), (1, 2)]);
-        let place = |node| columns.iter().flat_map(|c| c.iter().position(|n| *n == node)).next().unwrap();
+        let place = |node| columns.iter().find_map(|c| c.iter().position(|n| *n == node)).unwrap();
         assert_eq!(place(0) < place(1), place(3) < place(2));
     }
 

@@ -171,7 +171,7 @@ mod tests {
     fn names_of_services_are_text_and_never_markup() {
         let service =
             Service { reference_id: Some(1), name: Some(BAD.into()), r#type: Some(BAD.into()), ..Service::default() };
-        assert_harmless(&tables(&[service.clone()]));
+        assert_harmless(&tables(std::slice::from_ref(&service)));
         assert!(!picture(&[service]).into_string().contains("<script>"));
     }
 }

@@ -157,8 +157,8 @@ fn task_table(cx: &Cx, cluster: &str, tasks: &[Task]) -> Markup {
 }
 
 fn address(task: &Task) -> &str {
-    let interfaces = task.containers.iter().flat_map(|container| &container.network_interfaces);
-    interfaces.flat_map(|interface| interface.private_ipv4_address.as_deref()).next().unwrap_or_default()
+    let mut interfaces = task.containers.iter().flat_map(|container| &container.network_interfaces);
+    interfaces.find_map(|interface| interface.private_ipv4_address.as_deref()).unwrap_or_default()
 }
 
 fn deployments(service: &Service) -> Markup {

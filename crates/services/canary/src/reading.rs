@@ -100,7 +100,9 @@ impl Counts {
 /// Each bucket of both once.
 fn together(some: &mut Vec<(u16, u64)>, others: Vec<(u16, u64)>) -> Vec<(u16, u64)> {
     let mut latency: BTreeMap<u16, u64> = std::mem::take(some).into_iter().collect();
-    others.into_iter().for_each(|(bucket, count)| *latency.entry(bucket).or_default() += count);
+    for (bucket, count) in others {
+        *latency.entry(bucket).or_default() += count;
+    }
     latency.into_iter().collect()
 }
 
