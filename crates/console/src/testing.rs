@@ -10,7 +10,7 @@ pub(crate) fn assert_harmless(html: &Markup) {
     let html = &html.0;
     assert!(html.contains("&lt;script&gt;"), "the name is not on the page: {html}");
     assert!(!html.contains("<script>alert") && !html.contains("<img src=x"), "{html}");
-    assert!(!html.contains("\"\"'>") && !html.contains("=\"\"><"), "a name ends an attribute: {html}");
+    assert!(!html.contains("\"\"'"), "a name ends an attribute: {html}");
 }
 
 /// What a page is rendered from, before a house without services.
