@@ -7,7 +7,7 @@ use names::{Scope, Timestamp};
 use store::{Key, Store};
 use wire::{Context, page};
 
-use super::{attributes, check_name, page_size, rule, tags};
+use super::{attributes, check_name, page_size, rule, tags, waiting};
 use crate::{
     LoadBalancing,
     error::Error,
@@ -138,6 +138,16 @@ async fn resolve_groups(cx: &Context<LoadBalancing>, asked: &[String], vpc_id: &
 pub(crate) async fn describe_load_balancers(
     cx: Context<LoadBalancing>,
     request: shape::DescribeLoadBalancersRequest,
+) -> Result<shape::LoadBalancersResponse, Error> {
+    let on_its_way = |response: &shape::LoadBalancersResponse| {
+        response.load_balancers.iter().any(|balancer| balancer.state.code == "provisioning")
+    };
+    waiting::hold(&cx, || described(&cx, &request), on_its_way).await
+}
+
+fn described(
+    cx: &Context<LoadBalancing>,
+    request: &shape::DescribeLoadBalancersRequest,
 ) -> Result<shape::LoadBalancersResponse, Error> {
     let scope = cx.scope();
     let all = || -> Result<Vec<LoadBalancer>, Error> {

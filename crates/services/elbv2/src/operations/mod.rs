@@ -8,6 +8,7 @@ mod rule;
 mod tag;
 mod target;
 mod target_group;
+mod waiting;
 
 use api::elbv2 as op;
 use wire::{Bound, bind};

@@ -6,7 +6,7 @@ use api::elbv2 as shape;
 use store::Key;
 use wire::Context;
 
-use super::target_group;
+use super::{target_group, waiting};
 use crate::{
     LoadBalancing,
     error::Error,
@@ -55,6 +55,17 @@ pub(crate) async fn deregister_targets(
 pub(crate) async fn describe_target_health(
     cx: Context<LoadBalancing>,
     request: shape::DescribeTargetHealthRequest,
+) -> Result<shape::DescribeTargetHealthResponse, Error> {
+    let on_its_way = |response: &shape::DescribeTargetHealthResponse| {
+        let mut states = response.target_health_descriptions.iter().map(|target| target.target_health.state.as_str());
+        states.any(|state| matches!(state, "initial" | "draining"))
+    };
+    waiting::hold(&cx, || health_of(&cx, &request), on_its_way).await
+}
+
+fn health_of(
+    cx: &Context<LoadBalancing>,
+    request: &shape::DescribeTargetHealthRequest,
 ) -> Result<shape::DescribeTargetHealthResponse, Error> {
     let (group_key, group) = target_group::find(&cx.store, cx.scope(), &request.target_group_arn)?;
     let registered = cx.store.list_under::<Target>(cx.scope(), &format!("{}/", group_key.name))?;
