@@ -82,6 +82,14 @@ fn on_errors() -> model::PutMetricAlarmRequest {
     }
 }
 
+/// The sum of `name` in each minute, under the same name.
+fn sum_of(name: &str) -> model::MetricDataQuery {
+    let (namespace, metric_name) = (Some("shop".to_owned()), Some(name.to_owned()));
+    let metric = model::Metric { namespace, metric_name, dimensions: vec![] };
+    let stat = model::MetricStat { metric, period: 60, stat: "Sum".to_owned(), unit: None };
+    model::MetricDataQuery { id: name.to_owned(), metric_stat: Some(stat), ..Default::default() }
+}
+
 #[tokio::test]
 async fn an_alarm_follows_its_metric_and_its_history_tells() {
     let house = house();
@@ -130,27 +138,13 @@ async fn a_state_set_by_hand_holds_until_the_next_look() {
 #[tokio::test]
 async fn an_alarm_on_a_rate_calculates_it() {
     let house = house();
-    let stat = |id: &str, name: &str| model::MetricDataQuery {
-        id: id.to_owned(),
-        metric_stat: Some(model::MetricStat {
-            metric: model::Metric {
-                namespace: Some("shop".to_owned()),
-                metric_name: Some(name.to_owned()),
-                dimensions: vec![],
-            },
-            period: 60,
-            stat: "Sum".to_owned(),
-            unit: None,
-        }),
-        return_data: Some(false),
-        ..Default::default()
-    };
+    let stat = |name: &str| model::MetricDataQuery { return_data: Some(false), ..sum_of(name) };
     let rate = model::MetricDataQuery {
         id: "rate".to_owned(),
         expression: Some("100 * errors / requests".to_owned()),
         ..Default::default()
     };
-    let queries = vec![rate, stat("errors", "errors"), stat("requests", "requests")];
+    let queries = vec![rate, stat("errors"), stat("requests")];
     let alarm = model::PutMetricAlarmRequest {
         metrics: queries.clone(),
         namespace: None,
@@ -216,24 +210,10 @@ async fn pages_of_series_give_everything_once() {
         house.report("b", 2.0).await;
         house.clock.advance(Duration::from_mins(1));
     }
-    let stat = |name: &str| model::MetricDataQuery {
-        id: name.to_owned(),
-        metric_stat: Some(model::MetricStat {
-            metric: model::Metric {
-                namespace: Some("shop".to_owned()),
-                metric_name: Some(name.to_owned()),
-                dimensions: vec![],
-            },
-            period: 60,
-            stat: "Sum".to_owned(),
-            unit: None,
-        }),
-        ..Default::default()
-    };
     let (mut token, mut seen) = (None, Vec::new());
     loop {
         let asked = model::GetMetricDataRequest {
-            metric_data_queries: vec![stat("a"), stat("b")],
+            metric_data_queries: vec![sum_of("a"), sum_of("b")],
             start_time: Timestamp::from_millis(START),
             end_time: Timestamp::from_millis(START + 600_000),
             max_datapoints: Some(3),

@@ -12,7 +12,7 @@ mod trim;
 use std::collections::BTreeMap;
 
 use names::{Scope, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 pub use alarm::{AlarmEvent, AlarmQuery};
 pub use set::Set;
@@ -116,18 +116,8 @@ impl Metrics {
              WHERE metric_id = ?1 AND time >= ?2 AND time < ?3 AND (?4 IS NULL OR unit = ?4) ORDER BY time, unit",
         )?;
         let rows = statement.query_map(params![id, start.as_millis(), end.as_millis(), unit], |row| {
-            let spread: Option<String> = row.get(6)?;
-            Ok(Point {
-                time: Timestamp::from_millis(row.get(0)?),
-                unit: row.get(1)?,
-                set: Set {
-                    samples: row.get(2)?,
-                    sum: row.get(3)?,
-                    minimum: row.get(4)?,
-                    maximum: row.get(5)?,
-                    spread: spread.as_deref().and_then(Spread::read),
-                },
-            })
+            let time = Timestamp::from_millis(row.get("time")?);
+            Ok(Point { time, unit: row.get("unit")?, set: set_of(row)? })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -151,6 +141,18 @@ impl Metrics {
     }
 }
 
+/// The set in a row of `metric_point`.
+fn set_of(row: &Row<'_>) -> rusqlite::Result<Set> {
+    let spread: Option<String> = row.get("spread")?;
+    Ok(Set {
+        samples: row.get("samples")?,
+        sum: row.get("sum")?,
+        minimum: row.get("minimum")?,
+        maximum: row.get("maximum")?,
+        spread: spread.as_deref().and_then(Spread::read),
+    })
+}
+
 fn spelt(dimensions: &BTreeMap<String, String>) -> String {
     serde_json::to_string(dimensions).expect("a map of texts is JSON")
 }
@@ -172,16 +174,7 @@ fn find_or_make(connection: &Connection, scope: &str, metric: &MetricId, now: Ti
 fn fold(connection: &Connection, metric: i64, time: i64, point: &Point) -> rusqlite::Result<()> {
     let sql = "SELECT samples, sum, minimum, maximum, spread FROM metric_point
                WHERE metric_id = ?1 AND time = ?2 AND unit = ?3";
-    let kept = connection.prepare_cached(sql)?.query_row(params![metric, time, point.unit], |row| {
-        let spread: Option<String> = row.get(4)?;
-        Ok(Set {
-            samples: row.get(0)?,
-            sum: row.get(1)?,
-            minimum: row.get(2)?,
-            maximum: row.get(3)?,
-            spread: spread.as_deref().and_then(Spread::read),
-        })
-    });
+    let kept = connection.prepare_cached(sql)?.query_row(params![metric, time, point.unit], set_of);
     let set = match kept.optional()? {
         Some(mut kept) => {
             kept.add(&point.set);

@@ -18,7 +18,7 @@ use hyper_util::{
 use reconcile::{Controller, Next};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{Change, Key, Row};
+use store::{Key, Row};
 
 use super::Error;
 use crate::{
@@ -87,10 +87,6 @@ impl Controller for Hooks {
 
     fn watches(&self) -> &'static [&'static str] {
         &[ServiceObserved::KIND]
-    }
-
-    fn keys_of(&self, change: &Change) -> Vec<Key> {
-        vec![change.key.clone()]
     }
 
     async fn keys(&self) -> Result<Vec<Key>, Error> {

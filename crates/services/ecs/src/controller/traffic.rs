@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use api::{Fault, elbv2};
 use names::Scope;
 use reconcile::{Controller, Next};
-use store::{Change, Key, Row};
+use store::{Key, Row};
 
 use super::{Error, is_final};
 use crate::{
@@ -38,10 +38,6 @@ impl Controller for Traffic {
 
     fn watches(&self) -> &'static [&'static str] {
         &[ServiceObserved::KIND]
-    }
-
-    fn keys_of(&self, change: &Change) -> Vec<Key> {
-        vec![change.key.clone()]
     }
 
     async fn keys(&self) -> Result<Vec<Key>, Error> {
