@@ -21,13 +21,14 @@ pub struct DeploymentConfiguration {
     /// How many must be healthy at least, in percent of the desired count; 100 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_healthy_percent: Option<i32>,
-    /// Alarms that fail a deployment; refused when enabled.
+    /// Alarms that fail a deployment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarms: Option<DeploymentAlarms>,
     /// How traffic comes to the new revision; `ROLLING` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy: Option<DeploymentStrategy>,
-    /// How long the old revision stays after all traffic has shifted; 15 if absent.
+    /// How long the old revision stays after all traffic has shifted, 15 if absent; how long alarms are watched once a
+    /// rolling deployment is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bake_time_in_minutes: Option<i32>,
     /// What is asked or waited for on the way.

@@ -170,6 +170,9 @@ pub struct ServiceDeployment {
     /// What the circuit breaker sees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment_circuit_breaker: Option<ServiceDeploymentCircuitBreaker>,
+    /// What is seen of its alarms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarms: Option<ServiceDeploymentAlarms>,
 }
 
 /// How many tasks a revision has in a deployment, and how much of the traffic.
@@ -257,6 +260,21 @@ pub struct ServiceDeploymentCircuitBreaker {
     /// How many are too many.
     #[serde(default)]
     pub threshold: i32,
+}
+
+/// What is seen of the alarms that a deployment is watched by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceDeploymentAlarms {
+    /// Whether they are watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<ServiceDeploymentRollbackMonitorsStatus>,
+    /// All of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarm_names: Vec<String>,
+    /// Those that ended it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggered_alarm_names: Vec<String>,
 }
 
 /// What something that watches over a deployment does.

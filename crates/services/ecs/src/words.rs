@@ -45,8 +45,17 @@ impl Words<'_> {
         format!("(service {}) (deployment {deployment}) deployment completed.", self.0)
     }
 
-    pub(crate) fn failed(self, deployment: &str) -> String {
-        format!("(service {}) (deployment {deployment}) deployment failed: tasks failed to start.", self.0)
+    pub(crate) fn failed(self, deployment: &str, cause: &Cause) -> String {
+        let why = match cause {
+            Cause::Breaker => "tasks failed to start.".to_owned(),
+            Cause::Alarms(_) => "alarm detected.".to_owned(),
+            cause => self::cause(cause),
+        };
+        format!("(service {}) (deployment {deployment}) deployment failed: {why}", self.0)
+    }
+
+    pub(crate) fn no_alarms(self, missing: &[String]) -> String {
+        format!("(service {}) is to be watched by alarms that do not exist: {}.", self.0, missing.join(", "))
     }
 
     pub(crate) fn shifted(self, percent: &str) -> String {
@@ -117,6 +126,7 @@ pub(crate) fn percent(thousandths: u16) -> String {
 pub(crate) fn given_up(cause: &Cause) -> String {
     match cause {
         Cause::Breaker => "ECS deployment circuit breaker: tasks failed to start.".to_owned(),
+        Cause::Alarms(_) => "ECS deployment alarm: alarm detected.".to_owned(),
         cause => self::cause(cause),
     }
 }
@@ -125,6 +135,7 @@ pub(crate) fn given_up(cause: &Cause) -> String {
 pub(crate) fn back(cause: &Cause, deployment: &str) -> String {
     match cause {
         Cause::Breaker => format!("ECS deployment circuit breaker: rolling back to deploymentId {deployment}."),
+        Cause::Alarms(_) => format!("ECS deployment alarm: rolling back to deploymentId {deployment}."),
         _ => format!("ECS deployment: rolling back to deploymentId {deployment}."),
     }
 }
@@ -134,6 +145,9 @@ pub(crate) fn cause(cause: &Cause) -> String {
     match cause {
         Cause::Asked => "Service deployment was stopped by a user request.".to_owned(),
         Cause::Breaker => "The deployment circuit breaker threshold was exceeded: tasks failed to start.".to_owned(),
+        Cause::Alarms(names) => {
+            format!("The deployment was watched by alarms, and one was detected: {}.", names.join(", "))
+        }
         Cause::Hook(stage) => format!("A lifecycle hook failed or was not answered in time at {}.", stage.as_str()),
         Cause::Traffic(reason) => format!("Traffic could not be shifted: {reason}"),
         Cause::Slow(stage) => format!("The deployment did not leave {} within 24 hours.", stage.as_str()),

@@ -236,8 +236,14 @@ impl Service {
         if let Some(Value::Object(configuration)) = members.get_mut("DeploymentConfiguration") {
             configuration.entry("Strategy").or_insert_with(|| "ROLLING".into());
             configuration.entry("LifecycleHooks").or_insert_with(|| Value::Array(Vec::new()));
+            configuration.entry("Alarms").or_insert_with(Self::no_alarms);
         }
         members
+    }
+
+    /// Alarms that are not watched.
+    fn no_alarms() -> Value {
+        json!({"AlarmNames": [], "Enable": false, "Rollback": false})
     }
 
     fn primary(service: &ecs::Service) -> Option<&ecs::Deployment> {
@@ -250,7 +256,7 @@ impl Service {
         json!({
             "DeploymentConfiguration": {
                 "MaximumPercent": 200, "MinimumHealthyPercent": 100, "DeploymentCircuitBreaker": breaker,
-                "Strategy": "ROLLING", "LifecycleHooks": [],
+                "Strategy": "ROLLING", "LifecycleHooks": [], "Alarms": Self::no_alarms(),
             },
             "AvailabilityZoneRebalancing": "DISABLED",
             "EnableECSManagedTags": false,
@@ -368,13 +374,14 @@ impl Resource for Service {
         .identity(&["ServiceName", "Cluster"])
         .patience(Duration::from_mins(30));
 
-    /// A deployment that shifts traffic takes the time that it is told to take; AWS waits as long.
+    /// A deployment that shifts traffic or bakes takes the time that it is told to take; AWS waits as long.
     fn patience(properties: &Map<String, Value>) -> Duration {
         const SHIFTING: Duration = Duration::from_hours(36);
-        let strategy =
-            properties.get("DeploymentConfiguration").and_then(|configuration| configuration.get("Strategy"));
-        match strategy.and_then(Value::as_str) {
+        let configuration = properties.get("DeploymentConfiguration");
+        let said = |member: &str| configuration.and_then(|configuration| configuration.get(member));
+        match said("Strategy").and_then(Value::as_str) {
             Some("BLUE_GREEN" | "LINEAR" | "CANARY") => SHIFTING,
+            _ if said("BakeTimeInMinutes").is_some() => SHIFTING,
             _ => Self::KIND.patience,
         }
     }

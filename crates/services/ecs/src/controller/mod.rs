@@ -2,10 +2,12 @@
 //!
 //! - [`service`] plans for each service which tasks to start and stop. All it does is write rows, in one transaction.
 //! - [`task`] takes each task one step further: network interface, images, shim, registrations, and back.
-//! - [`traffic`] tells load balancers the weights that a service's release asks for, [`hooks`] asks its hooks.
+//! - [`traffic`] tells load balancers the weights that a service's release asks for, [`hooks`] asks its hooks,
+//!   [`alarms`] looks at the alarms it is watched by.
 //! - [`links`] puts tasks back on a VPC that was made anew.
 //! - [`sweep`] ends what runs on the machine and has no row any more.
 
+mod alarms;
 mod carry;
 mod fitness;
 mod follow;
@@ -52,6 +54,7 @@ pub(crate) fn controllers(ecs: &Arc<Ecs>) -> Vec<Boxed> {
         boxed(task::TaskController::new(Arc::clone(ecs))),
         boxed(traffic::Traffic::new(Arc::clone(ecs))),
         boxed(hooks::Hooks::new(Arc::clone(ecs))),
+        boxed(alarms::Alarms::new(Arc::clone(ecs))),
         boxed(links::Links::new(Arc::clone(ecs))),
         boxed(sweep::Sweeper::new(Arc::clone(ecs))),
     ]

@@ -9,7 +9,7 @@ use store::{Change, Key, Row, Transaction};
 use super::{Error, sooner};
 use crate::{
     Ecs, plan,
-    rows::{Service, ServiceHooks, ServiceObserved, ServiceTraffic, Task, TaskObserved},
+    rows::{Service, ServiceAlarms, ServiceHooks, ServiceObserved, ServiceTraffic, Task, TaskObserved},
 };
 
 mod apply;
@@ -39,12 +39,12 @@ impl Controller for ServiceController {
     const NAME: &'static str = "ecs/service";
 
     fn watches(&self) -> &'static [&'static str] {
-        &[Service::KIND, Task::KIND, TaskObserved::KIND, ServiceTraffic::KIND, ServiceHooks::KIND]
+        &[Service::KIND, Task::KIND, TaskObserved::KIND, ServiceTraffic::KIND, ServiceHooks::KIND, ServiceAlarms::KIND]
     }
 
     /// A task concerns its service.
     fn keys_of(&self, change: &Change) -> Vec<Key> {
-        if [Service::KIND, ServiceTraffic::KIND, ServiceHooks::KIND].contains(&change.kind) {
+        if [Service::KIND, ServiceTraffic::KIND, ServiceHooks::KIND, ServiceAlarms::KIND].contains(&change.kind) {
             return vec![change.key.clone()];
         }
         let task = self.ecs.store.get::<Task>(&change.key).ok().flatten();
@@ -75,7 +75,7 @@ fn reconcile(ecs: &Ecs, tx: &mut Transaction<'_>, key: &Key, now: Timestamp) -> 
     }
     let members = members(tx, key, &service)?;
     let mut story = history::Story::read(tx, &key.scope, &service, &mut observed, now)?;
-    let (view, grace_over) = view(tx, key, &service, &observed, &members, now)?;
+    let (view, grace_over) = view(tx, key, &service, story.configuration(), &observed, &members, now)?;
     let plan = plan::service::plan(&view, now);
     story.watch(&view);
     let mut application = Application {
@@ -106,6 +106,7 @@ fn forget_in_time(tx: &mut Transaction<'_>, key: &Key, age: Duration) -> Result<
             tx.delete::<ServiceObserved>(key)?;
             tx.delete::<ServiceTraffic>(key)?;
             tx.delete::<ServiceHooks>(key)?;
+            tx.delete::<ServiceAlarms>(key)?;
             history::forget(tx, key)?;
             Ok(Next::Settled)
         }

@@ -1,6 +1,6 @@
 //! Updates of services: some only change how many tasks there are, others start a deployment.
 
-use api::ecs::{UpdateServiceRequest, UpdateServiceResponse};
+use api::ecs::{DeploymentStrategy, UpdateServiceRequest, UpdateServiceResponse};
 
 use super::{Context, neighbours, refused, service::active, service_checks, strategy_checks};
 use crate::{
@@ -73,9 +73,13 @@ fn change(row: &mut Service, request: &UpdateServiceRequest) -> Result<(), Error
         merged.deployment_circuit_breaker =
             merged.deployment_circuit_breaker.or_else(|| row.deployment.deployment_circuit_breaker.clone());
         merged.strategy = merged.strategy.or(row.deployment.strategy);
+        merged.alarms = merged.alarms.or_else(|| row.deployment.alarms.clone());
         if merged.strategy == row.deployment.strategy {
             let before = row.deployment.clone();
-            merged.bake_time_in_minutes = merged.bake_time_in_minutes.or(before.bake_time_in_minutes);
+            // What baked under alarms alone does so no more when they are switched off.
+            let watched = merged.alarms.as_ref().is_some_and(|alarms| alarms.enable);
+            let bakes = watched || merged.strategy.is_some_and(|strategy| strategy != DeploymentStrategy::Rolling);
+            merged.bake_time_in_minutes = merged.bake_time_in_minutes.or(before.bake_time_in_minutes.filter(|_| bakes));
             merged.lifecycle_hooks = merged.lifecycle_hooks.or(before.lifecycle_hooks);
             merged.linear_configuration = merged.linear_configuration.or(before.linear_configuration);
             merged.canary_configuration = merged.canary_configuration.or(before.canary_configuration);

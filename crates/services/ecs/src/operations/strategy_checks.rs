@@ -1,8 +1,9 @@
 //! How a service may be asked to change from one revision to the next.
 
 use api::ecs::{
-    DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentLifecycleHook, DeploymentLifecycleHookStage as Stage,
-    DeploymentLifecycleHookTargetType as TargetType, DeploymentStrategy, ThresholdType,
+    DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentLifecycleHook,
+    DeploymentLifecycleHookStage as Stage, DeploymentLifecycleHookTargetType as TargetType, DeploymentStrategy,
+    ThresholdType,
 };
 
 use super::refused;
@@ -12,6 +13,8 @@ use crate::{Error, rows::Revision};
 const WAIT_MAX: i32 = 1440;
 /// How long a hook may take, in minutes.
 const HOOK_MAX: i32 = 20_160;
+/// How many alarms one look at CloudWatch finds.
+const ALARMS_MAX: usize = 100;
 /// The smallest step of a linear deployment, and of a canary deployment, in percent.
 const LINEAR_MIN: f64 = 3.0;
 const CANARY_MIN: f64 = 0.1;
@@ -31,10 +34,7 @@ pub(super) fn deployment(configuration: Option<DeploymentConfiguration>) -> Resu
     steps(&configuration, strategy)?;
     configuration.deployment_circuit_breaker.iter().try_for_each(breaker)?;
     configuration.lifecycle_hooks.iter().flatten().try_for_each(hook)?;
-    if configuration.alarms.as_ref().is_some_and(|alarms| alarms.enable) {
-        const UNWATCHED: &str = "deployments watch no alarms; stop-service-deployment takes one back";
-        return Err(refused::unsupported("deploymentConfiguration.alarms", UNWATCHED));
-    }
+    configuration.alarms.iter().try_for_each(alarms)?;
     refused::members(&[(
         "deploymentConfiguration.earlySuccessCriteria",
         configuration.early_success_criteria.as_ref(),
@@ -58,8 +58,11 @@ fn steps(configuration: &DeploymentConfiguration, strategy: DeploymentStrategy) 
     }
     if strategy == DeploymentStrategy::Rolling {
         const ROLLING: &str = "a rolling deployment shifts no traffic; use BLUE_GREEN, LINEAR or CANARY";
-        if configuration.bake_time_in_minutes.is_some_and(|minutes| minutes != 0) {
-            return Err(refused::unsupported("deploymentConfiguration.bakeTimeInMinutes with ROLLING", ROLLING));
+        const UNWATCHED: &str = "a rolling deployment bakes while alarms are watched, and it has none; enable some";
+        let watched = configuration.alarms.as_ref().is_some_and(|alarms| alarms.enable);
+        if configuration.bake_time_in_minutes.is_some_and(|minutes| minutes != 0) && !watched {
+            let member = "deploymentConfiguration.bakeTimeInMinutes with ROLLING and without alarms";
+            return Err(refused::unsupported(member, UNWATCHED));
         }
         if configuration.lifecycle_hooks.as_ref().is_some_and(|hooks| !hooks.is_empty()) {
             return Err(refused::unsupported("deploymentConfiguration.lifecycleHooks with ROLLING", ROLLING));
@@ -75,6 +78,20 @@ fn steps(configuration: &DeploymentConfiguration, strategy: DeploymentStrategy) 
         wait("canaryBakeTimeInMinutes", canary.canary_bake_time_in_minutes)?;
     }
     Ok(())
+}
+
+/// Checks that there is something to watch.
+fn alarms(alarms: &DeploymentAlarms) -> Result<(), Error> {
+    if !alarms.enable {
+        return Ok(());
+    }
+    if alarms.alarm_names.is_empty() || alarms.alarm_names.len() > ALARMS_MAX {
+        return wrong(format!("alarmNames must name 1 to {ALARMS_MAX} alarms when alarms are enabled."));
+    }
+    match alarms.alarm_names.iter().find(|name| !(1..=255).contains(&name.chars().count())) {
+        Some(name) => wrong(format!("An alarm's name has 1 to 255 characters, which \"{name}\" has not.")),
+        None => Ok(()),
+    }
 }
 
 fn wait(member: &str, minutes: Option<i32>) -> Result<(), Error> {
@@ -184,6 +201,18 @@ mod tests {
         assert!(checked(json!({"strategy": "LINEAR", "canaryConfiguration": canary})).is_err());
         assert!(checked(json!({"canaryConfiguration": canary})).unwrap_err().contains("CANARY"));
         assert!(checked(json!({"bakeTimeInMinutes": 5})).unwrap_err().contains("bakeTimeInMinutes with ROLLING"));
+    }
+
+    #[test]
+    fn alarms_are_named_and_a_rolling_deployment_bakes_only_under_them() {
+        let alarms = |names: &[&str]| json!({"alarmNames": names, "enable": true, "rollback": true});
+        assert!(checked(json!({"alarms": alarms(&["errors"]), "bakeTimeInMinutes": 5})).is_ok());
+        for wrong in [alarms(&[]), alarms(&[""])] {
+            assert!(checked(json!({"alarms": wrong})).unwrap_err().contains("larm"));
+        }
+        let off = json!({"alarmNames": [], "enable": false, "rollback": false});
+        assert!(checked(json!({"alarms": off})).is_ok());
+        assert!(checked(json!({"alarms": off, "bakeTimeInMinutes": 5})).is_err());
     }
 
     #[test]

@@ -17,7 +17,10 @@ use api::ecs::{DeploymentLifecycleHookAction as Action, DeploymentLifecycleHookS
 use names::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::service::{Deployment, Life, PROOF, Plan, Step, Task, View, backoff};
+use super::{
+    service::{Deployment, Life, Plan, Step, Task, View, backoff},
+    verdict::{self, Proof},
+};
 
 /// All of the traffic, in thousandths.
 pub(crate) const WHOLE: u16 = 1000;
@@ -175,6 +178,8 @@ pub(crate) enum Cause {
     Asked,
     /// Too many tasks failed.
     Breaker,
+    /// These alarms sound.
+    Alarms(Vec<String>),
     /// A hook said so, or was silent for too long.
     Hook(Stage),
     /// The load balancer can't be told.
@@ -274,22 +279,12 @@ impl<'a> Draft<'a> {
         until <= self.now
     }
 
-    /// A deployment whose task has been fit for long enough is forgiven its failures, unless that is switched off.
+    /// A deployment whose task has been fit for long enough is forgiven its failures.
     fn prove(&mut self) {
-        let keeps = self.service.breaker.is_some_and(|breaker| !breaker.reset);
-        if keeps || self.service.failed(self.latest) == 0 {
-            return;
-        }
-        let fit_since = self.living(&self.latest.id).filter_map(|task| match task.life {
-            Life::Fit(since) => Some(since),
-            _ => None,
-        });
-        let Some(since) = fit_since.min() else { return };
-        let proven = since.plus(PROOF);
-        if proven <= self.now {
-            self.plan.steps.push(Step::Prove(self.latest.id.clone()));
-        } else {
-            self.look_again(proven.since(self.now));
+        match verdict::proof(self.service, self.latest, self.now) {
+            Some(Proof::Given) => self.plan.steps.push(Step::Prove(self.latest.id.clone())),
+            Some(Proof::After(wait)) => self.look_again(wait),
+            None => {}
         }
     }
 
@@ -321,15 +316,9 @@ impl<'a> Draft<'a> {
     /// Why the release must not go on, and whether it is to go back then.
     fn cause(&self) -> Option<(Cause, bool)> {
         let service = self.service;
-        if let Some(order) = service.order {
-            return Some((Cause::Asked, order.back));
-        }
-        let proven = self.plan.steps.iter().any(|step| matches!(step, Step::Prove(_)));
-        if let Some(breaker) = service.breaker
-            && !proven
-            && service.failed(self.latest) >= service.breaker_threshold()
-        {
-            return Some((Cause::Breaker, breaker.rollback));
+        let forgiven = self.plan.steps.iter().any(|step| matches!(step, Step::Prove(_)));
+        if let Some(end) = verdict::end(service, self.latest, forgiven) {
+            return Some(end);
         }
         let failed = |hook: &&Hook| match hook.status {
             HookStatus::Failed => true,
@@ -433,7 +422,7 @@ impl<'a> Draft<'a> {
                 let cleared = self.others().all(|other| self.is_gone(&other.id));
                 (cleared && self.can_spare_overtaken()).then_some(Stage::PreScaleUp)
             }
-            Stage::PreScaleUp => in_force.then_some(Stage::ScaleUp),
+            Stage::PreScaleUp => (in_force && self.service.has_seen_alarms()).then_some(Stage::ScaleUp),
             Stage::ScaleUp => self.is_ready(green).then_some(Stage::PostScaleUp),
             Stage::PostScaleUp => Some(Stage::TestTrafficShift),
             Stage::TestTrafficShift => in_force.then_some(Stage::PostTestTrafficShift),

@@ -16,14 +16,15 @@ use std::{collections::BTreeSet, time::Duration};
 use api::ecs::DeploymentLifecycleHookStatus as HookStatus;
 use names::Timestamp;
 
-use super::release::{self, Cause, Release, Stage, Surroundings};
+use super::{
+    release::{self, Cause, Release, Stage, Surroundings},
+    verdict::{self, Alarms, Proof},
+};
 
 /// The wait before a task is started anew after a first failure; doubles with each that follows.
 const BACKOFF_INITIAL: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts.
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
-/// How long a task must have been fit for its deployment's failures to be forgiven.
-pub(crate) const PROOF: Duration = Duration::from_secs(30);
 /// Failures in a row after which a service is said to be unable to start tasks.
 pub(crate) const IMPAIRED_AFTER: usize = 3;
 /// A circuit breaker's threshold that is a bounded percentage is in these bounds.
@@ -52,6 +53,8 @@ pub(crate) struct View {
     pub release: Option<Release>,
     /// What is seen beside tasks, for a release.
     pub surroundings: Surroundings,
+    /// The alarms that are watched over the latest deployment, if there are any.
+    pub alarms: Option<Alarms>,
 }
 
 /// Somebody's wish that a deployment be given up.
@@ -100,8 +103,10 @@ pub(crate) struct Deployment {
     pub proven_at: Option<Timestamp>,
     /// Whether it is a way back; then it is never given up.
     pub rollback: bool,
-    /// Whether there is another that the circuit breaker could go back to.
+    /// Whether there is another that could be gone back to.
     pub has_predecessor: bool,
+    /// Since when it has all its tasks, if alarms are watched for a while from then on.
+    pub reached_at: Option<Timestamp>,
 }
 
 /// How a deployment goes.
@@ -161,12 +166,14 @@ pub(crate) enum Step {
     Discard(String),
     /// The deployment had a task that proved well.
     Prove(String),
+    /// The latest deployment has all its tasks, and alarms are watched for a while.
+    Bake,
     /// The latest deployment is reached.
     Complete,
     /// Give the latest deployment up, and start nothing more of it.
-    GiveUp,
+    GiveUp(Cause),
     /// Give the latest deployment up and go back to the last that was reached.
-    RollBack,
+    RollBack(Cause),
     /// A deployment has no task left; forget it.
     Retire(String),
     /// Nothing is left of a service that goes away.
@@ -224,7 +231,7 @@ impl View {
         threshold.max(1)
     }
 
-    fn of<'a>(&'a self, deployment: &'a str) -> impl Iterator<Item = &'a Task> {
+    pub(super) fn of<'a>(&'a self, deployment: &'a str) -> impl Iterator<Item = &'a Task> {
         self.tasks.iter().filter(move |task| task.deployment == deployment)
     }
 
@@ -346,44 +353,29 @@ impl<'a> Draft<'a> {
 
     /// A deployment whose task has been fit for long enough is forgiven its failures.
     fn prove(&mut self) {
-        let keeps = self.service.breaker.is_some_and(|breaker| !breaker.reset);
-        if keeps || self.service.failed(self.latest) == 0 {
-            return;
-        }
-        let fit_since = self.living_latest().filter_map(|task| match task.life {
-            Life::Fit(since) => Some(since),
-            _ => None,
-        });
-        let Some(since) = fit_since.min() else { return };
-        let proven = since.plus(PROOF);
-        if proven <= self.now {
-            self.plan.steps.push(Step::Prove(self.latest.id.clone()));
-        } else {
-            self.look_again(proven.since(self.now));
+        match verdict::proof(self.service, self.latest, self.now) {
+            Some(Proof::Given) => self.plan.steps.push(Step::Prove(self.latest.id.clone())),
+            Some(Proof::After(wait)) => self.look_again(wait),
+            None => {}
         }
     }
 
-    /// Gives the latest deployment up if somebody wants it or too many of its tasks failed. Nothing else is decided in
-    /// the same look.
+    /// Gives the latest deployment up if somebody wants it, too many of its tasks failed or an alarm sounds. Nothing
+    /// else is decided in the same look.
     fn break_circuit(&mut self) -> bool {
         if self.latest.rollback || self.latest.rollout != Rollout::InProgress {
             return false;
         }
-        let proven = self.plan.steps.iter().any(|step| matches!(step, Step::Prove(_)));
-        let broken = !proven && self.service.failed(self.latest) >= self.service.breaker_threshold();
-        let back = match (self.service.order, self.service.breaker.filter(|_| broken)) {
-            (Some(order), _) => order.back,
-            (None, Some(breaker)) => breaker.rollback,
-            (None, None) => return false,
-        };
+        let forgiven = self.plan.steps.iter().any(|step| matches!(step, Step::Prove(_)));
+        let Some((cause, back)) = verdict::end(self.service, self.latest, forgiven) else { return false };
         let back = back && self.latest.has_predecessor;
-        self.plan.steps.push(if back { Step::RollBack } else { Step::GiveUp });
+        self.plan.steps.push(if back { Step::RollBack(cause) } else { Step::GiveUp(cause) });
         true
     }
 
     /// Starts what the latest deployment lacks; a task that is ill is no task, but takes room.
     fn start(&mut self) {
-        if self.latest.rollout == Rollout::Failed {
+        if self.latest.rollout == Rollout::Failed || !self.service.has_seen_alarms() {
             return;
         }
         let (living, latest) = (self.living().count(), self.living_latest());
@@ -473,7 +465,15 @@ impl<'a> Draft<'a> {
     /// While the latest deployment could still be rolled back, what it replaces is not forgotten at once: a service
     /// with two deployments is not taken for a stable one.
     fn needed(&self, deployment: &Deployment) -> bool {
-        self.latest.rollout == Rollout::InProgress && deployment.rollout == Rollout::Completed && !self.is_reached()
+        let done = self.is_reached() && self.baked_after() == Some(Duration::ZERO);
+        self.latest.rollout == Rollout::InProgress && deployment.rollout == Rollout::Completed && !done
+    }
+
+    /// How long alarms are still watched over a deployment that has all its tasks; none if that has not begun.
+    fn baked_after(&self) -> Option<Duration> {
+        let Some(alarms) = &self.service.alarms else { return Some(Duration::ZERO) };
+        let until = self.latest.reached_at?.plus(alarms.bake);
+        self.service.has_seen_alarms().then(|| until.since(self.now))
     }
 
     /// Whether the latest deployment has its tasks, all fit, and nothing old lives.
@@ -486,7 +486,12 @@ impl<'a> Draft<'a> {
         let others_gone = self.service.deployments.iter().skip(1).all(|d| self.service.of(&d.id).all(Task::is_gone));
         let reached = self.is_reached() && others_gone && self.latest.rollout != Rollout::Failed;
         if reached && self.latest.rollout == Rollout::InProgress {
-            self.plan.steps.push(Step::Complete);
+            match self.baked_after() {
+                Some(Duration::ZERO) => self.plan.steps.push(Step::Complete),
+                Some(wait) => self.look_again(wait),
+                None if self.latest.reached_at.is_none() => self.plan.steps.push(Step::Bake),
+                None => {}
+            }
         }
         self.plan.steady = reached && self.stopped.is_empty();
         self.plan.impaired = self.service.failed(self.latest) >= IMPAIRED_AFTER;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::{
     service::{Breaker, Life, Step},
     service_world::World,
+    verdict::Alarms,
 };
 
 /// Plans until nothing happens, then lets tasks become fit and gone, and so on; tells what was done, a line a plan.
@@ -37,8 +38,9 @@ pub(super) fn tell(steps: &[Step]) -> String {
             Step::Discard(task) => write!(line, "{separator}discard {task}"),
             Step::Prove(deployment) => write!(line, "{separator}{deployment} proved well"),
             Step::Complete => write!(line, "{separator}complete"),
-            Step::GiveUp => write!(line, "{separator}give up"),
-            Step::RollBack => write!(line, "{separator}roll back"),
+            Step::Bake => write!(line, "{separator}bake"),
+            Step::GiveUp(_) => write!(line, "{separator}give up"),
+            Step::RollBack(_) => write!(line, "{separator}roll back"),
             Step::Retire(deployment) => write!(line, "{separator}retire {deployment}"),
             Step::Finish => write!(line, "{separator}finish"),
             Step::Enter(stage) => write!(line, "{separator}to {}", stage.as_str()),
@@ -223,4 +225,49 @@ fn a_newer_deployment_overtakes_one_on_its_way() {
     world.deploy("C");
     assert_eq!(tell(&world.turn().steps), "stop B2");
     assert_eq!(story(&mut world), "start 1 of C\nstop A1, retire B\nretire A, complete\nsteady\n");
+}
+
+/// Alarms that are watched for a minute, of which these sounded.
+fn alarms(sounding: Option<&[&str]>) -> Alarms {
+    let sounding = sounding.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+    let bake = std::time::Duration::from_mins(1);
+    Alarms { rollback: true, bake, sounding, missing: Vec::new() }
+}
+
+#[test]
+fn nothing_starts_before_alarms_were_looked_at_and_all_bakes_under_them() {
+    let mut world = World::new(1, 100, 200);
+    world.deploy("A");
+    story(&mut world);
+    world.deploy("B");
+    world.view.alarms = Some(alarms(None));
+    assert_eq!(story(&mut world), "");
+    world.view.alarms = Some(alarms(Some(&[])));
+    assert_eq!(story(&mut world), "start 1 of B\nstop A1\nbake\nsteady\n");
+    assert_eq!(world.view.deployments.len(), 2, "what could be gone back to is not forgotten");
+    world.wait(60);
+    assert_eq!(story(&mut world), "retire A, complete\nsteady\n");
+}
+
+#[test]
+fn an_alarm_takes_a_deployment_back_while_it_bakes_and_not_afterwards() {
+    let mut world = World::new(1, 100, 200);
+    world.deploy("A");
+    story(&mut world);
+    world.deploy("B");
+    world.view.alarms = Some(alarms(Some(&[])));
+    story(&mut world);
+    world.view.alarms = Some(alarms(Some(&["errors"])));
+    assert_eq!(tell(&world.turn().steps), "roll back");
+    world.view.alarms = None;
+    assert_eq!(story(&mut world), "start 1 of A\nstop B2\nretire B, complete\nsteady\n");
+}
+
+#[test]
+fn without_a_way_back_an_alarm_stops_the_deployment_where_it_is() {
+    let mut world = World::new(1, 100, 200);
+    world.deploy("A");
+    world.view.alarms = Some(alarms(Some(&["errors"])));
+    assert_eq!(story(&mut world), "give up\n");
+    assert_eq!(world.count(|_| true), 0);
 }

@@ -65,8 +65,9 @@ impl World {
                 self.view.deployments[0].rollout = Rollout::Completed;
                 self.completed = Some(self.view.deployments[0].clone());
             }
-            Step::GiveUp => self.view.deployments[0].rollout = Rollout::Failed,
-            Step::RollBack => self.roll_back(),
+            Step::Bake => self.view.deployments[0].reached_at = Some(self.now),
+            Step::GiveUp(_) => self.view.deployments[0].rollout = Rollout::Failed,
+            Step::RollBack(_) => self.roll_back(),
             Step::Retire(id) => self.view.deployments.retain(|d| d.id != *id),
             Step::Finish => self.view.tasks.clear(),
             step => self.apply_to_release(step),

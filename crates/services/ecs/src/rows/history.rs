@@ -52,6 +52,9 @@ pub(crate) struct ServiceDeployment {
     pub rollback: Option<Rollback>,
     /// What the circuit breaker saw.
     pub breaker: Breaker,
+    /// What was seen of its alarms, if it is to be watched by any.
+    #[serde(default)]
+    pub alarms: Option<AlarmsSeen>,
 }
 
 /// A way back.
@@ -74,6 +77,26 @@ pub(crate) struct Breaker {
     pub failures: usize,
     /// How many are too many.
     pub threshold: usize,
+}
+
+/// What was seen of a deployment's alarms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AlarmsSeen {
+    /// Whether they are watched.
+    pub status: ServiceDeploymentRollbackMonitorsStatus,
+    /// All of them.
+    pub names: Vec<String>,
+    /// Those that ended the deployment.
+    pub triggered: Vec<String>,
+    /// Those that nobody has made.
+    pub missing: Vec<String>,
+}
+
+impl Default for AlarmsSeen {
+    fn default() -> Self {
+        let status = ServiceDeploymentRollbackMonitorsStatus::Disabled;
+        Self { status, names: Vec::new(), triggered: Vec::new(), missing: Vec::new() }
+    }
 }
 
 impl Row for ServiceDeployment {
@@ -103,6 +126,7 @@ impl ServiceDeployment {
             configuration: service.deployment.clone(),
             rollback: None,
             breaker: Breaker { status: ServiceDeploymentRollbackMonitorsStatus::Disabled, failures: 0, threshold: 0 },
+            alarms: None,
         }
     }
 
@@ -191,4 +215,23 @@ pub(crate) struct ServiceHooks {
 
 impl Row for ServiceHooks {
     const KIND: &'static str = "ecs/service.hooks";
+}
+
+/// What was seen of the alarms that a service's deployment is watched by. At its service's key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ServiceAlarms {
+    /// The deployment.
+    pub deployment: String,
+    /// Whether one sounded before it began, so that none is watched.
+    pub ignored: bool,
+    /// Those that sounded since.
+    pub sounding: Vec<String>,
+    /// Those that nobody has made.
+    pub missing: Vec<String>,
+    /// How long it takes until the slowest would sound, in seconds.
+    pub bake_seconds: u64,
+}
+
+impl Row for ServiceAlarms {
+    const KIND: &'static str = "ecs/service.alarms";
 }

@@ -13,6 +13,7 @@
 //! | `ecs/service-deployment`, `ecs/service-revision` | cluster/service/digits | the service controller: its story |
 //! | `ecs/service.traffic` | cluster/service | the traffic controller: what load balancers were told |
 //! | `ecs/service.hooks` | cluster/service | the hook controller: what hooks answered |
+//! | `ecs/service.alarms` | cluster/service | the alarm controller: which alarms sounded |
 //! | `ecs/setting` | setting | operations |
 
 mod cluster;
@@ -22,7 +23,9 @@ mod task;
 mod task_definition;
 
 pub(crate) use cluster::{Cluster, Setting};
-pub(crate) use history::{Rollback, ServiceDeployment, ServiceHooks, ServiceRevision, ServiceTraffic};
+pub(crate) use history::{
+    AlarmsSeen, Rollback, ServiceAlarms, ServiceDeployment, ServiceHooks, ServiceRevision, ServiceTraffic,
+};
 pub(crate) use service::{Deployment, Event, Orders, Revision, Service, ServiceObserved, digits};
 pub(crate) use task::{
     Fitness, Interface, LogCheckpoint, Membership, RegistryInstance, Status, Stop, Target, Task, TaskLogs,

@@ -164,6 +164,9 @@ pub(crate) struct Deployment {
     /// The target groups its tasks really register to; those of the revision if absent.
     #[serde(default)]
     pub resolved: Option<Vec<LoadBalancer>>,
+    /// Since when it has all its tasks, if alarms are watched for a while from then on.
+    #[serde(default)]
+    pub reached_at: Option<Timestamp>,
 }
 
 impl Deployment {
@@ -210,6 +213,7 @@ impl ServiceObserved {
                 proven_at: None,
                 rollback: false,
                 resolved,
+                reached_at: None,
             },
         );
         self.steady = false;

@@ -2,7 +2,7 @@
 
 use api::ecs::{
     ContainerImage, DeploymentLifecycleHookDetail, DeploymentLifecycleHookTargetType as TargetType,
-    ResolvedConfiguration, Rollback, ServiceDeploymentBrief, ServiceDeploymentCircuitBreaker,
+    ResolvedConfiguration, Rollback, ServiceDeploymentAlarms, ServiceDeploymentBrief, ServiceDeploymentCircuitBreaker,
     ServiceDeploymentStatus as Status, ServiceRevisionLoadBalancer, ServiceRevisionSummary,
     StopServiceDeploymentStopType as StopType,
 };
@@ -13,7 +13,7 @@ use crate::{
     plan::release::{Hook, WHOLE},
     read::Read,
     refer::DefinitionReference,
-    rows::{Cluster, Service, ServiceDeployment, ServiceRevision, Task, TaskObserved, digits},
+    rows::{AlarmsSeen, Cluster, Service, ServiceDeployment, ServiceRevision, Task, TaskObserved, digits},
 };
 
 /// How a service deployment goes, with what was just asked of it.
@@ -88,6 +88,7 @@ pub(crate) fn service_deployment(
             failure_count: count(breaker.failures),
             threshold: count(breaker.threshold),
         }),
+        alarms: Some(alarms(record.alarms.clone().unwrap_or_default())),
     })
 }
 
@@ -117,6 +118,14 @@ fn summary(
         pending_task_count: pending,
         requested_test_traffic_weight: record.traffic.map(|(_, test)| share(if test { WHOLE } else { 0 })),
         requested_production_traffic_weight: record.traffic.map(|(weight, _)| share(weight)),
+    }
+}
+
+fn alarms(seen: AlarmsSeen) -> ServiceDeploymentAlarms {
+    ServiceDeploymentAlarms {
+        status: Some(seen.status),
+        alarm_names: seen.names,
+        triggered_alarm_names: seen.triggered,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The whole service on paper: its operations and controllers, a recording machine, neighbours that keep books, and a
 //! clock that runs with tokio's paused one.
 
+mod alarms;
 mod deployments;
 mod neighbours;
 mod operations;

@@ -1,11 +1,11 @@
-//! Neighbours that keep books: EC2, load balancing, Cloud Map and Logs, as far as ECS calls them.
+//! Neighbours that keep books: EC2, load balancing, Cloud Map, CloudWatch and Logs, as far as ECS calls them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use api::{Fault, ec2, elbv2, logs, servicediscovery as cloud_map};
+use api::{Fault, cloudwatch, ec2, elbv2, logs, servicediscovery as cloud_map};
 use wire::{Context, Definition, Protocol, Service, bind};
 
 /// The target group that is there.
@@ -48,6 +48,8 @@ pub(super) struct Books {
     pub(super) no_groups: BTreeSet<String>,
     /// Whether Logs is out of order.
     pub(super) logs_down: bool,
+    /// The states of alarms by name.
+    pub(super) alarms: BTreeMap<String, String>,
 }
 
 impl Neighbours {
@@ -97,6 +99,11 @@ pub(super) fn services(books: &Arc<Neighbours>) -> Vec<Service> {
                 bind::<cloud_map::DeregisterInstance, _, _, _, _>(deregister_instance),
                 bind::<cloud_map::UpdateInstanceCustomHealthStatus, _, _, _, _>(update_health),
             ],
+        ),
+        Service::new(
+            definition("monitoring"),
+            books,
+            vec![bind::<cloudwatch::DescribeAlarms, _, _, _, _>(describe_alarms)],
         ),
         Service::new(
             definition("logs"),
@@ -287,6 +294,22 @@ async fn update_health(
 ) -> Result<cloud_map::UpdateInstanceCustomHealthStatusResponse, Fault> {
     cx.books().instance_health.insert(request.instance_id, request.status);
     Ok(cloud_map::UpdateInstanceCustomHealthStatusResponse::default())
+}
+
+async fn describe_alarms(
+    cx: Cx,
+    request: cloudwatch::DescribeAlarmsRequest,
+) -> Result<cloudwatch::DescribeAlarmsResponse, Fault> {
+    let books = cx.books();
+    let asked = books.alarms.iter().filter(|(name, _)| request.alarm_names.contains(name));
+    let alarm = |(name, state): (&String, &String)| cloudwatch::MetricAlarm {
+        alarm_name: name.clone(),
+        state_value: Some(state.clone()),
+        period: Some(10),
+        evaluation_periods: Some(2),
+        ..Default::default()
+    };
+    Ok(cloudwatch::DescribeAlarmsResponse { metric_alarms: asked.map(alarm).collect(), next_token: None })
 }
 
 async fn create_stream(cx: Cx, request: logs::CreateLogStreamRequest) -> Result<logs::CreateLogStreamResponse, Fault> {

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// A service of two tasks behind two target groups that changes as `configuration` says.
-fn shifting(configuration: serde_json::Value) -> ecs::CreateServiceRequest {
+pub(super) fn shifting(configuration: serde_json::Value) -> ecs::CreateServiceRequest {
     let balancer = json!({
         "targetGroupArn": GROUP, "containerName": "app", "containerPort": 3000,
         "advancedConfiguration": {"alternateTargetGroupArn": ALTERNATE, "productionListenerRule": RULE},
@@ -27,14 +27,14 @@ fn shifting(configuration: serde_json::Value) -> ecs::CreateServiceRequest {
     }
 }
 
-async fn update(house: &House, change: serde_json::Value) {
+pub(super) async fn update(house: &House, change: serde_json::Value) {
     let mut members = json!({"cluster": "flask", "service": "api"});
     members.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
     house.call::<ecs::UpdateService>(serde_json::from_value(members).unwrap()).await.unwrap();
 }
 
 /// The deployments of the service, the newest first.
-async fn story(house: &House) -> Vec<ecs::ServiceDeployment> {
+pub(super) async fn story(house: &House) -> Vec<ecs::ServiceDeployment> {
     let request = ecs::ListServiceDeploymentsRequest {
         service: "api".to_owned(),
         cluster: Some("flask".to_owned()),
@@ -47,7 +47,7 @@ async fn story(house: &House) -> Vec<ecs::ServiceDeployment> {
 }
 
 /// Waits until the newest deployment is as `wanted`.
-async fn until(house: &House, wanted: impl Fn(&ecs::ServiceDeployment) -> bool) -> ecs::ServiceDeployment {
+pub(super) async fn until(house: &House, wanted: impl Fn(&ecs::ServiceDeployment) -> bool) -> ecs::ServiceDeployment {
     let deadline = tokio::time::Instant::now() + Duration::from_hours(1);
     loop {
         let latest = story(house).await.remove(0);
@@ -60,7 +60,7 @@ async fn until(house: &House, wanted: impl Fn(&ecs::ServiceDeployment) -> bool) 
 }
 
 /// The weights of the rule: of the group named first, and of the alternate one.
-fn weights(house: &House) -> (u32, u32) {
+pub(super) fn weights(house: &House) -> (u32, u32) {
     let books = house.neighbours.books();
     let forward = books.actions.last().and_then(|action| action.forward_config.clone()).unwrap_or_default();
     let of = |arn| forward.target_groups.iter().find(|group| group.target_group_arn == arn).and_then(|g| g.weight);
@@ -76,7 +76,7 @@ async fn stop(house: &House, deployment: &ecs::ServiceDeployment, kind: StopType
     house.call::<ecs::StopServiceDeployment>(request).await.map(drop)
 }
 
-async fn first(house: &House, configuration: serde_json::Value) {
+pub(super) async fn first(house: &House, configuration: serde_json::Value) {
     house.register("api", "v1").await;
     house.create_service(shifting(configuration)).await.unwrap();
     house.stable("api").await;

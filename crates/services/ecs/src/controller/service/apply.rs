@@ -39,15 +39,19 @@ impl Application<'_, '_, '_> {
     pub(super) fn apply(&mut self, plan: &Plan) -> Result<(), Error> {
         let mut stopped = Vec::new();
         let mut trouble = None;
+        for news in self.story.news() {
+            self.tell(news);
+        }
         for step in &plan.steps {
             match step {
                 Step::Start(deployment, count) => trouble = self.start(deployment, *count)?.or(trouble),
                 Step::Stop(task) => stopped.extend(self.stop(task)?),
                 Step::Discard(task) => stopped.extend(self.discard(task)?),
                 Step::Prove(deployment) => self.change(deployment, |d, now| d.proven_at = Some(now)),
+                Step::Bake => self.bake(),
                 Step::Complete => self.complete(),
-                Step::GiveUp => self.give_up(),
-                Step::RollBack => self.roll_back(),
+                Step::GiveUp(cause) => self.give_up(cause),
+                Step::RollBack(cause) => self.roll_back(cause),
                 Step::Retire(id) => self.observed.deployments.retain(|d| d.revision.deployment != *id),
                 Step::Finish => self.observed.inactive_at = Some(self.now),
                 Step::Enter(stage) => self.enter(*stage),
@@ -210,15 +214,16 @@ impl Application<'_, '_, '_> {
         self.observed.completed = Some(first);
     }
 
-    /// Why a rolling deployment is given up: by somebody's wish, or by the circuit breaker.
-    fn cause(&self) -> Cause {
-        if self.service.orders.stop.is_some() { Cause::Asked } else { Cause::Breaker }
+    /// All is there; from now on alarms are watched for a while.
+    fn bake(&mut self) {
+        let Some(id) = self.observed.deployments.first().map(|d| d.revision.deployment.clone()) else { return };
+        self.change(&id, |deployment, now| deployment.reached_at = Some(now));
+        self.wait = Some(Duration::ZERO);
     }
 
-    fn give_up(&mut self) {
-        let cause = self.cause();
-        self.fail(&cause);
-        self.story.stopped(&words::cause(&cause));
+    fn give_up(&mut self, cause: &Cause) {
+        self.fail(cause);
+        self.story.stopped(&words::cause(cause));
     }
 
     fn fail(&mut self, cause: &Cause) {
@@ -227,23 +232,20 @@ impl Application<'_, '_, '_> {
             deployment.rollout = DeploymentRolloutState::Failed;
             deployment.reason = words::given_up(cause);
         });
-        if *cause == Cause::Breaker {
-            self.story.trip();
-        }
-        self.tell(self.words().failed(&id));
+        self.story.trip(cause);
+        self.tell(self.words().failed(&id, cause));
     }
 
     /// The last revision that was reached becomes the one to reach again, under its old id, as on AWS.
-    fn roll_back(&mut self) {
-        let Some(back) = self.observed.completed.clone() else { return self.give_up() };
-        let cause = self.cause();
-        self.fail(&cause);
-        self.story.going_back(&words::cause(&cause), &back.deployment);
+    fn roll_back(&mut self, cause: &Cause) {
+        let Some(back) = self.observed.completed.clone() else { return self.give_up(cause) };
+        self.fail(cause);
+        self.story.going_back(&words::cause(cause), &back.deployment);
         let resolved = self.observed.deployments.iter().find(|d| d.revision.deployment == back.deployment);
         let resolved = resolved.and_then(|deployment| deployment.resolved.clone());
         self.observed.deployments.retain(|deployment| deployment.revision.deployment != back.deployment);
         self.tell(self.words().rolling_back(&back.deployment));
-        let reason = words::back(&cause, &back.deployment);
+        let reason = words::back(cause, &back.deployment);
         let deployment = Deployment {
             revision: back,
             rollout: DeploymentRolloutState::InProgress,
@@ -252,6 +254,7 @@ impl Application<'_, '_, '_> {
             proven_at: Some(self.now),
             rollback: true,
             resolved,
+            reached_at: None,
         };
         self.observed.deployments.insert(0, deployment);
         // Looked at again at once: what goes back starts now.

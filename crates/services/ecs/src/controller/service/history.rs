@@ -8,8 +8,9 @@ use store::{Key, Transaction};
 
 use super::super::Error;
 use crate::{
-    plan::service::View,
-    rows::{Rollback, Service, ServiceDeployment, ServiceObserved, ServiceRevision, digits},
+    Words,
+    plan::{release::Cause, service::View},
+    rows::{AlarmsSeen, Rollback, Service, ServiceDeployment, ServiceObserved, ServiceRevision, digits},
 };
 
 /// How many deployments and revisions of a service are kept.
@@ -20,6 +21,8 @@ pub(super) struct Story {
     now: Timestamp,
     record: Option<ServiceDeployment>,
     before: Option<ServiceDeployment>,
+    /// What is to be told of it.
+    news: Vec<String>,
 }
 
 impl Story {
@@ -36,7 +39,7 @@ impl Story {
         let last = key(&observed.taken_up);
         let last_record = tx.get::<ServiceDeployment>(&last)?;
         if !observed.take_up(service, now) {
-            return Ok(Self { now, record: last_record.clone(), before: last_record });
+            return Ok(Self { now, record: last_record.clone(), before: last_record, news: Vec::new() });
         }
         if let Some(mut overtaken) = last_record.filter(ServiceDeployment::is_open) {
             overtaken.end(Status::Stopped, Some("A newer service deployment overtook this one.".to_owned()), now);
@@ -53,7 +56,7 @@ impl Story {
         forget_oldest(tx, scope, service)?;
         let asked = ServiceDeployment::asked(service);
         let record = ServiceDeployment { status: Status::InProgress, started_at: Some(now), sources, ..asked };
-        Ok(Self { now, record: Some(record), before: None })
+        Ok(Self { now, record: Some(record), before: None, news: Vec::new() })
     }
 
     /// How the service was to change when the deployment began.
@@ -61,19 +64,40 @@ impl Story {
         self.record.as_ref().map(|record| &record.configuration)
     }
 
-    /// Takes over what the circuit breaker sees.
+    /// What is to be told, once.
+    pub(super) fn news(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Takes over what the circuit breaker sees, and who looks at the alarms.
     pub(super) fn watch(&mut self, view: &View) {
         let Some(record) = self.record.as_mut().filter(|record| record.status == Status::InProgress) else { return };
         let Some(latest) = view.deployments.first() else { return };
         record.breaker.status = if view.breaker.is_some() { Monitor::Monitoring } else { Monitor::Disabled };
         record.breaker.failures = view.failed(latest);
         record.breaker.threshold = view.breaker_threshold();
+        let Some(asked) = record.configuration.alarms.as_ref().filter(|alarms| alarms.enable) else { return };
+        let alarms = view.alarms.as_ref();
+        let missing = alarms.map(|alarms| alarms.missing.clone()).unwrap_or_default();
+        let before = record.alarms.take().unwrap_or_default();
+        if !missing.is_empty() && before.missing != missing {
+            self.news.push(Words(&record.service).no_alarms(&missing));
+        }
+        let status = if alarms.is_some() { Monitor::Monitoring } else { Monitor::Disabled };
+        record.alarms =
+            Some(AlarmsSeen { status, names: asked.alarm_names.clone(), triggered: before.triggered, missing });
     }
 
-    /// The circuit breaker has acted.
-    pub(super) fn trip(&mut self) {
-        if let Some(record) = &mut self.record {
-            record.breaker.status = Monitor::Triggered;
+    /// The circuit breaker, or an alarm, has acted.
+    pub(super) fn trip(&mut self, cause: &Cause) {
+        let Some(record) = &mut self.record else { return };
+        match (cause, &mut record.alarms) {
+            (Cause::Breaker, _) => record.breaker.status = Monitor::Triggered,
+            (Cause::Alarms(sounding), Some(alarms)) => {
+                alarms.status = Monitor::Triggered;
+                alarms.triggered.clone_from(sounding);
+            }
+            _ => {}
         }
     }
 
@@ -86,6 +110,9 @@ impl Story {
         } else {
             if record.breaker.status == Monitor::Monitoring {
                 record.breaker.status = Monitor::MonitoringComplete;
+            }
+            if let Some(alarms) = record.alarms.as_mut().filter(|alarms| alarms.status == Monitor::Monitoring) {
+                alarms.status = Monitor::MonitoringComplete;
             }
             record.end(Status::Successful, None, now);
         }

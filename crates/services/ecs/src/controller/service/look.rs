@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use api::ecs::{
-    DeploymentCircuitBreaker, DeploymentLifecycleHookAction as Action, DeploymentLifecycleHookStatus as HookStatus,
-    DeploymentRolloutState, StopServiceDeploymentStopType as StopType, ThresholdType,
+    DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentLifecycleHookAction as Action,
+    DeploymentLifecycleHookStatus as HookStatus, DeploymentRolloutState, StopServiceDeploymentStopType as StopType,
+    ThresholdType,
 };
 use names::Timestamp;
 use store::{Key, Transaction};
@@ -18,15 +19,18 @@ use crate::{
         life::life,
         release::Surroundings,
         service::{Breaker, Deployment, Order, Rollout, Task, Threshold, View},
+        verdict::Alarms,
     },
-    rows::{Service, ServiceHooks, ServiceObserved, ServiceTraffic},
+    rows::{Service, ServiceAlarms, ServiceHooks, ServiceObserved, ServiceTraffic},
 };
 
-/// The rows as the planner sees them, and when that changes though nothing happens.
+/// The rows as the planner sees them, and when that changes though nothing happens. `began_with` is how the service was
+/// to change when its latest deployment began.
 pub(super) fn view(
     tx: &Transaction<'_>,
     key: &Key,
     service: &Service,
+    began_with: Option<&DeploymentConfiguration>,
     observed: &ServiceObserved,
     members: &[Member],
     now: Timestamp,
@@ -48,6 +52,7 @@ pub(super) fn view(
         order: order.map(|stop| Order { back: stop == StopType::Rollback }),
         release: observed.release.clone(),
         surroundings: surroundings(tx, key, service, observed)?,
+        alarms: alarms(tx, key, began_with, observed)?,
     };
     Ok((view, again))
 }
@@ -97,11 +102,38 @@ fn deployments(observed: &ServiceObserved) -> Vec<Deployment> {
             },
             proven_at: deployment.proven_at,
             rollback: deployment.rollback,
+            reached_at: deployment.reached_at,
             has_predecessor: completed.is_some_and(|completed| *completed != id),
             id,
         }
     });
     each.collect()
+}
+
+/// What is known of the alarms that are watched over the latest deployment. A way back is watched by none, nor is what
+/// began while one sounded.
+fn alarms(
+    tx: &Transaction<'_>,
+    key: &Key,
+    began_with: Option<&DeploymentConfiguration>,
+    observed: &ServiceObserved,
+) -> Result<Option<Alarms>, Error> {
+    let asked = began_with.and_then(|configuration| configuration.alarms.as_ref()).filter(|alarms| alarms.enable);
+    let latest = observed.deployments.first().filter(|latest| {
+        let goes = latest.rollout == DeploymentRolloutState::InProgress && !latest.rollback;
+        goes && latest.revision.deployment == observed.taken_up
+    });
+    let (Some(asked), Some(latest)) = (asked, latest) else { return Ok(None) };
+    let seen = tx.get::<ServiceAlarms>(key)?.filter(|seen| seen.deployment == latest.revision.deployment);
+    let Some(seen) = seen else { return Ok(Some(Alarms { rollback: asked.rollback, ..Alarms::default() })) };
+    let minutes = began_with.and_then(|configuration| configuration.bake_time_in_minutes);
+    let minutes = minutes.and_then(|minutes| u64::try_from(minutes).ok());
+    Ok((!seen.ignored).then(|| Alarms {
+        rollback: asked.rollback,
+        bake: minutes.map_or(Duration::from_secs(seen.bake_seconds), Duration::from_mins),
+        sounding: Some(seen.sounding),
+        missing: seen.missing,
+    }))
 }
 
 /// What load balancers were told of the release, and what its hooks answered.

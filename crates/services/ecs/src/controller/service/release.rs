@@ -46,11 +46,12 @@ impl Application<'_, '_, '_> {
     pub(super) fn go_back(&mut self, cause: &Cause) {
         let Some(serving) = self.observed.release.as_ref().and_then(|release| release.serving.clone()) else { return };
         let reason = self.end_release(cause, true);
-        self.tell(self.words().rolling_back(&serving));
-        self.story.going_back(&reason, &serving);
         if let Some(id) = self.observed.deployments.first().map(|d| d.revision.deployment.clone()) {
             self.change(&id, |deployment, _| deployment.reason.clone_from(&reason));
+            self.tell(self.words().failed(&id, cause));
         }
+        self.tell(self.words().rolling_back(&serving));
+        self.story.going_back(&reason, &serving);
         self.wait = Some(Duration::ZERO);
     }
 
@@ -62,14 +63,12 @@ impl Application<'_, '_, '_> {
             deployment.rollout = DeploymentRolloutState::Failed;
             deployment.reason.clone_from(&reason);
         });
-        self.tell(self.words().failed(&id));
+        self.tell(self.words().failed(&id, cause));
         self.story.stopped(&reason);
     }
 
     fn end_release(&mut self, cause: &Cause, back: bool) -> String {
-        if *cause == Cause::Breaker {
-            self.story.trip();
-        }
+        self.story.trip(cause);
         let reason = words::cause(cause);
         let end = End { reason: reason.clone(), at: self.now, back };
         if let Some(release) = &mut self.observed.release {
