@@ -3,6 +3,7 @@
 mod bench;
 mod licences;
 mod sizes;
+mod suite;
 mod test;
 mod walls;
 

@@ -26,6 +26,11 @@ use crate::{Error, Identity, Namespace};
 /// Connections that may wait to be accepted by a listener.
 const BACKLOG: u32 = 1024;
 
+/// Tries for an address that is in use, and the wait between two: a process that was killed gives its lock free a moment
+/// before its sockets, so whoever follows it may come too early.
+const ADDRESS_TRIES: u32 = 200;
+const ADDRESS_PAUSE: Duration = Duration::from_millis(10);
+
 /// Requests that may wait for the thread inside. It needs microseconds for each; whoever comes next waits its turn.
 const REQUESTS_WAITING_MAX: usize = 64;
 
@@ -73,8 +78,30 @@ impl Sockets {
         self.identity
     }
 
-    /// A listener at `address`, which the VPC must have. Port 0 lets the kernel choose.
+    /// A listener at `address`, which the VPC must have. Port 0 lets the kernel choose. An address in use is waited for,
+    /// two seconds at most.
     pub async fn listen(&self, address: SocketAddrV4) -> Result<TcpListener, Error> {
+        let mut tries = Tries::default();
+        loop {
+            match self.listen_now(address).await {
+                Err(error) if tries.again(&error).await => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// A UDP socket bound to `address`, which is waited for as by [`Sockets::listen`].
+    pub async fn udp(&self, address: SocketAddrV4) -> Result<UdpSocket, Error> {
+        let mut tries = Tries::default();
+        loop {
+            match self.udp_now(address).await {
+                Err(error) if tries.again(&error).await => {}
+                done => return done,
+            }
+        }
+    }
+
+    async fn listen_now(&self, address: SocketAddrV4) -> Result<TcpListener, Error> {
         let socket = self.tcp().await?;
         let listen = || {
             socket.set_reuseaddr(true)?;
@@ -86,8 +113,7 @@ impl Sockets {
         listen().map_err(|source| failed("listen on", &address, source))
     }
 
-    /// A UDP socket bound to `address`.
-    pub async fn udp(&self, address: SocketAddrV4) -> Result<UdpSocket, Error> {
+    async fn udp_now(&self, address: SocketAddrV4) -> Result<UdpSocket, Error> {
         let descriptor = self.make(SockType::Datagram).await?;
         let bind = || {
             let to = nix::sys::socket::SockaddrIn::from(address);
@@ -142,6 +168,23 @@ impl Sockets {
 
 fn failed(doing: &'static str, address: &impl ToString, source: io::Error) -> Error {
     Error::Socket { doing, address: address.to_string(), source }
+}
+
+/// The patience for an address in use.
+#[derive(Default)]
+struct Tries(u32);
+
+impl Tries {
+    /// Whether to try again after `error`; waits a little if so.
+    async fn again(&mut self, error: &Error) -> bool {
+        self.0 += 1;
+        let used = error.io().is_some_and(|source| source.kind() == io::ErrorKind::AddrInUse);
+        let again = used && self.0 < ADDRESS_TRIES;
+        if again {
+            tokio::time::sleep(ADDRESS_PAUSE).await;
+        }
+        again
+    }
 }
 
 /// Lets a connection to a task that vanished without a word end within a minute: a namespace that is torn down sends

@@ -142,6 +142,23 @@ async fn sockets_of_a_vpc_serve_a_program_outside_of_it() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_about_to_be_free_is_waited_for() {
+    let vpc = vpc().await;
+    let sockets = vpc.sockets().unwrap();
+    let address = "169.254.169.253:53".parse().unwrap();
+    let held = (sockets.udp(address).await.unwrap(), sockets.listen(address).await.unwrap());
+    let after = async { tokio::join!(sockets.udp(address), sockets.listen(address)) };
+    tokio::pin!(after);
+    assert!(futures::poll!(&mut after).is_pending());
+    drop(held);
+    let (udp, listener) = after.await;
+    assert_eq!(
+        (udp.unwrap().local_addr().unwrap(), listener.unwrap().local_addr().unwrap()),
+        (address.into(), address.into())
+    );
+}
+
+#[tokio::test]
 async fn a_refused_connection_says_so_in_the_error() {
     let vpc = vpc().await;
     let _a = task(&vpc, 1, 5).await;
