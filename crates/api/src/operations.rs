@@ -81,9 +81,9 @@ macro_rules! for_each_operation {
                 UpdateRole UpdateRoleDescription;
             logs:
                 CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream DeleteRetentionPolicy
-                DescribeLogGroups DescribeLogStreams FilterLogEvents GetLogEvents ListTagsForResource
-                ListTagsLogGroup PutLogEvents PutLogGroupDeletionProtection PutRetentionPolicy TagLogGroup
-                TagResource UntagLogGroup UntagResource;
+                DescribeLogGroups DescribeLogStreams DescribeQueries FilterLogEvents GetLogEvents GetQueryResults
+                ListTagsForResource ListTagsLogGroup PutLogEvents PutLogGroupDeletionProtection PutRetentionPolicy
+                StartQuery StopQuery TagLogGroup TagResource UntagLogGroup UntagResource;
             serin:
                 DescribeHouse;
             servicediscovery:

@@ -181,7 +181,7 @@ impl Parts {
             elbv2::service(store(), clock(), ids(), caller(), edge(), address.port()),
             ecr::service(store(), clock(), images.clone()),
             ecs::service(&tasks),
-            logs::service(telemetry.clone(), clock()),
+            logs::service(telemetry.clone(), clock(), ids()),
             cloudwatch::service(store(), telemetry.metrics(), clock()),
             xray::service(telemetry.traces(), clock()),
             cloudformation::service(store(), clock(), ids(), caller()),

@@ -4,10 +4,12 @@
 
 mod event;
 mod group;
+mod query;
 mod stream;
 mod tag;
 
 pub use event::*;
 pub use group::*;
+pub use query::*;
 pub use stream::*;
 pub use tag::*;

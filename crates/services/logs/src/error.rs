@@ -12,6 +12,15 @@ pub enum Error {
     /// There is no room for more tags.
     #[error("A log group can have at most {0} tags.")]
     TooManyTags(usize),
+    /// A query that is none.
+    #[error(transparent)]
+    Query(#[from] telemetry::logs::insights::QueryError),
+    /// There is no such query, or none any more.
+    #[error("There is no query {0}: it was never started, or is among the oldest, or was before the last start.")]
+    NoQuery(String),
+    /// Enough queries are under way.
+    #[error("{0} queries are under way already, which are as many as may be at once. Try again when one has ended.")]
+    TooManyQueries(usize),
     /// The logs could not do it.
     #[error(transparent)]
     Logs(#[from] logs::Error),
@@ -27,6 +36,9 @@ impl From<Error> for Fault {
         match error {
             Error::InvalidParameter(_) => Self::client("InvalidParameterException", message),
             Error::TooManyTags(_) => Self::client("TooManyTagsException", message),
+            Error::Query(_) => Self::client("MalformedQueryException", message),
+            Error::NoQuery(_) => Self::client("ResourceNotFoundException", message),
+            Error::TooManyQueries(_) => Self::client("LimitExceededException", message),
             Error::Logs(Logs::NoGroup(_)) => {
                 Self::client("ResourceNotFoundException", "The specified log group does not exist.")
             }

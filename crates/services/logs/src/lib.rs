@@ -6,17 +6,18 @@
 //!
 //! Groups, streams and events live in the telemetry engine's own file, not in the store: they are history and steer
 //! nothing. So operations speak to the engine, and the one controller here lets go of what is past its time, for traces
-//! too, since both share the file.
+//! too, since both share the file. Queries (Logs Insights) and what they found live in memory: whoever asked is there.
 
 mod controller;
 mod error;
 mod identifier;
 mod operations;
+mod queries;
 mod token;
 
 use std::sync::Arc;
 
-use names::Clock;
+use names::{Clock, Ids};
 use reconcile::System;
 use telemetry::Telemetry;
 use wire::{Definition, Protocol, Service};
@@ -27,6 +28,8 @@ pub use error::Error;
 pub struct Logs {
     logs: telemetry::Logs,
     clock: Clock,
+    ids: Ids,
+    queries: queries::Queries,
 }
 
 const DEFINITION: Definition = Definition {
@@ -36,8 +39,9 @@ const DEFINITION: Definition = Definition {
 };
 
 /// CloudWatch Logs on `telemetry`, whose logs and traces it also keeps within their limits.
-pub fn service(telemetry: Telemetry, clock: Clock) -> System {
-    let state = Arc::new(Logs { logs: telemetry.logs(), clock: clock.clone() });
+pub fn service(telemetry: Telemetry, clock: Clock, ids: Ids) -> System {
+    let (logs, queries) = (telemetry.logs(), queries::Queries::default());
+    let state = Arc::new(Logs { logs, clock: clock.clone(), ids, queries });
     System {
         service: Service::new(DEFINITION, &state, operations::operations()),
         controllers: vec![reconcile::boxed(controller::Retention::new(telemetry, clock))],

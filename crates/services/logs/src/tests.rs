@@ -16,7 +16,7 @@ fn house() -> Caller {
     hand.advance(Duration::from_millis(NOW.unsigned_abs()));
     let telemetry = Telemetry::in_memory(Limits::default()).unwrap();
     let caller = Caller::default();
-    caller.fill([service(telemetry, Clock::Manual(hand)).service]);
+    caller.fill([service(telemetry, Clock::Manual(hand), names::Ids::counting()).service]);
     caller
 }
 
@@ -211,4 +211,78 @@ async fn both_spellings_mean_the_same_tags() {
     call::<model::UntagResource>(&house, untag).await.unwrap();
     let list = model::ListTagsLogGroupRequest { log_group_name: "g".to_owned() };
     assert!(call::<model::ListTagsLogGroup>(&house, list).await.unwrap().tags.is_empty());
+}
+
+fn start(query: &str) -> model::StartQueryRequest {
+    model::StartQueryRequest {
+        log_group_names: vec!["g".to_owned()],
+        start_time: NOW / 1000,
+        end_time: NOW / 1000,
+        query_string: query.to_owned(),
+        ..Default::default()
+    }
+}
+
+/// What the query found, once it has ended.
+async fn found(house: &Caller, request: model::StartQueryRequest) -> model::GetQueryResultsResponse {
+    let query_id = call::<model::StartQuery>(house, request).await.unwrap().query_id.unwrap();
+    let request = model::GetQueryResultsRequest { query_id, ..Default::default() };
+    loop {
+        let answer = call::<model::GetQueryResults>(house, request.clone()).await.unwrap();
+        if answer.status.as_deref() != Some("Running") {
+            return answer;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_query_is_started_and_asked_for_what_it_found() {
+    let house = furnished().await;
+    call::<model::PutLogEvents>(&house, events("s", &[0, 10, 1000])).await.unwrap();
+    let answer = found(&house, start("parse 'at *' as n | filter n >= 10 | display n")).await;
+    assert_eq!(answer.status.as_deref(), Some("Complete"));
+    // The second that ends the range is part of it, what follows is not.
+    let values: Vec<_> = answer.results.iter().filter_map(|row| row[0].value.as_deref()).collect();
+    assert_eq!(values, ["10"]);
+    let statistics = answer.statistics.unwrap();
+    assert_eq!((statistics.records_scanned, statistics.records_matched), (Some(2.0), Some(1.0)));
+
+    let all = found(&house, model::StartQueryRequest { start_time: NOW, ..start("fields @message") }).await;
+    assert_eq!(all.results.len(), 2, "milliseconds are understood");
+    let queries =
+        call::<model::DescribeQueries>(&house, model::DescribeQueriesRequest::default()).await.unwrap().queries;
+    assert_eq!(queries.len(), 2);
+    assert_eq!(queries[0].query_string.as_deref(), Some("fields @message"));
+    let query_id = queries[0].query_id.clone().unwrap();
+    let page = model::GetQueryResultsRequest { query_id: query_id.clone(), max_items: Some(1), next_token: None };
+    let first = call::<model::GetQueryResults>(&house, page.clone()).await.unwrap();
+    let rest = model::GetQueryResultsRequest { next_token: first.next_token, ..page };
+    let rest = call::<model::GetQueryResults>(&house, rest).await.unwrap();
+    assert_eq!((first.results.len(), rest.results.len(), rest.next_token), (1, 1, None));
+    let stop = model::StopQueryRequest { query_id };
+    assert_eq!(refusal::<model::StopQuery>(&house, stop).await, "InvalidParameterException");
+}
+
+#[tokio::test]
+async fn queries_that_cannot_be_are_refused() {
+    let house = furnished().await;
+    let fault = call::<model::StartQuery>(&house, start("fields a | fliter b")).await.unwrap_err();
+    assert_eq!(fault.code, "MalformedQueryException");
+    assert!(
+        fault.message.contains("unexpected symbol found fliter") && fault.message.ends_with("line 1 and position 12")
+    );
+    let absent = model::StartQueryRequest { log_group_names: vec!["absent".to_owned()], ..start("limit 1") };
+    assert_eq!(refusal::<model::StartQuery>(&house, absent).await, "ResourceNotFoundException");
+    for wrong in [
+        model::StartQueryRequest { log_group_names: Vec::new(), ..start("limit 1") },
+        model::StartQueryRequest { log_group_name: Some("g".to_owned()), ..start("limit 1") },
+        model::StartQueryRequest { end_time: 0, ..start("limit 1") },
+        model::StartQueryRequest { limit: Some(10_001), ..start("limit 1") },
+        model::StartQueryRequest { query_language: Some("SQL".to_owned()), ..start("limit 1") },
+    ] {
+        assert_eq!(refusal::<model::StartQuery>(&house, wrong).await, "InvalidParameterException");
+    }
+    let unknown = model::GetQueryResultsRequest { query_id: "none".to_owned(), ..Default::default() };
+    assert_eq!(refusal::<model::GetQueryResults>(&house, unknown).await, "ResourceNotFoundException");
 }

@@ -6,6 +6,7 @@
 
 mod event;
 mod group;
+pub mod insights;
 mod pattern;
 mod search;
 mod stream;

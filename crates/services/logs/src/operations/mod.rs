@@ -2,6 +2,7 @@
 
 mod event;
 mod group;
+mod query;
 mod stream;
 mod tag;
 
@@ -25,6 +26,10 @@ pub(crate) fn operations() -> Vec<Bound<Logs>> {
         bind::<model::PutLogEvents, _, _, _, _>(event::put_log_events),
         bind::<model::GetLogEvents, _, _, _, _>(event::get_log_events),
         bind::<model::FilterLogEvents, _, _, _, _>(event::filter_log_events),
+        bind::<model::StartQuery, _, _, _, _>(query::start_query),
+        bind::<model::GetQueryResults, _, _, _, _>(query::get_query_results),
+        bind::<model::StopQuery, _, _, _, _>(query::stop_query),
+        bind::<model::DescribeQueries, _, _, _, _>(query::describe_queries),
         bind::<model::TagResource, _, _, _, _>(tag::tag_resource),
         bind::<model::UntagResource, _, _, _, _>(tag::untag_resource),
         bind::<model::ListTagsForResource, _, _, _, _>(tag::list_tags_for_resource),
