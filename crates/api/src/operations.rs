@@ -96,8 +96,11 @@ macro_rules! for_each_operation {
             sts:
                 AssumeRole GetCallerIdentity GetSessionToken;
             xray:
-                BatchGetTraces GetSamplingRules GetSamplingTargets GetServiceGraph GetTraceGraph GetTraceSummaries
-                PutTelemetryRecords PutTraceSegments;
+                BatchGetTraces CreateGroup CreateSamplingRule DeleteGroup DeleteSamplingRule GetEncryptionConfig
+                GetGroup GetGroups GetSamplingRules GetSamplingStatisticSummaries GetSamplingTargets GetServiceGraph
+                GetTimeSeriesServiceStatistics GetTraceGraph GetTraceSegmentDestination GetTraceSummaries
+                ListTagsForResource PutEncryptionConfig PutTelemetryRecords PutTraceSegments TagResource UntagResource
+                UpdateGroup UpdateSamplingRule UpdateTraceSegmentDestination;
         }
     };
 }

@@ -183,7 +183,7 @@ impl Parts {
             ecs::service(&tasks),
             logs::service(telemetry.clone(), clock(), ids()),
             cloudwatch::service(store(), telemetry.metrics(), clock()),
-            xray::service(telemetry.traces(), clock()),
+            xray::service(store(), telemetry.traces(), clock(), ids()),
             cloudformation::service(store(), clock(), ids(), caller()),
             canary::service(canary::Canaries {
                 store: store(),

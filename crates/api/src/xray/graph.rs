@@ -29,7 +29,7 @@ pub struct GetServiceGraphRequest {
     /// The group of traces; `Default` is all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_name: Option<String>,
-    /// The group of traces, by ARN; refused.
+    /// The group of traces, by ARN.
     #[serde(rename = "GroupARN", default, skip_serializing_if = "Option::is_none")]
     pub group_arn: Option<String>,
     /// Where the last page ended.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use names::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Tag;
+
 crate::operation!(
     GetSamplingRules,
     "xray",
@@ -18,6 +20,35 @@ crate::operation!(
     GetSamplingTargetsRequest,
     GetSamplingTargetsResponse,
     crate::Http::new("POST", "/SamplingTargets")
+);
+
+crate::operation!(
+    CreateSamplingRule,
+    "xray",
+    CreateSamplingRuleRequest,
+    CreateSamplingRuleResponse,
+    crate::Http::new("POST", "/CreateSamplingRule")
+);
+crate::operation!(
+    UpdateSamplingRule,
+    "xray",
+    UpdateSamplingRuleRequest,
+    UpdateSamplingRuleResponse,
+    crate::Http::new("POST", "/UpdateSamplingRule")
+);
+crate::operation!(
+    DeleteSamplingRule,
+    "xray",
+    DeleteSamplingRuleRequest,
+    DeleteSamplingRuleResponse,
+    crate::Http::new("POST", "/DeleteSamplingRule")
+);
+crate::operation!(
+    GetSamplingStatisticSummaries,
+    "xray",
+    GetSamplingStatisticSummariesRequest,
+    GetSamplingStatisticSummariesResponse,
+    crate::Http::new("POST", "/SamplingStatisticSummaries")
 );
 
 /// What [`GetSamplingRules`] takes.
@@ -58,7 +89,7 @@ pub struct SamplingRuleRecord {
 
 /// How much is traced of the requests that match.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct SamplingRule {
     /// Its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -171,4 +202,146 @@ pub struct UnprocessedStatistics {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// What [`CreateSamplingRule`] takes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct CreateSamplingRuleRequest {
+    /// The rule.
+    pub sampling_rule: SamplingRule,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Vec<Tag>,
+}
+
+/// What [`CreateSamplingRule`] answers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateSamplingRuleResponse {
+    /// The rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling_rule_record: Option<SamplingRuleRecord>,
+}
+
+/// What [`UpdateSamplingRule`] answers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateSamplingRuleResponse {
+    /// The rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling_rule_record: Option<SamplingRuleRecord>,
+}
+
+/// What [`DeleteSamplingRule`] answers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteSamplingRuleResponse {
+    /// The rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling_rule_record: Option<SamplingRuleRecord>,
+}
+
+/// What [`UpdateSamplingRule`] takes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct UpdateSamplingRuleRequest {
+    /// What changes.
+    pub sampling_rule_update: SamplingRuleUpdate,
+}
+
+/// What changes of a rule, which is named by its name or its ARN.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct SamplingRuleUpdate {
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_name: Option<String>,
+    /// Its ARN.
+    #[serde(rename = "RuleARN", default, skip_serializing_if = "Option::is_none")]
+    pub rule_arn: Option<String>,
+    /// What it matches: a resource, `*` for any.
+    #[serde(rename = "ResourceARN", default, skip_serializing_if = "Option::is_none")]
+    pub resource_arn: Option<String>,
+    /// The lowest that matches decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// The part that is traced beyond the reservoir, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_rate: Option<f64>,
+    /// How many requests are traced each second whatever the rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservoir_size: Option<i32>,
+    /// What it matches: the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_name: Option<String>,
+    /// What it matches: what the service runs on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_type: Option<String>,
+    /// What it matches: the host that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// What it matches: the method.
+    #[serde(rename = "HTTPMethod", default, skip_serializing_if = "Option::is_none")]
+    pub http_method: Option<String>,
+    /// What it matches: the path.
+    #[serde(rename = "URLPath", default, skip_serializing_if = "Option::is_none")]
+    pub url_path: Option<String>,
+    /// What it matches: attributes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<BTreeMap<String, String>>,
+}
+
+/// What [`DeleteSamplingRule`] takes; a rule by its name or its ARN.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct DeleteSamplingRuleRequest {
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_name: Option<String>,
+    /// Its ARN.
+    #[serde(rename = "RuleARN", default, skip_serializing_if = "Option::is_none")]
+    pub rule_arn: Option<String>,
+}
+
+/// What [`GetSamplingStatisticSummaries`] takes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct GetSamplingStatisticSummariesRequest {
+    /// Where the last page ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// What [`GetSamplingStatisticSummaries`] answers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetSamplingStatisticSummariesResponse {
+    /// What clients did with each rule in each minute.
+    #[serde(default)]
+    pub sampling_statistic_summaries: Vec<SamplingStatisticSummary>,
+    /// How to ask for more, if there is more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// What clients did with a rule in a minute.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SamplingStatisticSummary {
+    /// The rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule_name: Option<String>,
+    /// When the minute began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<Timestamp>,
+    /// Requests that matched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_count: Option<i32>,
+    /// Those that were traced on credit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub borrow_count: Option<i32>,
+    /// Those that were traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled_count: Option<i32>,
 }

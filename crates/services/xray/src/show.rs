@@ -102,7 +102,8 @@ fn service(node: Node, number: i32, account: &AccountId) -> model::Service {
     }
 }
 
-fn statistics(statistics: &Statistics) -> model::ServiceStatistics {
+/// How requests went.
+pub(crate) fn statistics(statistics: &Statistics) -> model::ServiceStatistics {
     let count = |count: u64| Some(i64::try_from(count).unwrap_or(i64::MAX));
     model::ServiceStatistics {
         ok_count: count(statistics.ok),
@@ -120,7 +121,8 @@ fn statistics(statistics: &Statistics) -> model::ServiceStatistics {
     }
 }
 
-fn histogram(histogram: &Histogram) -> Vec<model::HistogramEntry> {
+/// How long they took.
+pub(crate) fn histogram(histogram: &Histogram) -> Vec<model::HistogramEntry> {
     let count = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     histogram
         .entries()

@@ -13,7 +13,8 @@ const TRACE: &str = "1-6553f100-0123456789abcdef01234567";
 fn house() -> Caller {
     let caller = Caller::default();
     let traces = Telemetry::in_memory(Limits::default()).unwrap().traces();
-    caller.fill([service(traces, Clock::System).service]);
+    let store = Store::in_memory().unwrap();
+    caller.fill([service(store, traces, Clock::System, Ids::counting()).service]);
     caller
 }
 
@@ -170,4 +171,199 @@ async fn sampling_is_aws_s_default() {
         model::GetSamplingTargetsRequest { sampling_statistics_documents: vec![document("Default"), document("x")] };
     let targets = call::<model::GetSamplingTargets>(&house, ask).await.unwrap();
     assert_eq!((targets.sampling_target_documents.len(), targets.unprocessed_statistics.len()), (1, 1));
+}
+
+fn rule(name: &str, priority: i32, rate: f64, reservoir: i32) -> model::CreateSamplingRuleRequest {
+    let any = || "*".to_owned();
+    let sampling_rule = model::SamplingRule {
+        rule_name: Some(name.to_owned()),
+        resource_arn: any(),
+        priority,
+        fixed_rate: rate,
+        reservoir_size: reservoir,
+        service_name: any(),
+        service_type: any(),
+        host: any(),
+        http_method: any(),
+        url_path: any(),
+        version: 1,
+        ..model::SamplingRule::default()
+    };
+    model::CreateSamplingRuleRequest { sampling_rule, tags: Vec::new() }
+}
+
+async fn names(house: &Caller) -> Vec<String> {
+    let rules = call::<model::GetSamplingRules>(house, model::GetSamplingRulesRequest::default()).await.unwrap();
+    rules.sampling_rule_records.into_iter().filter_map(|record| record.sampling_rule?.rule_name).collect()
+}
+
+async fn targets(house: &Caller, rule: &str, client: u64) -> model::SamplingTargetDocument {
+    let document = model::SamplingStatisticsDocument {
+        rule_name: rule.to_owned(),
+        client_id: format!("{client:024}"),
+        request_count: 10,
+        sampled_count: 1,
+        ..model::SamplingStatisticsDocument::default()
+    };
+    let ask = model::GetSamplingTargetsRequest { sampling_statistics_documents: vec![document] };
+    call::<model::GetSamplingTargets>(house, ask).await.unwrap().sampling_target_documents.remove(0)
+}
+
+#[tokio::test]
+async fn rules_are_made_changed_and_taken_away() {
+    let house = house();
+    call::<model::CreateSamplingRule>(&house, rule("late", 200, 0.5, 4)).await.unwrap();
+    call::<model::CreateSamplingRule>(&house, rule("early", 100, 1.0, 0)).await.unwrap();
+    assert_eq!(names(&house).await, ["early", "late", "Default"]);
+    let target = targets(&house, "late", 1).await;
+    assert_eq!((target.fixed_rate, target.reservoir_quota), (Some(0.5), Some(4)));
+    let update = model::SamplingRuleUpdate {
+        rule_name: Some("late".to_owned()),
+        fixed_rate: Some(0.25),
+        ..model::SamplingRuleUpdate::default()
+    };
+    let request = model::UpdateSamplingRuleRequest { sampling_rule_update: update };
+    call::<model::UpdateSamplingRule>(&house, request).await.unwrap();
+    assert_eq!(targets(&house, "late", 2).await.reservoir_quota, Some(0), "all is granted to another");
+    let report =
+        call::<model::GetSamplingStatisticSummaries>(&house, model::GetSamplingStatisticSummariesRequest::default())
+            .await
+            .unwrap();
+    assert!(report.sampling_statistic_summaries.iter().all(|summary| summary.rule_name.as_deref() == Some("late")));
+    let requests: i32 = report.sampling_statistic_summaries.iter().filter_map(|summary| summary.request_count).sum();
+    assert_eq!(requests, 20);
+    let delete = |name: &str| model::DeleteSamplingRuleRequest { rule_name: Some(name.to_owned()), rule_arn: None };
+    call::<model::DeleteSamplingRule>(&house, delete("late")).await.unwrap();
+    assert_eq!(names(&house).await, ["early", "Default"]);
+    for name in ["late", "Default"] {
+        let refused = call::<model::DeleteSamplingRule>(&house, delete(name)).await.unwrap_err();
+        assert!(refused.message.contains(name), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_rule_can_not_be_is_refused_by_name() {
+    let house = house();
+    call::<model::CreateSamplingRule>(&house, rule("one", 1, 0.5, 1)).await.unwrap();
+    for (wrong, reason) in [
+        (rule("one", 1, 0.5, 1), "already"),
+        (rule("Default", 1, 0.5, 1), "already"),
+        (rule("", 1, 0.5, 1), "RuleName"),
+        (rule("x", 0, 0.5, 1), "Priority"),
+        (rule("x", 1, 1.5, 1), "FixedRate"),
+        (rule("x", 1, 0.5, -1), "ReservoirSize"),
+    ] {
+        let refused = call::<model::CreateSamplingRule>(&house, wrong).await.unwrap_err();
+        assert!(refused.code == "InvalidRequestException" && refused.message.contains(reason), "{refused}");
+    }
+    let update = |update| model::UpdateSamplingRuleRequest { sampling_rule_update: update };
+    let default =
+        || model::SamplingRuleUpdate { rule_name: Some("Default".to_owned()), ..model::SamplingRuleUpdate::default() };
+    let refused = update(model::SamplingRuleUpdate { priority: Some(1), ..default() });
+    assert!(call::<model::UpdateSamplingRule>(&house, refused).await.unwrap_err().message.contains("FixedRate"));
+    let taken = update(model::SamplingRuleUpdate { fixed_rate: Some(1.0), ..default() });
+    call::<model::UpdateSamplingRule>(&house, taken).await.unwrap();
+    assert_eq!(targets(&house, "Default", 1).await.fixed_rate, Some(1.0));
+    for number in 2..=25 {
+        call::<model::CreateSamplingRule>(&house, rule(&format!("rule-{number}"), 1, 0.5, 1)).await.unwrap();
+    }
+    let refused = call::<model::CreateSamplingRule>(&house, rule("more", 1, 0.5, 1)).await.unwrap_err();
+    assert_eq!(refused.code, "RuleLimitExceededException");
+}
+
+fn group(name: &str, expression: &str) -> model::CreateGroupRequest {
+    model::CreateGroupRequest {
+        group_name: name.to_owned(),
+        filter_expression: Some(expression.to_owned()),
+        ..model::CreateGroupRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn a_group_is_a_filter_with_a_name() {
+    let house = house();
+    put(&house, request(0, "2", true)).await;
+    for (name, expression) in [("second", "service(\"api_2_todo\")"), ("first", "service(\"api_1_todo\")")] {
+        call::<model::CreateGroup>(&house, group(name, expression)).await.unwrap();
+    }
+    for (name, nodes, found) in [("second", 4, 1), ("first", 0, 0), ("Default", 4, 1)] {
+        let ask = model::GetServiceGraphRequest {
+            start_time: seconds(900),
+            end_time: seconds(1100),
+            group_name: Some(name.to_owned()),
+            ..model::GetServiceGraphRequest::default()
+        };
+        assert_eq!(call::<model::GetServiceGraph>(&house, ask).await.unwrap().services.len(), nodes, "{name}");
+        let ask = summaries(&format!("group.name = \"{name}\""));
+        let traces = call::<model::GetTraceSummaries>(&house, ask).await.unwrap().trace_summaries;
+        assert_eq!(traces.len(), found, "{name}");
+    }
+    let groups = call::<model::GetGroups>(&house, model::GetGroupsRequest::default()).await.unwrap().groups;
+    assert_eq!(groups.len(), 3);
+    let refused = call::<model::CreateGroup>(&house, group("wrong", "rootcause.json = 1")).await.unwrap_err();
+    assert!(refused.message.contains("root causes"), "{refused}");
+    let insights = model::InsightsConfiguration { insights_enabled: Some(true), notifications_enabled: None };
+    let refused = model::CreateGroupRequest { insights_configuration: Some(insights), ..group("insights", "") };
+    let refused = call::<model::CreateGroup>(&house, refused).await.unwrap_err();
+    assert!(refused.message.contains("InsightsEnabled"), "{refused}");
+    let delete = |name: &str| model::DeleteGroupRequest { group_name: Some(name.to_owned()), group_arn: None };
+    call::<model::DeleteGroup>(&house, delete("first")).await.unwrap();
+    assert!(call::<model::DeleteGroup>(&house, delete("first")).await.is_err());
+    assert!(call::<model::DeleteGroup>(&house, delete("Default")).await.is_err());
+}
+
+#[tokio::test]
+async fn groups_and_rules_have_tags() {
+    let house = house();
+    let made = call::<model::CreateGroup>(&house, group("all", "")).await.unwrap().group.unwrap();
+    let made_rule = call::<model::CreateSamplingRule>(&house, rule("one", 1, 0.5, 1)).await.unwrap();
+    let rule_arn = made_rule.sampling_rule_record.unwrap().sampling_rule.unwrap().rule_arn;
+    for arn in [made.group_arn.unwrap(), rule_arn.unwrap()] {
+        let tags = vec![model::Tag { key: "team".to_owned(), value: "todo".to_owned() }];
+        let request = model::TagResourceRequest { resource_arn: arn.clone(), tags: tags.clone() };
+        call::<model::TagResource>(&house, request).await.unwrap();
+        let ask = model::ListTagsForResourceRequest { resource_arn: arn.clone(), next_token: None };
+        assert_eq!(call::<model::ListTagsForResource>(&house, ask.clone()).await.unwrap().tags, tags);
+        let request = model::UntagResourceRequest { resource_arn: arn, tag_keys: vec!["team".to_owned()] };
+        call::<model::UntagResource>(&house, request).await.unwrap();
+        assert!(call::<model::ListTagsForResource>(&house, ask).await.unwrap().tags.is_empty());
+    }
+    let ask =
+        model::ListTagsForResourceRequest { resource_arn: "arn:aws:xray:x:y:group/z".to_owned(), next_token: None };
+    assert_eq!(call::<model::ListTagsForResource>(&house, ask).await.unwrap_err().code, "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn requests_are_counted_over_time() {
+    let house = house();
+    put(&house, request(0, "1", true)).await;
+    let ask = |selector: &str, period| model::GetTimeSeriesServiceStatisticsRequest {
+        start_time: seconds(900),
+        end_time: seconds(1100),
+        entity_selector_expression: Some(selector.to_owned()),
+        period,
+        ..model::GetTimeSeriesServiceStatisticsRequest::default()
+    };
+    let found = ask("service(\"api_1_todo\")", None);
+    let found = call::<model::GetTimeSeriesServiceStatistics>(&house, found).await.unwrap();
+    let entry = &found.time_series_service_statistics[0];
+    let faults = entry.service_summary_statistics.as_ref().unwrap().fault_statistics.as_ref().unwrap().total_count;
+    assert_eq!((entry.timestamp, faults, entry.edge_summary_statistics.is_none()), (Some(seconds(960)), Some(1), true));
+    for (wrong, reason) in [(ask("fault", None), "EntitySelector"), (ask("", Some(17)), "Period")] {
+        let refused = call::<model::GetTimeSeriesServiceStatistics>(&house, wrong).await.unwrap_err();
+        assert!(refused.message.contains(reason), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_kept_here_is_refused_by_name() {
+    let house = house();
+    let ask = model::PutEncryptionConfigRequest { key_id: Some("key".to_owned()), r#type: "KMS".to_owned() };
+    assert!(call::<model::PutEncryptionConfig>(&house, ask).await.unwrap_err().message.contains("KMS"));
+    let ask = model::UpdateTraceSegmentDestinationRequest { destination: Some("CloudWatchLogs".to_owned()) };
+    assert!(
+        call::<model::UpdateTraceSegmentDestination>(&house, ask).await.unwrap_err().message.contains("CloudWatchLogs")
+    );
+    let found = call::<model::GetEncryptionConfig>(&house, model::GetEncryptionConfigRequest {}).await.unwrap();
+    assert_eq!(found.encryption_config.unwrap().r#type.as_deref(), Some("NONE"));
 }

@@ -4,7 +4,7 @@
 //! `client`; a call to somebody who sent no segment of its own goes to a node that is inferred from the caller's side.
 //! What a call cost is told by the caller's step where there is one, since that is what the caller waited for.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{Forest, Histogram, Segment};
 
@@ -66,7 +66,7 @@ impl Statistics {
         self.ok + self.error + self.throttle + self.fault
     }
 
-    fn add(&mut self, segment: &Segment) {
+    pub(super) fn add(&mut self, segment: &Segment) {
         let (Some(seconds), Some(end)) = (segment.duration(), segment.end) else { return };
         let count = match segment {
             Segment { fault: true, .. } => &mut self.fault,
@@ -84,79 +84,121 @@ impl Statistics {
 
 /// What makes two segments the same node: name and type. The type of what is inferred differs from that of what is
 /// not, so `client` and service of one name are two.
-type Key = (String, Option<String>);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Key<'a> {
+    pub(super) name: &'a str,
+    pub(super) kind: Kind<'a>,
+}
 
-#[derive(Default)]
-struct Builder {
-    nodes: BTreeMap<Key, Node>,
-    edges: BTreeMap<(Key, Key), Statistics>,
+/// What a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind<'a> {
+    /// A service that sent segments, and what it runs on.
+    Active(Option<&'a str>),
+    /// Whoever calls from outside.
+    Client,
+    /// Somebody who is called and tells nothing.
+    Remote,
+    /// A service of AWS that is called.
+    Aws,
+}
+
+impl<'a> Key<'a> {
+    pub(super) fn service(segment: &'a Segment) -> Self {
+        Self { name: &segment.name, kind: Kind::Active(segment.origin.as_deref()) }
+    }
+
+    pub(super) fn client(of: &'a Segment) -> Self {
+        Self { name: &of.name, kind: Kind::Client }
+    }
+
+    pub(super) fn inferred(step: &'a Segment) -> Self {
+        let aws = step.namespace.as_deref() == Some("aws");
+        Self { name: &step.name, kind: if aws { Kind::Aws } else { Kind::Remote } }
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        matches!(self.kind, Kind::Active(_))
+    }
+
+    /// The type as the API spells it.
+    pub(super) fn type_name(&self) -> Option<Cow<'a, str>> {
+        match self.kind {
+            Kind::Active(origin) => origin.map(Cow::Borrowed),
+            Kind::Client => Some(Cow::Borrowed("client")),
+            Kind::Remote => Some(Cow::Borrowed("remote")),
+            Kind::Aws => Some(Cow::Owned(format!("AWS::{}", self.name))),
+        }
+    }
+}
+
+/// What one segment tells of the graph.
+pub(super) enum Seen<'a> {
+    /// A request to a node.
+    Request(Key<'a>, &'a Segment),
+    /// A call from one node to another, told by this (sub)segment.
+    Call(Key<'a>, Key<'a>, &'a Segment),
+}
+
+/// Tells all that is seen in what `counts` among the segments at hand.
+pub(super) fn observe<'a>(forest: &Forest<'a>, counts: impl Fn(&Segment) -> bool, mut tell: impl FnMut(Seen<'a>)) {
+    for service in forest.services().filter(|service| counts(service)) {
+        let to = Key::service(service);
+        tell(Seen::Request(to, service));
+        match forest.caller(service) {
+            Some((caller, step)) => {
+                let told_by = if step.is_call() { step } else { service };
+                tell(Seen::Call(Key::service(caller), to, told_by));
+            }
+            None => tell(Seen::Call(Key::client(service), to, service)),
+        }
+    }
+    for (caller, step) in forest.open_calls().filter(|(_, step)| counts(step)) {
+        let to = Key::inferred(step);
+        tell(Seen::Request(to, step));
+        tell(Seen::Call(Key::service(caller), to, step));
+    }
 }
 
 impl Graph {
     /// The graph of what `counts` among the segments at hand.
     pub(super) fn of(forest: &Forest<'_>, counts: impl Fn(&Segment) -> bool) -> Self {
         let mut builder = Builder::default();
-        for service in forest.services().filter(|service| counts(service)) {
-            let to = builder.service(service);
-            match forest.caller(service) {
-                Some((caller, step)) => {
-                    let from = builder.caller(caller);
-                    builder.edge(from, to, if step.is_call() { step } else { service });
-                }
-                None => builder.client(to, service),
-            }
-        }
-        for (caller, step) in forest.open_calls().filter(|(_, step)| counts(step)) {
-            let (from, to) = (builder.caller(caller), builder.inferred(step));
-            builder.edge(from, to, step);
-        }
+        observe(forest, counts, |seen| builder.add(&seen));
         builder.finish()
     }
 }
 
-impl Builder {
-    fn node(&mut self, key: &Key) -> &mut Node {
-        self.nodes.entry(key.clone()).or_insert_with(|| Node {
-            name: key.0.clone(),
-            kind: key.1.clone(),
+#[derive(Default)]
+struct Builder<'a> {
+    nodes: BTreeMap<Key<'a>, Node>,
+    edges: BTreeMap<(Key<'a>, Key<'a>), Statistics>,
+}
+
+impl<'a> Builder<'a> {
+    fn add(&mut self, seen: &Seen<'a>) {
+        match seen {
+            Seen::Request(key, segment) => self.node(*key).statistics.add(segment),
+            Seen::Call(from, to, told_by) => {
+                self.node(*from);
+                let called = self.node(*to);
+                called.root |= from.kind == Kind::Client;
+                self.edges.entry((*from, *to)).or_default().add(told_by);
+            }
+        }
+    }
+
+    fn node(&mut self, key: Key<'a>) -> &mut Node {
+        self.nodes.entry(key).or_insert_with(|| Node {
+            name: key.name.to_owned(),
+            kind: key.type_name().map(Cow::into_owned),
+            active: key.is_active(),
             ..Node::default()
         })
     }
 
-    fn service(&mut self, segment: &Segment) -> Key {
-        let key = self.caller(segment);
-        self.node(&key).statistics.add(segment);
-        key
-    }
-
-    /// The node of a service that is there as a caller, its own request counted or not.
-    fn caller(&mut self, segment: &Segment) -> Key {
-        let key = (segment.name.clone(), segment.origin.clone());
-        self.node(&key).active = true;
-        key
-    }
-
-    fn client(&mut self, to: Key, segment: &Segment) {
-        self.node(&to).root = true;
-        let from = (segment.name.clone(), Some("client".to_owned()));
-        self.node(&from);
-        self.edge(from, to, segment);
-    }
-
-    fn inferred(&mut self, step: &Segment) -> Key {
-        let aws = step.namespace.as_deref() == Some("aws");
-        let kind = if aws { format!("AWS::{}", step.name) } else { "remote".to_owned() };
-        let key = (step.name.clone(), Some(kind));
-        self.node(&key).statistics.add(step);
-        key
-    }
-
-    fn edge(&mut self, from: Key, to: Key, told_by: &Segment) {
-        self.edges.entry((from, to)).or_default().add(told_by);
-    }
-
     fn finish(self) -> Graph {
-        let number: BTreeMap<Key, usize> = self.nodes.keys().cloned().zip(0..).collect();
+        let number: BTreeMap<Key<'_>, usize> = self.nodes.keys().copied().zip(0..).collect();
         let mut nodes: Vec<Node> = self.nodes.into_values().collect();
         for ((from, to), statistics) in self.edges {
             nodes[number[&from]].edges.push(Edge { to: number[&to], statistics });

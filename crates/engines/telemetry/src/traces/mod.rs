@@ -12,15 +12,19 @@ mod forest;
 mod graph;
 mod histogram;
 mod segment;
+mod series;
 mod summary;
+
+use std::{collections::BTreeSet, time::Duration};
 
 use names::{Scope, Timestamp};
 use rusqlite::{Connection, params};
 
-pub use filter::{Filter, FilterError};
+pub use filter::{Filter, FilterError, Selector};
 pub use graph::{Edge, Graph, Node, Statistics};
 pub use histogram::Histogram;
-pub use segment::{Http, Segment, SegmentError};
+pub use segment::{Http, Place, Segment, SegmentError};
+pub use series::Series;
 pub use summary::{Annotation, ServiceId, Summary};
 
 use crate::{Error, Telemetry};
@@ -114,10 +118,27 @@ impl Traces {
         Ok(summary::summaries(&Forest::new(&segments), span, filter))
     }
 
-    /// Who called whom within `span`.
-    pub fn graph(&self, scope: &Scope, span: Span) -> Result<Graph, Error> {
+    /// Who called whom within `span`, in the traces for which `filter` holds.
+    pub fn graph(&self, scope: &Scope, span: Span, filter: &Filter) -> Result<Graph, Error> {
         let segments = self.within(scope, span)?;
-        Ok(Graph::of(&Forest::new(&segments), |segment| span.holds(segment)))
+        let forest = Forest::new(&segments);
+        let traces = (!filter.is_empty()).then(|| summary::matching(&forest, filter));
+        Ok(Graph::of(&forest, |segment| counts(segment, span, traces.as_ref())))
+    }
+
+    /// How what `selector` chooses went within `span`, in the traces for which `filter` holds, by `period`.
+    pub fn series(
+        &self,
+        scope: &Scope,
+        span: Span,
+        filter: &Filter,
+        selector: &Selector,
+        period: Duration,
+    ) -> Result<Series, Error> {
+        let segments = self.within(scope, span)?;
+        let forest = Forest::new(&segments);
+        let traces = (!filter.is_empty()).then(|| summary::matching(&forest, filter));
+        Ok(series::series(&forest, |segment| counts(segment, span, traces.as_ref()), selector, period))
     }
 
     /// Who called whom in these traces.
@@ -188,6 +209,11 @@ impl Traces {
     }
 }
 
+/// Whether a segment is within the time and, where only some traces are asked for, of one of these.
+fn counts(segment: &Segment, span: Span, traces: Option<&BTreeSet<&str>>) -> bool {
+    span.holds(segment) && traces.is_none_or(|traces| traces.contains(segment.trace_id.as_str()))
+}
+
 /// Keeps a segment. What is complete replaces what was in progress, never the other way round: datagrams overtake
 /// each other.
 fn insert(
@@ -212,8 +238,6 @@ fn insert(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::Limits;
 

@@ -42,6 +42,10 @@ pub struct Segment {
     pub http: Http,
     /// Who asked.
     pub user: Option<String>,
+    /// Where it ran, and on what.
+    pub place: Place,
+    /// What exceptions said.
+    pub messages: Vec<String>,
     /// What the service noted of it: texts, numbers and booleans.
     pub annotations: BTreeMap<String, Value>,
     /// Its steps.
@@ -61,6 +65,17 @@ pub struct Http {
     pub client_ip: Option<String>,
     /// How it was answered.
     pub status: Option<i64>,
+}
+
+/// Where a service runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Place {
+    /// The availability zone.
+    pub zone: Option<String>,
+    /// The EC2 instance.
+    pub instance: Option<String>,
+    /// The resource, by ARN.
+    pub resource: Option<String>,
 }
 
 /// Why a document is no segment.
@@ -142,6 +157,8 @@ impl Segment {
             fault: flag(fields, "fault") || http.status.is_some_and(|status| (500..600).contains(&status)),
             http,
             user: text(fields, "user"),
+            place: Place::read(fields),
+            messages: messages(fields),
             annotations: annotations(fields),
             // A step that can't be read is passed over; its segment is still worth having.
             subsegments: steps
@@ -187,6 +204,18 @@ impl Http {
             status: http["response"]["status"].as_i64(),
         }
     }
+}
+
+impl Place {
+    fn read(fields: &Map<String, Value>) -> Self {
+        let aws = |field: &str| Some(fields.get("aws")?["ec2"][field].as_str()?.to_owned());
+        Self { zone: aws("availability_zone"), instance: aws("instance_id"), resource: text(fields, "resource_arn") }
+    }
+}
+
+fn messages(fields: &Map<String, Value>) -> Vec<String> {
+    let exceptions = fields.get("cause").and_then(|cause| cause["exceptions"].as_array()).into_iter().flatten();
+    exceptions.filter_map(|exception| exception["message"].as_str().map(str::to_owned)).collect()
 }
 
 fn text(fields: &Map<String, Value>, field: &str) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Traces in short.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -72,10 +72,31 @@ pub(super) fn summaries(forest: &Forest<'_>, span: Span, filter: &Filter) -> (Ve
     }
     traces.retain(|_, segments| segments.iter().any(|segment| span.holds(segment)));
     let looked_at = traces.len();
-    let hits = traces.into_values().filter(|segments| filter.holds(&Subject::trace(segments, forest)));
-    let mut found: Vec<_> = hits.map(|segments| summary(&segments, forest)).collect();
+    traces.retain(holding(filter, forest));
+    let mut found: Vec<_> = traces.into_values().map(|segments| summary(&segments, forest)).collect();
     found.sort_by(|a, b| b.start.total_cmp(&a.start).then_with(|| a.id.cmp(&b.id)));
     (found, looked_at)
+}
+
+/// The ids of the traces for which `filter` holds.
+pub(super) fn matching<'a>(forest: &'a Forest<'a>, filter: &Filter) -> BTreeSet<&'a str> {
+    let mut traces: BTreeMap<&str, Vec<&Segment>> = BTreeMap::new();
+    for service in forest.services() {
+        traces.entry(&service.trace_id).or_default().push(service);
+    }
+    traces.retain(holding(filter, forest));
+    traces.into_keys().collect()
+}
+
+/// Says of each trace whether `filter` holds for it.
+fn holding<'a>(filter: &Filter, forest: &'a Forest<'a>) -> impl FnMut(&&'a str, &mut Vec<&'a Segment>) -> bool {
+    let mut open: BTreeMap<&str, Vec<(&Segment, &Segment)>> = BTreeMap::new();
+    if !filter.is_empty() {
+        for (caller, step) in forest.open_calls() {
+            open.entry(&step.trace_id).or_default().push((caller, step));
+        }
+    }
+    move |id, segments| filter.holds(&Subject::trace(segments, open.remove(id).unwrap_or_default(), forest))
 }
 
 fn summary(segments: &[&Segment], forest: &Forest<'_>) -> Summary {

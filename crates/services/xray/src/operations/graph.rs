@@ -2,7 +2,7 @@
 
 use api::xray as model;
 
-use super::{Cx, invalid, span, work};
+use super::{Cx, group, invalid, span, work};
 use crate::{Error, show};
 
 /// Traces that one graph can be asked of.
@@ -14,11 +14,9 @@ pub(super) async fn get_service_graph(
     request: model::GetServiceGraphRequest,
 ) -> Result<model::GetServiceGraphResponse, Error> {
     let span = span(request.start_time, request.end_time)?;
-    if let Some(group) = request.group_arn.or(request.group_name.filter(|name| name != "Default")) {
-        return Err(invalid(format!("The group {group} is not there: Serin has the group Default, of all traces")));
-    }
+    let filter = group::filter_of(&cx, request.group_name, request.group_arn)?;
     no_more_pages(request.next_token.as_ref())?;
-    let graph = work(&cx, move |traces, scope| traces.graph(scope, span)).await?;
+    let graph = work(&cx, move |traces, scope| traces.graph(scope, span, &filter)).await?;
     Ok(model::GetServiceGraphResponse {
         start_time: Some(span.start),
         end_time: Some(span.end),

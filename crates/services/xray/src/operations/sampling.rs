@@ -1,71 +1,235 @@
-//! Sampling: AWS's own default rule, for everybody.
-
-use std::{collections::BTreeMap, time::Duration};
+//! Sampling rules: how much is traced of which requests.
 
 use api::xray as model;
-use names::{Arn, Timestamp};
+use names::{Arn, Scope};
+use store::Transaction;
 
-use super::Cx;
-use crate::Error;
+use super::{Cx, invalid, tag};
+use crate::{
+    Error,
+    rows::{DEFAULT, Matching, Rule, RulesChanged},
+};
 
-const RULE: &str = "Default";
-/// Requests of each client that are traced in a second whatever the rate.
-const RESERVOIR: i32 = 1;
-/// The part that is traced beyond the reservoir.
-const RATE: f64 = 0.05;
-/// Seconds after which a client asks again.
-const INTERVAL: i32 = 10;
-/// How long a client may go on without asking.
-const QUOTA_LIFE: Duration = Duration::from_mins(1);
+/// Rules beside the default one, as at AWS.
+const RULES_MAX: usize = 25;
+/// Rules on a page.
+const PAGE: usize = 100;
+/// The longest name of a rule, in characters.
+const NAME_MAX: usize = 32;
+/// Attributes that a rule may match.
+const ATTRIBUTES_MAX: usize = 5;
+/// The one version of rules.
+const VERSION: i32 = 1;
 
 /// `GetSamplingRules`.
 pub(super) async fn get_sampling_rules(
     cx: Cx,
-    _: model::GetSamplingRulesRequest,
+    request: model::GetSamplingRulesRequest,
 ) -> Result<model::GetSamplingRulesResponse, Error> {
-    let any = || "*".to_owned();
-    let rule = model::SamplingRule {
-        rule_name: Some(RULE.to_owned()),
-        rule_arn: Some(Arn::new("xray", cx.scope(), format!("sampling-rule/{RULE}")).to_string()),
-        resource_arn: any(),
-        priority: 10_000,
-        fixed_rate: RATE,
-        reservoir_size: RESERVOIR,
-        service_name: any(),
-        service_type: any(),
-        host: any(),
-        http_method: any(),
-        url_path: any(),
-        version: 1,
-        attributes: BTreeMap::new(),
-    };
-    let always = Some(Timestamp::from_millis(0));
-    let record = model::SamplingRuleRecord { sampling_rule: Some(rule), created_at: always, modified_at: always };
-    Ok(model::GetSamplingRulesResponse { sampling_rule_records: vec![record], next_token: None })
+    let rules = all(&cx)?;
+    let (page, next_token) = wire::page(rules, |rule| rule.name.clone(), PAGE, request.next_token.as_deref())?;
+    let sampling_rule_records = page.into_iter().map(|rule| record(rule, cx.scope())).collect();
+    Ok(model::GetSamplingRulesResponse { sampling_rule_records, next_token })
 }
 
-/// `GetSamplingTargets`.
-pub(super) async fn get_sampling_targets(
+/// All rules, the default one included, in the order in which they are tried.
+pub(super) fn all(cx: &Cx) -> Result<Vec<Rule>, Error> {
+    let mut rules: Vec<_> = cx.store.list::<Rule>(cx.scope())?.into_iter().map(|(_, rule)| rule).collect();
+    if rules.iter().all(|rule| rule.name != DEFAULT) {
+        rules.push(Rule::default_rule());
+    }
+    rules.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
+    Ok(rules)
+}
+
+/// `CreateSamplingRule`.
+pub(super) async fn create_sampling_rule(
     cx: Cx,
-    request: model::GetSamplingTargetsRequest,
-) -> Result<model::GetSamplingTargetsResponse, Error> {
-    let asked = request.sampling_statistics_documents;
-    let (known, unknown): (Vec<_>, Vec<_>) = asked.into_iter().partition(|document| document.rule_name == RULE);
-    let target = |document: model::SamplingStatisticsDocument| model::SamplingTargetDocument {
-        rule_name: Some(document.rule_name),
-        fixed_rate: Some(RATE),
-        reservoir_quota: Some(RESERVOIR),
-        reservoir_quota_ttl: Some(cx.clock.now().plus(QUOTA_LIFE)),
-        interval: Some(INTERVAL),
+    request: model::CreateSamplingRuleRequest,
+) -> Result<model::CreateSamplingRuleResponse, Error> {
+    let now = cx.clock.now();
+    let asked = request.sampling_rule;
+    if asked.version != VERSION {
+        return Err(invalid(format!("SamplingRule.Version must be {VERSION}")));
+    }
+    if asked.rule_arn.is_some() {
+        return Err(invalid("SamplingRule.RuleARN is given by X-Ray; name a new rule by RuleName"));
+    }
+    let name = asked.rule_name.filter(|name| (1..=NAME_MAX).contains(&name.chars().count()));
+    let rule = Rule {
+        name: name.ok_or_else(|| invalid(format!("SamplingRule.RuleName must have 1 to {NAME_MAX} characters")))?,
+        priority: asked.priority,
+        rate: asked.fixed_rate,
+        reservoir: asked.reservoir_size,
+        matching: Matching {
+            resource: asked.resource_arn,
+            service: asked.service_name,
+            service_type: asked.service_type,
+            host: asked.host,
+            method: asked.http_method,
+            path: asked.url_path,
+            attributes: asked.attributes,
+        },
+        tags: tag::checked(request.tags)?,
+        created: now,
+        modified: now,
     };
-    let stranger = |document: model::SamplingStatisticsDocument| model::UnprocessedStatistics {
-        message: Some(format!("There is no sampling rule {}", document.rule_name)),
-        rule_name: Some(document.rule_name),
-        error_code: Some("InvalidRuleName".to_owned()),
+    check(&rule)?;
+    cx.store.write(|tx| {
+        let rules = tx.list::<Rule>(cx.scope())?;
+        if rule.name == DEFAULT || rules.iter().any(|(_, other)| other.name == rule.name) {
+            return Err(invalid(format!("there is a sampling rule {} already", rule.name)));
+        }
+        if rules.iter().filter(|(_, other)| other.name != DEFAULT).count() >= RULES_MAX {
+            return Err(Error::RuleLimit(RULES_MAX));
+        }
+        put(tx, cx.scope(), &rule)
+    })?;
+    Ok(model::CreateSamplingRuleResponse { sampling_rule_record: Some(record(rule, cx.scope())) })
+}
+
+/// `UpdateSamplingRule`.
+pub(super) async fn update_sampling_rule(
+    cx: Cx,
+    request: model::UpdateSamplingRuleRequest,
+) -> Result<model::UpdateSamplingRuleResponse, Error> {
+    let mut update = request.sampling_rule_update;
+    let name = named(&cx, update.rule_name.take(), update.rule_arn.take())?;
+    let now = cx.clock.now();
+    let rule = cx.store.write(|tx| {
+        let mut rule = find(tx, cx.scope(), &name)?;
+        let matching = rule.matching.clone();
+        let priority = rule.priority;
+        apply(&mut rule, update);
+        if name == DEFAULT && (rule.matching != matching || rule.priority != priority) {
+            return Err(invalid(format!("of the rule {DEFAULT} only FixedRate and ReservoirSize can be changed")));
+        }
+        check(&rule)?;
+        rule.modified = now;
+        put(tx, cx.scope(), &rule)?;
+        Ok(rule)
+    })?;
+    Ok(model::UpdateSamplingRuleResponse { sampling_rule_record: Some(record(rule, cx.scope())) })
+}
+
+fn apply(rule: &mut Rule, update: model::SamplingRuleUpdate) {
+    fn set<T>(value: &mut T, new: Option<T>) {
+        if let Some(new) = new {
+            *value = new;
+        }
+    }
+    set(&mut rule.priority, update.priority);
+    set(&mut rule.rate, update.fixed_rate);
+    set(&mut rule.reservoir, update.reservoir_size);
+    let matching = &mut rule.matching;
+    set(&mut matching.resource, update.resource_arn);
+    set(&mut matching.service, update.service_name);
+    set(&mut matching.service_type, update.service_type);
+    set(&mut matching.host, update.host);
+    set(&mut matching.method, update.http_method);
+    set(&mut matching.path, update.url_path);
+    set(&mut matching.attributes, update.attributes);
+}
+
+/// `DeleteSamplingRule`.
+pub(super) async fn delete_sampling_rule(
+    cx: Cx,
+    request: model::DeleteSamplingRuleRequest,
+) -> Result<model::DeleteSamplingRuleResponse, Error> {
+    let name = named(&cx, request.rule_name, request.rule_arn)?;
+    if name == DEFAULT {
+        return Err(invalid(format!("the sampling rule {DEFAULT} is always there; change it instead")));
+    }
+    let now = cx.clock.now();
+    let rule = cx.store.write(|tx| {
+        let rule = find(tx, cx.scope(), &name)?;
+        tx.delete::<Rule>(&Rule::key(cx.scope(), &name))?;
+        tx.put(&RulesChanged::key(cx.scope()), &RulesChanged { at: now })?;
+        Ok::<_, Error>(rule)
+    })?;
+    super::target::reservoirs(&cx).remove(&(cx.scope().clone(), name));
+    Ok(model::DeleteSamplingRuleResponse { sampling_rule_record: Some(record(rule, cx.scope())) })
+}
+
+/// The rule called `name`.
+pub(super) fn find(tx: &Transaction<'_>, scope: &Scope, name: &str) -> Result<Rule, Error> {
+    let kept = tx.get(&Rule::key(scope, name))?;
+    let rule = kept.or_else(|| (name == DEFAULT).then(Rule::default_rule));
+    rule.ok_or_else(|| invalid(format!("there is no sampling rule {name}")))
+}
+
+fn put(tx: &mut Transaction<'_>, scope: &Scope, rule: &Rule) -> Result<(), Error> {
+    tx.put(&Rule::key(scope, &rule.name), rule)?;
+    Ok(tx.put(&RulesChanged::key(scope), &RulesChanged { at: rule.modified })?)
+}
+
+/// The rule's name, given by it or by its ARN.
+fn named(cx: &Cx, name: Option<String>, arn: Option<String>) -> Result<String, Error> {
+    match (name, arn) {
+        (Some(name), None) => Ok(name),
+        (None, Some(arn)) => {
+            let parsed = arn.parse::<Arn>().ok().filter(|arn| arn.scope().as_ref() == Some(cx.scope()));
+            let name = parsed.as_ref().and_then(|arn| arn.name_of("sampling-rule")).map(str::to_owned);
+            name.ok_or_else(|| invalid(format!("{arn} is not the ARN of a sampling rule here")))
+        }
+        _ => Err(invalid("give RuleName or RuleARN, one of the two")),
+    }
+}
+
+/// Refuses what a rule can't be.
+fn check(rule: &Rule) -> Result<(), Error> {
+    if rule.name != DEFAULT && !(1..=9999).contains(&rule.priority) {
+        return Err(invalid("Priority must be 1 to 9999"));
+    }
+    if !(0.0..=1.0).contains(&rule.rate) {
+        return Err(invalid("FixedRate must be 0 to 1"));
+    }
+    if rule.reservoir < 0 {
+        return Err(invalid("ReservoirSize must not be negative"));
+    }
+    let Matching { resource, service, service_type, host, method, path, attributes } = &rule.matching;
+    for (name, text, most) in [
+        ("ResourceARN", resource, 500),
+        ("ServiceName", service, 64),
+        ("ServiceType", service_type, 64),
+        ("Host", host, 64),
+        ("HTTPMethod", method, 10),
+        ("URLPath", path, 128),
+    ] {
+        if text.is_empty() || text.chars().count() > most {
+            return Err(invalid(format!("{name} must have 1 to {most} characters; `*` matches all")));
+        }
+    }
+    let fits = |text: &str| (1..=32).contains(&text.chars().count());
+    if attributes.len() > ATTRIBUTES_MAX || !attributes.iter().all(|(key, value)| fits(key) && fits(value)) {
+        return Err(invalid(format!(
+            "Attributes are at most {ATTRIBUTES_MAX}, their keys and values have 1 to 32 characters"
+        )));
+    }
+    Ok(())
+}
+
+fn record(rule: Rule, scope: &Scope) -> model::SamplingRuleRecord {
+    let rule_arn = Some(rule.arn(scope));
+    let Matching { resource, service, service_type, host, method, path, attributes } = rule.matching;
+    let shown = model::SamplingRule {
+        rule_name: Some(rule.name),
+        rule_arn,
+        resource_arn: resource,
+        priority: rule.priority,
+        fixed_rate: rule.rate,
+        reservoir_size: rule.reservoir,
+        service_name: service,
+        service_type,
+        host,
+        http_method: method,
+        url_path: path,
+        version: VERSION,
+        attributes,
     };
-    Ok(model::GetSamplingTargetsResponse {
-        sampling_target_documents: known.into_iter().map(target).collect(),
-        last_rule_modification: Some(Timestamp::from_millis(0)),
-        unprocessed_statistics: unknown.into_iter().map(stranger).collect(),
-    })
+    model::SamplingRuleRecord {
+        sampling_rule: Some(shown),
+        created_at: Some(rule.created),
+        modified_at: Some(rule.modified),
+    }
 }

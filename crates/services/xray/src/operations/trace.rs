@@ -1,9 +1,8 @@
 //! Traces, whole and in short.
 
 use api::xray as model;
-use telemetry::traces::Filter;
 
-use super::{Cx, invalid, span, work};
+use super::{Cx, group, invalid, span, work};
 use crate::{Error, show};
 
 /// Traces in one request, as at AWS.
@@ -43,8 +42,7 @@ pub(super) async fn get_trace_summaries(
     if let Some(kind) = request.time_range_type.as_deref().filter(|kind| !known(kind)) {
         return Err(invalid(format!("TimeRangeType `{kind}` is not one of TraceId, Event, Service")));
     }
-    let filter = Filter::parse(request.filter_expression.as_deref().unwrap_or_default());
-    let filter = filter.map_err(|error| invalid(error.to_string()))?;
+    let filter = group::filter(&cx, request.filter_expression.as_deref().unwrap_or_default())?;
     let (found, looked_at) = work(&cx, move |traces, scope| traces.summaries(scope, span, &filter)).await?;
     let token = request.next_token.as_deref();
     let (page, next_token) = wire::page(found, |summary| summary.id.clone(), PAGE, token)?;

@@ -9,11 +9,17 @@ const DEPTH_MAX: usize = 16;
 /// The longest expression, in bytes.
 const LENGTH_MAX: usize = 2000;
 
-pub(super) fn parse(text: &str) -> Result<Expression, FilterError> {
+/// Keywords about the parts of root causes, which are not told here.
+const OF_ROOT_CAUSES: [&str; 6] = ["first", "last", "remote", "index", "coverage", "json"];
+
+/// Gives the expression of a group.
+pub(super) type Groups<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+pub(super) fn parse(text: &str, groups: &Groups<'_>) -> Result<Expression, FilterError> {
     if text.len() > LENGTH_MAX {
         return Err(FilterError(format!("it has {} bytes, {LENGTH_MAX} are allowed", text.len())));
     }
-    let mut parser = Parser { tokens: tokens(text)?, at: 0 };
+    let mut parser = Parser { tokens: tokens(text)?, at: 0, groups };
     if parser.tokens.is_empty() {
         return Ok(Expression::All(Vec::new()));
     }
@@ -66,12 +72,24 @@ fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
     Ok(tokens)
 }
 
-struct Parser {
-    tokens: Vec<Token>,
-    at: usize,
+/// What stands alone is itself; of several, `join` is made.
+fn alone(mut expressions: Vec<Expression>, join: impl Fn(Vec<Expression>) -> Expression) -> Expression {
+    match expressions.pop() {
+        Some(one) if expressions.is_empty() => one,
+        last => {
+            expressions.extend(last);
+            join(expressions)
+        }
+    }
 }
 
-impl Parser {
+struct Parser<'a> {
+    tokens: Vec<Token>,
+    at: usize,
+    groups: &'a Groups<'a>,
+}
+
+impl Parser<'_> {
     fn peek(&self) -> Option<&Token> {
         self.tokens.get(self.at)
     }
@@ -103,7 +121,7 @@ impl Parser {
         while self.take_word("OR") {
             expressions.push(self.all(depth)?);
         }
-        Ok(Expression::Any(expressions))
+        Ok(alone(expressions, Expression::Any))
     }
 
     fn all(&mut self, depth: usize) -> Result<Expression, FilterError> {
@@ -111,7 +129,7 @@ impl Parser {
         while self.take_word("AND") {
             expressions.push(self.one(depth)?);
         }
-        Ok(Expression::All(expressions))
+        Ok(alone(expressions, Expression::All))
     }
 
     fn one(&mut self, depth: usize) -> Result<Expression, FilterError> {
@@ -142,6 +160,8 @@ impl Parser {
             "fault" => Expression::Flag(Flag::Fault),
             "throttle" => Expression::Flag(Flag::Throttle),
             "partial" => Expression::Flag(Flag::Partial),
+            "inferred" => Expression::Flag(Flag::Inferred),
+            "root" => Expression::Flag(Flag::Root),
             "responsetime" => self.number(NumberField::ResponseTime)?,
             "duration" => self.number(NumberField::Duration)?,
             "http.status" => self.number(NumberField::Status)?,
@@ -151,12 +171,24 @@ impl Parser {
             "http.clientip" => self.text(TextField::ClientIp)?,
             "user" => self.text(TextField::User)?,
             "name" => self.text(TextField::Name)?,
+            "type" => self.text(TextField::Type)?,
+            "message" => self.text(TextField::Message)?,
+            "availabilityzone" => self.text(TextField::Zone)?,
+            "instance.id" => self.text(TextField::Instance)?,
+            "resource.arn" => self.text(TextField::Resource)?,
+            word => self.complex(word, depth)?,
+        })
+    }
+
+    fn complex(&mut self, word: &str, depth: usize) -> Result<Expression, FilterError> {
+        Ok(match word {
             "annotation" => {
                 self.expect("[")?;
                 let key = self.next()?.spelled().to_owned();
                 self.expect("]")?;
                 self.annotation(key)?
             }
+            "group.name" | "group.arn" => self.group()?,
             "service" => {
                 let mut names = self.names()?;
                 let name = names.pop().flatten();
@@ -167,8 +199,21 @@ impl Parser {
                 let (to, from) = (names.pop().flatten(), names.pop().flatten());
                 Expression::Edge(from, to, Box::new(self.braced(depth)?))
             }
+            _ if OF_ROOT_CAUSES.contains(&word) || word.contains("rootcause") => {
+                return Err(FilterError(format!("the keyword `{word}` is about root causes, which are not told here")));
+            }
             _ => return Err(FilterError(format!("the keyword `{word}` is not supported here"))),
         })
+    }
+
+    /// `= "name"`: what the group's expression says. Groups name no groups, so this ends.
+    fn group(&mut self) -> Result<Expression, FilterError> {
+        if !self.take("=") {
+            return Err(FilterError("a group is compared by `=` alone".to_owned()));
+        }
+        let name = self.quoted()?;
+        let text = (self.groups)(&name).ok_or_else(|| FilterError(format!("there is no group {name}")))?;
+        parse(&text, &|_| None)
     }
 
     /// What stands in braces, or nothing that always holds.
