@@ -69,7 +69,7 @@ fn end_to_end() -> Result<Vec<String>> {
 /// Runs the test that compares the coverage pages; without `check` it writes them instead.
 pub(crate) fn coverage(check: bool) -> Result<()> {
     const WRITE: &str = "SERIN_WRITE_COVERAGE";
-    let mut test = Command::new(env!("CARGO"));
+    let mut test = cargo_command();
     test.args(["test", "--package", "api", "--test", "models", "coverage_pages"]).env_remove(WRITE);
     if !check {
         test.env(WRITE, "1");
@@ -99,9 +99,23 @@ fn needs_root() -> Result<()> {
 
 /// Runs cargo, which must succeed.
 pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
-    let status = Command::new(env!("CARGO")).args(arguments).status().context("cannot start cargo")?;
+    let status = cargo_command().args(arguments).status().context("cannot start cargo")?;
     if !status.success() {
         bail!("cargo {} failed", arguments.join(" "));
     }
     Ok(())
+}
+
+/// Cargo as a user's shell would start it.
+///
+/// `cargo run`, by which this program was started, tells it in variables which package it is. Some build scripts (ring's)
+/// run again when those change, and with them everything above is built anew, here and once more in the shell.
+pub(crate) fn cargo_command() -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
+    command
 }

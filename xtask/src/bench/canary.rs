@@ -3,15 +3,13 @@
 //! The work is done by `bench/canary`. A missed goal is a failure here, and CI runs the short form: whoever changes the
 //! judge is told what it costs.
 
-use std::process::Command;
-
 use anyhow::{Context, Result, bail};
 
 use super::{Figure, Findings};
 
 /// Runs the arena; few runs on one core if `short`.
 pub(super) fn run(short: bool) -> Result<Findings> {
-    let mut arena = Command::new(env!("CARGO"));
+    let mut arena = crate::test::cargo_command();
     arena.args(["run", "--quiet", "--release", "--package", "arena", "--", "--lines"]);
     if short {
         arena.arg("--short");

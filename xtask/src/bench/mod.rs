@@ -3,6 +3,7 @@
 
 mod canary;
 mod page;
+mod proxy;
 mod start;
 mod xds;
 
@@ -14,6 +15,8 @@ use clap::ValueEnum;
 pub(crate) enum Bench {
     /// Judges of canaries on simulated traffic; fails where a goal is missed
     Canary,
+    /// Our proxy beside Envoy, nginx, `HAProxy` and a plain relay
+    Proxy,
     /// Start of the house and of the sample
     Start,
     /// A fleet of proxies that acknowledge a change of weights
@@ -24,6 +27,7 @@ impl Bench {
     fn name(self) -> &'static str {
         match self {
             Self::Canary => "canary",
+            Self::Proxy => "proxy",
             Self::Start => "start",
             Self::Xds => "xds",
         }
@@ -62,6 +66,7 @@ pub(crate) struct Findings {
 pub(crate) fn run(bench: Bench, json: bool, short: bool) -> Result<()> {
     let findings = match bench {
         Bench::Canary => canary::run(short)?,
+        Bench::Proxy => proxy::run(short)?,
         Bench::Start => start::run(short)?,
         Bench::Xds => xds::run(short)?,
     };
