@@ -16,7 +16,8 @@ pub(crate) enum Part {
     Unit,
     /// The judge of canaries against its promises, in simulation
     Canary,
-    /// Both data planes, a real Envoy and our own, against one table of meshes; needs root
+    /// Both data planes, a real Envoy and our own, against one table of meshes, and against nginx on odd messages; needs
+    /// root
     Mesh,
     /// The real clients against the real binary; needs root
     E2e,
@@ -52,12 +53,12 @@ fn house() -> Result<()> {
 
 fn unit() -> Result<Vec<String>> {
     needs_root()?;
-    suite::run(&["--workspace", "--exclude", "e2e", "--exclude", "conformance"])
+    suite::run(&["--workspace", "--exclude", "e2e", "--exclude", "conformance", "--exclude", "differential"])
 }
 
 fn mesh() -> Result<Vec<String>> {
     needs_root()?;
-    suite::run(&["--package", "conformance"])
+    suite::run(&["--package", "conformance", "--package", "differential"])
 }
 
 fn end_to_end() -> Result<Vec<String>> {

@@ -2,15 +2,38 @@
 //!
 //! Bodies are passed on as they are framed. The decoder only finds the end, and refuses what RFC 9112 does not allow:
 //! a chunk size that is not hexadecimal digits, a bare CR or LF anywhere in the framing, control characters in chunk
-//! extensions, trailers that are not fields.
+//! extensions, trailers that are not fields, and those that could change what the message is if somebody took them for
+//! fields of its head.
 
 use super::{
-    Malformed,
+    Malformed, Name, NameSet,
     characters::{TOKEN, VALUE},
 };
 
 /// The most bytes a chunk's extensions may have, and all trailers together.
 const EXTRAS_MAX: u32 = 16 * 1024;
+
+/// The longest name of a trailer that is looked at; those that are refused are shorter.
+const NAME_MAX: usize = 24;
+
+/// What can't come behind a body (RFC 9110, 6.5.1): how it is framed, whom it is for, who sent it, and what is about a
+/// connection.
+const REFUSED: NameSet = NameSet::of(&[
+    Name::Connection,
+    Name::ContentLength,
+    Name::Expect,
+    Name::Host,
+    Name::Http2Settings,
+    Name::KeepAlive,
+    Name::ProxyConnection,
+    Name::Te,
+    Name::TransferEncoding,
+    Name::Upgrade,
+    Name::XForwardedClientCert,
+    Name::XForwardedFor,
+    Name::XForwardedPort,
+    Name::XForwardedProto,
+]);
 
 /// How a body's end is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +57,9 @@ pub(crate) struct Decoder {
     content: u64,
     /// Bytes of extensions or trailers.
     extras: u32,
+    /// The name of the trailer that is being read, as far as there is room.
+    name: [u8; NAME_MAX],
+    name_length: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +90,7 @@ impl Decoder {
             Framing::Chunked => State::SizeStart,
             Framing::Close => State::Close,
         };
-        Self { state, content: 0, extras: 0 }
+        Self { state, content: 0, extras: 0, name: [0; NAME_MAX], name_length: 0 }
     }
 
     /// Whether the end was seen.
@@ -155,8 +181,12 @@ impl Decoder {
                 Ok(State::SizeStart)
             }
             (State::TrailerStart, b'\r') => Ok(State::LastFeed),
-            (State::TrailerName, b':') => Ok(State::TrailerValue),
+            (State::TrailerName, b':') => self.end_name().map(|()| State::TrailerValue),
             (State::TrailerStart | State::TrailerName, _) if TOKEN[usize::from(byte)] => {
+                if let Some(place) = self.name.get_mut(self.name_length) {
+                    *place = byte;
+                }
+                self.name_length += 1;
                 extra(self).map(|()| State::TrailerName)
             }
             (State::TrailerValue, b'\r') => Ok(State::TrailerFeed),
@@ -165,6 +195,13 @@ impl Decoder {
             (State::LastFeed, b'\n') => Ok(State::Done),
             _ => Err(Malformed::Chunk),
         }
+    }
+
+    /// The name of a trailer has ended.
+    fn end_name(&mut self) -> Result<(), Malformed> {
+        let length = std::mem::take(&mut self.name_length);
+        let refused = self.name.get(..length).is_some_and(|name| REFUSED.has(Name::of(name)));
+        if refused { Err(Malformed::Trailer) } else { Ok(()) }
     }
 
     fn digit(size: u64, byte: u8) -> Result<State, Malformed> {

@@ -1,6 +1,10 @@
 //! Which bytes may stand where (RFC 9110, 5.6.2 and 5.5; RFC 3986).
 
-/// Of tokens: methods and field names.
+/// Of methods. A token may have more, but servers have been seen to take `get` for `GET`, and then they would do what
+/// a route by method was there to refuse; nginx takes these alone, too.
+pub(super) const METHOD: [bool; 256] = method();
+
+/// Of tokens: field names.
 pub(super) const TOKEN: [bool; 256] = table(b"!#$%&'*+-.^_`|~");
 
 /// Of field values: visible characters, space, tab, and what is not ASCII.
@@ -27,6 +31,18 @@ const fn table(others: &[u8]) -> [bool; 256] {
         table[others[other] as usize] = true;
         other += 1;
     }
+    table
+}
+
+const fn method() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = b'A';
+    while byte <= b'Z' {
+        table[byte as usize] = true;
+        byte += 1;
+    }
+    table[b'-' as usize] = true;
+    table[b'_' as usize] = true;
     table
 }
 

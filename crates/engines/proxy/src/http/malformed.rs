@@ -37,6 +37,8 @@ pub(crate) enum Malformed {
     Chunk,
     #[error("the trailer section is too large")]
     TrailerTooLarge,
+    #[error("a field comes behind the body that can only be before it")]
+    Trailer,
     #[error("an interim response is not followed by a final one")]
     Interim,
     #[error("a field that is about a connection is used over HTTP/2")]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     Framing, Head, Malformed, Name, NameSet, append_field,
-    characters::{HOST, TARGET, TOKEN, all_of},
+    characters::{HOST, METHOD, TARGET, all_of},
     head::{Span, list},
 };
 use crate::grpc;
@@ -152,7 +152,7 @@ impl Request {
             _ if version.starts_with(b"HTTP/") => return Err(Malformed::Version),
             _ => return Err(Malformed::StartLine),
         };
-        if method.is_empty() || !all_of(&TOKEN, method) {
+        if method.is_empty() || !all_of(&METHOD, method) {
             return Err(Malformed::StartLine);
         }
         if target.is_empty() || !all_of(&TARGET, target) || target.contains(&b'#') {
@@ -198,7 +198,7 @@ impl Request {
         }
         if self.absolute {
             let authority = self.authority.of(&self.bytes);
-            return if authority.is_empty() || !all_of(&HOST, authority) { Err(Malformed::Target) } else { Ok(()) };
+            return if is_authority(authority) { Ok(()) } else { Err(Malformed::Target) };
         }
         self.authority = if host.is_empty() { Span::default() } else { self.span_of(host) };
         Ok(())
@@ -415,6 +415,17 @@ fn unescaped(path: &[u8]) -> Result<Vec<u8>, BadPath> {
     Ok(plain)
 }
 
+/// Whether it is a host, and behind a colon a port.
+fn is_authority(text: &[u8]) -> bool {
+    let end = match text.first() {
+        Some(b'[') => memchr::memchr(b']', text).map_or(0, |last| last + 1),
+        _ => memchr::memchr(b':', text).unwrap_or(text.len()),
+    };
+    let (host, port) = text.split_at(end);
+    let is_port = port.is_empty() || port[0] == b':' && port[1..].iter().all(u8::is_ascii_digit);
+    !host.is_empty() && all_of(&HOST, host) && is_port
+}
+
 /// The byte that two hexadecimal digits stand for.
 fn escaped_byte(text: &[u8]) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
@@ -424,12 +435,13 @@ fn escaped_byte(text: &[u8]) -> Option<u8> {
     }
 }
 
+/// Follows dot segments. One with a parameter (`..;x`) is one to Envoy and to servlet containers, so it is here.
 fn without_dots(path: &[u8]) -> Vec<u8> {
     let mut kept: Vec<&[u8]> = Vec::new();
     let mut directory = false;
     for segment in path[1..].split(|byte| *byte == b'/') {
         directory = true;
-        match segment {
+        match &segment[..memchr::memchr(b';', segment).unwrap_or(segment.len())] {
             b"." => {}
             b".." => drop(kept.pop()),
             _ => {
@@ -477,6 +489,9 @@ mod tests {
             ("/a\\..\\b", Some("/b")),
             ("/a\"|^{}<>`", Some("/a%22%7C%5E%7B%7D%3C%3E%60")),
             ("/a/..%2fb", None),
+            ("/a/..;x/b", Some("/b")),
+            ("/a/.;/b/..;", Some("/a/")),
+            ("/a;x/...;/b", None),
         ] {
             let found = normalized(path.as_bytes(), true, true).unwrap();
             let found = found.map(|path| String::from_utf8(path).unwrap());

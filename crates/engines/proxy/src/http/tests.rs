@@ -96,6 +96,9 @@ fn what_one_reader_could_take_for_something_else_is_refused() {
         ("GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), M::Target),
         ("GET http://u@a/x HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), M::Target),
         ("GET ftp://a/x HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), M::Target),
+        ("GET http://a:b/x HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), M::Target),
+        ("GET http://[::1/x HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), M::Target),
+        ("get / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), M::StartLine),
         ("GET a HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), M::Target),
         ("GET * HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), M::Target),
         ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), M::Target),
@@ -212,6 +215,10 @@ fn bad_chunks_are_refused() {
         "0\r\n\n",
     ] {
         assert_eq!(Decoder::new(Framing::Chunked).feed(bad.as_bytes()), Err(Malformed::Chunk), "{bad:?}");
+    }
+    for name in ["Content-Length", "transfer-encoding", "Host", "X-Forwarded-Client-Cert"] {
+        let late = format!("0\r\nX: y\r\n{name}: z\r\n\r\n");
+        assert_eq!(Decoder::new(Framing::Chunked).feed(late.as_bytes()), Err(Malformed::Trailer), "{name}");
     }
     let endless = [&b"0\r\nX: "[..], &b"a".repeat(20_000)].concat();
     assert_eq!(Decoder::new(Framing::Chunked).feed(&endless), Err(Malformed::TrailerTooLarge));

@@ -218,7 +218,8 @@ impl Routes {
     pub(crate) fn host(&self, authority: &[u8]) -> Option<&Rc<Host>> {
         let authority = if self.table.ignore_port { without_port(authority) } else { authority };
         let mut lower = [0; HOST_MAX];
-        let name = lower.get_mut(..authority.len())?;
+        // Longer than any name there is, it can only be any.
+        let Some(name) = lower.get_mut(..authority.len()) else { return self.any.as_ref() };
         name.copy_from_slice(authority);
         name.make_ascii_lowercase();
         let name = &*name;
@@ -321,7 +322,7 @@ mod tests {
         ] {
             assert_eq!(status(&routes, authority, path), wanted, "{authority}{path}");
         }
-        assert_eq!(status(&routes, &"x".repeat(300), "/"), None);
+        assert_eq!(status(&routes, &"x".repeat(300), "/"), Some(201));
     }
 
     #[test]
