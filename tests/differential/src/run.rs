@@ -29,7 +29,8 @@ pub async fn run(subjects: &[Subject]) -> Results {
 async fn through<P: Running>(cases: &[&Case]) -> Vec<Outcome> {
     let connections = Arc::new(Mutex::new(JoinSet::new()));
     let origins = join_all(cases.iter().map(|case| Origin::start(case, &connections))).await;
-    let lanes: Vec<Lane> = origins.iter().map(|origin| Lane { origin: origin.address }).collect();
+    let lanes: Vec<Lane> =
+        origins.iter().zip(cases).map(|(origin, case)| Lane { origin: origin.address, closes: case.closes }).collect();
     let (proxy, addresses) = P::start(&lanes).await;
     let answers = join_all(cases.iter().zip(&addresses).map(|(case, address)| talk(address, case))).await;
     // With the proxy gone, what origins have been told is all they will be told.

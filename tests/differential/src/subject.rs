@@ -31,6 +31,9 @@ const START: Duration = Duration::from_mins(1);
 /// Where the requests of a case go.
 pub(crate) struct Lane {
     pub(crate) origin: SocketAddr,
+    /// The origin closes its connections: what would be sent by one meanwhile has an end that nobody can foretell, so
+    /// Envoy and nginx use none twice. Ours sends it again.
+    pub(crate) closes: bool,
 }
 
 /// A proxy that runs.
@@ -191,7 +194,11 @@ fn envoy(lanes: &[Lane], folder: &Path) -> Value {
     let cluster = |(number, lane): (usize, &Lane)| {
         let port =
             json!({ "socket_address": { "address": lane.origin.ip().to_string(), "port_value": lane.origin.port() } });
+        let requests = if lane.closes { json!({ "max_requests_per_connection": 1 }) } else { json!({}) };
+        let protocol = json!({ "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "common_http_protocol_options": requests, "explicit_http_config": { "http_protocol_options": {} } });
         json!({
+            "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol },
             "name": number.to_string(), "type": "STATIC", "connect_timeout": "5s",
             "load_assignment": { "cluster_name": number.to_string(),
                 "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": port } }] }] },
@@ -229,8 +236,9 @@ fn nginx(lanes: &[Lane], folder: &Path) -> String {
     let mut servers = String::new();
     for (number, lane) in lanes.iter().enumerate() {
         let path = socket(folder, number);
+        let kept = if lane.closes { "" } else { "keepalive 4;" };
         let server = format!(
-            "upstream origin{number} {{ server {}; keepalive 4; }}\n\
+            "upstream origin{number} {{ server {}; {kept} }}\n\
              server {{ listen unix:{}; location / {{ proxy_pass http://origin{number}; }} }}\n",
             lane.origin,
             path.display(),

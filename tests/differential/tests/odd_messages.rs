@@ -23,7 +23,7 @@ fn wrongs(case: &Case, [ours, envoy, nginx]: &[Outcome; 3]) -> Vec<String> {
     }
     match (case.why.is_empty(), ours == envoy && ours == nginx) {
         (true, false) => {
-            wrong.push(format!("{name}: no reason\n  ours  {ours:?}\n  envoy {envoy:?}\n  nginx {nginx:?}"))
+            wrong.push(format!("{name}: no reason\n  ours  {ours:?}\n  envoy {envoy:?}\n  nginx {nginx:?}"));
         }
         (false, true) => wrong.push(format!("{name}: there is a reason, and no difference")),
         _ => {}

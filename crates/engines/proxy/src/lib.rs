@@ -26,6 +26,8 @@ mod connect;
 mod core;
 mod dns;
 mod format;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod grpc;
 mod http;
 mod intake;

@@ -53,6 +53,18 @@ enum Parsed {
     More,
 }
 
+/// Reads a hello, for fuzzers: whatever is there of it, more of it changes nothing that was decided.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn try_hello(bytes: &[u8]) {
+    if let Parsed::Done(whole) = hello(bytes) {
+        let first = (0..bytes.len()).find_map(|length| match hello(&bytes[..length]) {
+            Parsed::Done(hello) => Some(hello),
+            Parsed::More => None,
+        });
+        assert!(first.is_none_or(|first| first == whole), "more bytes make it another hello");
+    }
+}
+
 fn hello(bytes: &[u8]) -> Parsed {
     const HANDSHAKE: u8 = 22;
     if bytes.first().is_some_and(|kind| *kind != HANDSHAKE) || bytes.get(1).is_some_and(|major| *major != 3) {

@@ -389,21 +389,36 @@ fn normalized(path: &[u8], dots: bool, slashes: bool) -> Result<Option<Vec<u8>>,
 }
 
 /// The path with those bytes escaped that must be, and no others but those that came so and mean something else then.
+///
+/// Behind a percent sign that escapes nothing no escape is resolved: `%%361` would become `%61`, which is an `a` to the
+/// next reader and was none to this one.
 fn unescaped(path: &[u8]) -> Result<Vec<u8>, BadPath> {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut plain = Vec::with_capacity(path.len());
     let mut rest = path;
+    // The length of `plain` from which on escapes are resolved.
+    let mut guarded = 0;
     while let [byte, behind @ ..] = rest {
         rest = behind;
         match byte {
             b'\\' => plain.push(b'/'),
             b'%' => match escaped_byte(behind) {
                 Some(0) => return Err(BadPath),
-                Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
+                Some(byte)
+                    if plain.len() >= guarded
+                        && (byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')) =>
+                {
                     plain.push(byte);
                     rest = &behind[2..];
                 }
-                _ => plain.push(b'%'),
+                Some(_) => {
+                    plain.extend_from_slice(&[b'%', behind[0], behind[1]]);
+                    rest = &behind[2..];
+                }
+                None => {
+                    plain.push(b'%');
+                    guarded = plain.len() + 2;
+                }
             },
             odd if ODD[usize::from(*odd)] => {
                 let digit = |half: u8| DIGITS[usize::from(half)];
@@ -486,6 +501,8 @@ mod tests {
             ("/a%2Fb%3f%25%20%c3%A9%5c", None),
             ("/%zz%4%", None),
             ("/%2541", None),
+            ("/%%361", None),
+            ("/%3%36%31", Some("/%3%361")),
             ("/a\\..\\b", Some("/b")),
             ("/a\"|^{}<>`", Some("/a%22%7C%5E%7B%7D%3C%3E%60")),
             ("/a/..%2fb", None),

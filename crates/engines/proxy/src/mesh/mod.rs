@@ -16,6 +16,8 @@ mod discovery;
 mod edge;
 mod edits;
 mod endpoint;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gates;
 mod halves;
 mod health;

@@ -70,6 +70,19 @@ fn translated<M, T>(
     resources.iter().map(one).collect()
 }
 
+/// Translates a resource of the `kind`th type, for fuzzers; what can't be is refused.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn try_all(kind: u8, resource: &Any) {
+    let resources = std::slice::from_ref(resource);
+    let _ = match kind % 5 {
+        0 => listeners::listeners(resources).map(drop),
+        1 => routes::tables(resources).map(drop),
+        2 => clusters::clusters(resources).map(drop),
+        3 => clusters::endpoints(resources).map(drop),
+        _ => tls::secrets(resources).map(drop),
+    };
+}
+
 /// A length of time; negative ones are none.
 fn time(duration: protobuf::Duration) -> Duration {
     let seconds = u64::try_from(duration.seconds).unwrap_or(0);

@@ -1,0 +1,4 @@
+//! `response-head` of tests/fuzz, by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzed::one("response-head", data));

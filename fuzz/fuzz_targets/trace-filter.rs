@@ -1,0 +1,4 @@
+//! `trace-filter` of tests/fuzz, by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzed::one("trace-filter", data));

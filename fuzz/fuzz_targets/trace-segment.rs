@@ -1,0 +1,4 @@
+//! `trace-segment` of tests/fuzz, by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzzed::one("trace-segment", data));
