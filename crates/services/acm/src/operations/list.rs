@@ -1,5 +1,7 @@
 //! Lists of certificates.
 
+use std::cmp::Reverse;
+
 use api::acm::CertificateType;
 use api::acm::{CertificateSummary, KeyAlgorithm, ListCertificatesRequest, ListCertificatesResponse, SortOrder};
 use store::Key;
@@ -30,17 +32,16 @@ pub(super) async fn list_certificates(
         let keys = keys.as_deref().unwrap_or(&KEYS).contains(&row.key_algorithm);
         keys && request.certificate_statuses.as_ref().is_none_or(|statuses| statuses.contains(&status(row, now)))
     };
-    let mut rows: Vec<_> =
-        cx.store.list::<Certificate>(cx.scope())?.into_iter().filter(|(_, row)| wanted(row)).collect();
-    if request.sort_by.is_some() {
-        rows.sort_by_key(|(_, row)| row.created_at);
-    }
-    if request.sort_order == Some(SortOrder::Descending) {
-        rows.reverse();
-    }
-    let (rows, next_token) =
-        wire::page(rows, |(key, _): &(Key, _)| key.name.clone(), limit as usize, request.next_token.as_deref())
-            .map_err(|bad| Error::Validation(bad.to_string()))?;
+    let rows: Vec<_> = cx.store.list::<Certificate>(cx.scope())?.into_iter().filter(|(_, row)| wanted(row)).collect();
+    let by_name = |(key, _): &(Key, Certificate)| key.name.clone();
+    let by_time = |(key, row): &(Key, Certificate)| (row.created_at.as_millis(), key.name.clone());
+    let (limit, token) = (limit as usize, request.next_token.as_deref());
+    let page = match (request.sort_by, request.sort_order) {
+        (Some(_), Some(SortOrder::Descending)) => wire::page(rows, |row| Reverse(by_time(row)), limit, token),
+        (Some(_), _) => wire::page(rows, by_time, limit, token),
+        (None, _) => wire::page(rows, by_name, limit, token),
+    };
+    let (rows, next_token) = page.map_err(|bad| Error::Validation(bad.to_string()))?;
     let list = rows.into_iter().map(|(key, row)| CertificateSummary {
         certificate_arn: Certificate::arn(&key),
         status: status(&row, now),

@@ -1,7 +1,7 @@
 //! Change sets: an update that is worked out, looked at, and then made or thrown away.
 
 use api::cloudformation::{
-    Change, ChangeSetStatus, ChangeSetSummary, CreateChangeSetRequest, CreateChangeSetResponse, DeleteChangeSetRequest,
+    ChangeSetStatus, ChangeSetSummary, CreateChangeSetRequest, CreateChangeSetResponse, DeleteChangeSetRequest,
     DescribeChangeSetRequest, DescribeChangeSetResponse, Empty, ExecuteChangeSetRequest, ExecutionStatus,
     ListChangeSetsResponse, OnFailure, StackPageRequest, StackStatus,
 };
@@ -206,8 +206,10 @@ pub(super) async fn describe_change_set(
 ) -> Result<DescribeChangeSetResponse, Error> {
     let (found, _, row) = find(&cx, request.stack_name.as_deref(), &request.change_set_name)?;
     let execution_status = execution(&found, &row);
-    let id = |change: &Change| change.resource_change.logical_resource_id.clone();
-    let (changes, next_token) = page(row.changes, id, PAGE, request.next_token.as_deref())?;
+    // In the order they were found, which a change set keeps for ever.
+    let changes = row.changes.into_iter().enumerate().collect();
+    let (changes, next_token) = page(changes, |(place, _)| *place, PAGE, request.next_token.as_deref())?;
+    let changes = changes.into_iter().map(|(_, change)| change).collect();
     Ok(DescribeChangeSetResponse {
         change_set_name: row.name,
         change_set_id: row.id,

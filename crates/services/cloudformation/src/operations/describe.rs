@@ -1,6 +1,6 @@
 //! Telling how stacks are.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 use api::cloudformation::{
     DescribeStacksRequest, DescribeStacksResponse, DriftInformation, Empty, ListStacksRequest, ListStacksResponse,
@@ -72,8 +72,8 @@ pub(super) async fn list_stacks(cx: Cx, request: ListStacksRequest) -> Result<Li
     let mut found = all(&cx.store, cx.scope())?;
     let filter = &request.stack_status_filter;
     found.retain(|found| filter.is_empty() || filter.iter().any(|status| status == found.status().as_str()));
-    found.sort_by_key(|found| std::cmp::Reverse(found.stack.created));
-    let (found, next_token) = page(found, |found| found.stack.id.clone(), PAGE, request.next_token.as_deref())?;
+    let newest_first = |found: &Found| (Reverse(found.stack.created.as_millis()), found.stack.id.clone());
+    let (found, next_token) = page(found, newest_first, PAGE, request.next_token.as_deref())?;
     Ok(ListStacksResponse { stack_summaries: found.iter().map(summary).collect(), next_token })
 }
 

@@ -1,5 +1,7 @@
 //! Telling what happened.
 
+use std::cmp::Reverse;
+
 use api::cloudformation::{DescribeStackEventsResponse, StackPageRequest};
 use store::Key;
 use wire::{Context, page};
@@ -16,10 +18,9 @@ pub(super) async fn describe_stack_events(
     request: StackPageRequest,
 ) -> Result<DescribeStackEventsResponse, Error> {
     let found = find(&cx.store, cx.scope(), &request.stack_name)?.ok_or(Error::NoStack(request.stack_name))?;
-    let mut events = cx.store.list_under::<Event>(cx.scope(), &format!("{}/", found.key.name))?;
-    events.reverse();
-    let name = |(key, _): &(Key, Event)| key.name.clone();
-    let (events, next_token) = page(events, name, PAGE, request.next_token.as_deref())?;
+    let events = cx.store.list_under::<Event>(cx.scope(), &format!("{}/", found.key.name))?;
+    let latest_first = |(key, _): &(Key, Event)| Reverse(key.name.clone());
+    let (events, next_token) = page(events, latest_first, PAGE, request.next_token.as_deref())?;
     Ok(DescribeStackEventsResponse {
         stack_events: events.into_iter().map(|(_, Event(event))| event).collect(),
         next_token,

@@ -1,5 +1,7 @@
 //! Service deployments and revisions: what is told of them, and what can be asked of one on its way.
 
+use std::cmp::Reverse;
+
 use api::ecs::{
     ContinueServiceDeploymentRequest, DeploymentLifecycleHookStatus, DescribeServiceDeploymentsRequest,
     DescribeServiceDeploymentsResponse, DescribeServiceRevisionsRequest, DescribeServiceRevisionsResponse,
@@ -77,7 +79,6 @@ pub(super) async fn list(
     if !records.iter().any(|record| record.id == service.revision.digits()) {
         records.push(ServiceDeployment::asked(&service));
     }
-    records.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
     let wanted = |record: &ServiceDeployment| {
         let within = request.created_at.as_ref().is_none_or(|when| {
             when.before.is_none_or(|before| record.created_at < before)
@@ -88,9 +89,8 @@ pub(super) async fn list(
     };
     let records: Vec<ServiceDeployment> = records.into_iter().filter(wanted).collect();
     let size = page_size(request.max_results, PAGE_DEFAULT)?;
-    // The newest first: the older the time, the larger the key.
-    let key = |record: &ServiceDeployment| format!("{:020}{}", i64::MAX - record.created_at.as_millis(), record.id);
-    let (records, next_token) = wire::page(records, key, size, request.next_token.as_deref())?;
+    let newest_first = |record: &ServiceDeployment| Reverse((record.created_at.as_millis(), record.id.clone()));
+    let (records, next_token) = wire::page(records, newest_first, size, request.next_token.as_deref())?;
     let service_deployments =
         records.iter().map(|record| show::service_deployment_brief(scope, record, Some(&service))).collect();
     Ok(ListServiceDeploymentsResponse { service_deployments, next_token })

@@ -1,6 +1,6 @@
 //! Task definitions: families of numbered revisions.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use api::ecs::{
     DeleteTaskDefinitionsRequest, DeleteTaskDefinitionsResponse, DeregisterTaskDefinitionRequest,
@@ -163,14 +163,14 @@ pub(super) async fn list(
         None => cx.store.list::<TaskDefinition>(scope)?,
     };
     let status = request.status.unwrap_or_default();
-    let mut rows: Vec<TaskDefinition> = rows.into_iter().map(|(_, row)| row).filter(|r| r.status == status).collect();
-    rows.sort_by(|a, b| (&a.definition.family, a.revision).cmp(&(&b.definition.family, b.revision)));
-    if request.sort == Some(SortOrder::Desc) {
-        rows.reverse();
-    }
-    let arns: Vec<String> = rows.iter().map(|row| row.arn(scope)).collect();
-    let size = page_size(request.max_results, super::PAGE_MAX)?;
-    let (task_definition_arns, next_token) = wire::page(arns, Clone::clone, size, request.next_token.as_deref())?;
+    let rows: Vec<TaskDefinition> = rows.into_iter().map(|(_, row)| row).filter(|r| r.status == status).collect();
+    let place = |row: &TaskDefinition| (row.definition.family.clone(), row.revision);
+    let (size, token) = (page_size(request.max_results, super::PAGE_MAX)?, request.next_token.as_deref());
+    let (rows, next_token) = match request.sort {
+        Some(SortOrder::Desc) => wire::page(rows, |row| Reverse(place(row)), size, token)?,
+        _ => wire::page(rows, place, size, token)?,
+    };
+    let task_definition_arns = rows.iter().map(|row| row.arn(scope)).collect();
     Ok(ListTaskDefinitionsResponse { task_definition_arns, next_token })
 }
 

@@ -1,5 +1,7 @@
 //! Operations that are asked after. All of them succeeded: what would fail is refused before it begins.
 
+use std::cmp::Reverse;
+
 use api::servicediscovery as sd;
 use store::Key;
 
@@ -36,7 +38,7 @@ pub(super) async fn list_operations(
     let limit = page_size(request.max_results, 100)?;
     let operations = cx.store.list::<Operation>(cx.scope())?.into_iter().map(|(_, operation)| operation).collect();
     let target = |operation: &Operation, kind: &str| operation.targets.get(kind).cloned().unwrap_or_default();
-    let mut kept = filtered(operations, &request.filters, |operation, filter| match filter {
+    let kept = filtered(operations, &request.filters, |operation, filter| match filter {
         "NAMESPACE_ID" => Some(target(operation, "NAMESPACE")),
         "SERVICE_ID" => Some(target(operation, "SERVICE")),
         "STATUS" => Some(STATUS.to_owned()),
@@ -45,8 +47,8 @@ pub(super) async fn list_operations(
         "UPDATE_DATE" => Some((operation.done.as_millis() / 1000).to_string()),
         _ => None,
     })?;
-    kept.sort_by(|a, b| b.done.cmp(&a.done).then_with(|| a.id.cmp(&b.id)));
-    let (page, next_token) = wire::page(kept, |operation| operation.id.clone(), limit, request.next_token.as_deref())?;
+    let newest_first = |operation: &Operation| (Reverse(operation.done.as_millis()), operation.id.clone());
+    let (page, next_token) = wire::page(kept, newest_first, limit, request.next_token.as_deref())?;
     let operations = page
         .into_iter()
         .map(|operation| sd::OperationSummary { id: Some(operation.id), status: Some(STATUS.to_owned()) });

@@ -91,8 +91,8 @@ pub(super) async fn get_sampling_statistic_summaries(
     request: model::GetSamplingStatisticSummariesRequest,
 ) -> Result<model::GetSamplingStatisticSummariesResponse, Error> {
     let minutes = reservoirs(&cx).minutes(cx.scope());
-    let key = |(rule, minute): &(String, crate::reservoir::Minute)| format!("{rule}/{}", minute.begun);
-    let (page, next_token) = wire::page(minutes, key, PAGE, request.next_token.as_deref())?;
+    let place = |(rule, minute): &(String, crate::reservoir::Minute)| (rule.clone(), minute.begun);
+    let (page, next_token) = wire::page(minutes, place, PAGE, request.next_token.as_deref())?;
     let shown = page.into_iter().map(|(rule, minute)| model::SamplingStatisticSummary {
         rule_name: Some(rule),
         timestamp: Some(Timestamp::from_millis(minute.begun)),

@@ -1,6 +1,9 @@
 //! Traces, whole and in short.
 
+use std::cmp::Reverse;
+
 use api::xray as model;
+use telemetry::traces::Summary;
 
 use super::{Cx, group, invalid, span, work};
 use crate::{Error, show};
@@ -45,7 +48,9 @@ pub(super) async fn get_trace_summaries(
     let filter = group::filter(&cx, request.filter_expression.as_deref().unwrap_or_default())?;
     let (found, looked_at) = work(&cx, move |traces, scope| traces.summaries(scope, span, &filter)).await?;
     let token = request.next_token.as_deref();
-    let (page, next_token) = wire::page(found, |summary| summary.id.clone(), PAGE, token)?;
+    // The bits of numbers above zero are in the order of the numbers.
+    let newest_first = |summary: &Summary| (Reverse(summary.start.to_bits()), summary.id.clone());
+    let (page, next_token) = wire::page(found, newest_first, PAGE, token)?;
     let account = &cx.scope().account;
     Ok(model::GetTraceSummariesResponse {
         trace_summaries: page.into_iter().map(|summary| show::summary(summary, account)).collect(),
