@@ -24,10 +24,10 @@ impl Drop for Envoy {
     }
 }
 
-/// Starts an Envoy that stands for the gateway and takes regular expressions up to the size `largest`.
-fn start(machine: &Machine, name: &str, port: u16, largest: u32) -> Envoy {
+/// Starts an Envoy that stands for a virtual node and takes regular expressions up to the size `largest`.
+fn start(machine: &Machine, name: &str, node: &str, port: u16, largest: u32) -> Envoy {
     let mut print = Command::new(binary("serin"));
-    print.arg("envoy-bootstrap").env("APPMESH_RESOURCE_NAME", "mesh/todo/virtualNode/gateway");
+    print.arg("envoy-bootstrap").env("APPMESH_RESOURCE_NAME", format!("mesh/todo/virtualNode/{node}"));
     print.env("APPMESH_XDS_ENDPOINT", "127.0.0.1:4566").env("ENVOY_ADMIN_ACCESS_PORT", port.to_string());
     let mut bootstrap: Value = serde_json::from_str(&run(&mut print)).expect("a bootstrap");
     let layer = &mut bootstrap["layered_runtime"]["layers"][0]["static_layer"];
@@ -76,8 +76,8 @@ fn a_proxy_that_refuses_a_route_is_shown_with_its_reason_and_the_weights_that_st
         "cloudformation deploy --stack-name todo-mesh --parameter-overrides WeightV1=2 WeightV2=1 --template-file {}",
         template("mesh").display()
     ));
-    let _strict = start(&machine, "strict", 9911, 1000);
-    let _lenient = start(&machine, "lenient", 9912, 1_000_000);
+    let _strict = start(&machine, "strict", "gateway", 9911, 1000);
+    let _lenient = start(&machine, "lenient", "gateway", 9912, 1_000_000);
     until_line_with(&["api/api", "api-v1 2 : api-v2 1", "yes", "by 2 of 2 proxies"]);
 
     // An expression that only one of the two takes: each repetition is an instruction.
@@ -92,5 +92,13 @@ fn a_proxy_that_refuses_a_route_is_shown_with_its_reason_and_the_weights_that_st
     update_route(&aws, "/todos/.*");
     until_line_with(&["api/api", "api-v1 3 : api-v2 1", "yes", "by 2 of 2 proxies"]);
     assert!(!status().contains("refuses"), "{}", status());
+
+    // One that stands for nothing there is, as after a slip of the pen.
+    let _mistaken = start(&machine, "mistaken", "gatewy", 9913, 1000);
+    let line = until_line_with(&["127.0.0.1", "mesh/todo/virtualNode/gatewy"]);
+    assert!(line.contains("create it, or correct the node id"), "{line}");
+    let json = run(Command::new(binary("serin")).args(["status", "--region", "ap-southeast-2", "--json"]));
+    let pictures: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(pictures[0]["turned_away"][0]["node"], "mesh/todo/virtualNode/gatewy", "{json}");
     house.stop();
 }

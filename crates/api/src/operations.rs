@@ -26,9 +26,9 @@ macro_rules! for_each_operation {
                 DeleteVirtualRouter DeleteVirtualService DescribeGatewayRoute DescribeMesh DescribeRoute
                 DescribeRouteStatus DescribeVirtualGateway DescribeVirtualNode DescribeVirtualRouter
                 DescribeVirtualService ListGatewayRoutes ListMeshes ListProxies ListRoutes ListTagsForResource
-                ListVirtualGateways ListVirtualNodes ListVirtualRouters ListVirtualServices TagResource UntagResource
-                UpdateGatewayRoute UpdateMesh UpdateRoute UpdateVirtualGateway UpdateVirtualNode UpdateVirtualRouter
-                UpdateVirtualService;
+                ListTurnedAwayProxies ListVirtualGateways ListVirtualNodes ListVirtualRouters ListVirtualServices
+                TagResource UntagResource UpdateGatewayRoute UpdateMesh UpdateRoute UpdateVirtualGateway
+                UpdateVirtualNode UpdateVirtualRouter UpdateVirtualService;
             canary:
                 CheckCanaryPolicy CommandCanary DescribeCanary GetCanaryRecord ListCanaries StartCanary;
             cloudformation:

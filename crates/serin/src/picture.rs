@@ -59,6 +59,10 @@ pub(crate) fn render(picture: &Picture) -> String {
         let state = refused.unwrap_or_else(|| if proxy.up_to_date { "yes" } else { "not yet" }.to_owned());
         vec![proxy.mesh.clone(), proxy.stands_for.clone(), proxy.task.clone().unwrap_or_default(), state]
     });
+    part(&mut out, "Proxies turned away", &["CALLER", "ASKS TO BE", "TIMES", "WHY"], &picture.turned_away, |proxy| {
+        let node = proxy.node.clone().unwrap_or_default();
+        vec![proxy.caller.clone(), node, proxy.times.to_string(), proxy.reason.clone()]
+    });
     part(&mut out, "Not done", &["MESH", "WHAT AND WHY"], &picture.faults, |fault| {
         vec![fault.mesh.clone(), fault.text.clone()]
     });

@@ -6,7 +6,10 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -187,7 +190,7 @@ impl Control {
         let begun = Instant::now();
         loop {
             let proxy = self.proxy(identity, cluster);
-            let refusals = proxy.as_ref().map(refusals).unwrap_or_default();
+            let refusals = proxy.as_deref().map(refusals).unwrap_or_default();
             if proxy.as_ref().is_some_and(|proxy| proxy.revision() >= wanted) {
                 return Ok(());
             }
@@ -204,10 +207,10 @@ impl Control {
 
     /// What the proxy refuses now.
     pub fn refusals(&self, identity: Identity, cluster: &str) -> Vec<String> {
-        self.proxy(identity, cluster).as_ref().map(refusals).unwrap_or_default()
+        self.proxy(identity, cluster).as_deref().map(refusals).unwrap_or_default()
     }
 
-    fn proxy(&self, identity: Identity, cluster: &str) -> Option<ProxyState> {
+    fn proxy(&self, identity: Identity, cluster: &str) -> Option<Arc<ProxyState>> {
         let mut proxies = self.cache.proxies_of(&identity.name());
         proxies.retain(|proxy| proxy.node.cluster == cluster);
         // The newest stream is the one that lives.

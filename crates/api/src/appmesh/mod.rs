@@ -31,7 +31,7 @@ pub use metadata::*;
 pub use route::*;
 pub use route_match::*;
 pub use route_policy::*;
-pub use status::{DescribeRouteStatus, ListProxies};
+pub use status::{DescribeRouteStatus, ListProxies, ListTurnedAwayProxies};
 pub use tag::*;
 pub use tls::*;
 pub use virtual_gateway::*;

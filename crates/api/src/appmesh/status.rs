@@ -118,6 +118,34 @@ pub struct Proxy {
     pub refusal: Option<String>,
 }
 
+/// Asks for the proxies that were turned away of late.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListTurnedAwayProxiesRequest {}
+
+/// The proxies that were turned away of late.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListTurnedAwayProxiesResponse {
+    /// Those that asked for a node of this account and region, and those that did not say of which.
+    pub proxies: Vec<TurnedAwayProxy>,
+}
+
+/// A proxy that asks in vain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnedAwayProxy {
+    /// The node id it was given; none if it could not prove who it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Who it proved to be, as the ARN of its task, or else the address it calls from.
+    pub caller: String,
+    /// Why it is not served, and what to do.
+    pub reason: String,
+    /// How often it asked.
+    pub times: u64,
+}
+
 operation!(
     DescribeRouteStatus,
     "appmesh",
@@ -132,4 +160,11 @@ operation!(
     ListProxiesRequest,
     ListProxiesResponse,
     Http::new("GET", "/serin/v1/meshes/{meshName}/proxies").query(&["meshOwner"])
+);
+operation!(
+    ListTurnedAwayProxies,
+    "appmesh",
+    ListTurnedAwayProxiesRequest,
+    ListTurnedAwayProxiesResponse,
+    Http::new("GET", "/serin/v1/turned-away-proxies")
 );

@@ -10,6 +10,7 @@ pub(crate) const OWN: &[(&str, &str, &str)] = &[
     ("acm", "IssueIdentity", "the certificate of a task, for neighbours in process"),
     ("appmesh", "DescribeRouteStatus", "which proxies have taken a route's present weights"),
     ("appmesh", "ListProxies", "the proxies that are connected"),
+    ("appmesh", "ListTurnedAwayProxies", "the proxies that ask in vain, and why"),
     ("ec2", "DescribeVpcNamespaces", "the network namespaces that stand for VPCs, for neighbours in process"),
     ("ecs", "DescribeTaskNamespaces", "the network namespaces of tasks, for neighbours in process"),
     ("elbv2", "DescribeLoadBalancerUrls", "where a load balancer's listeners answer on this machine"),

@@ -61,6 +61,9 @@ fn one(scope: &Scope, picture: &Picture, canaries: &[CanaryDescription]) -> Mark
         @for fault in &picture.faults {
             p.alert { "Mesh " (fault.mesh) ": " (fault.text) }
         }
+        @for proxy in &picture.turned_away {
+            p.alert { "A proxy at " (proxy.caller) " is turned away: " (proxy.reason) }
+        }
         div.two {
             @if !picture.services.is_empty() { (services(scope, &picture.services, &picture.tasks)) }
             @if !picture.stacks.is_empty() { (stacks(scope, &picture.stacks)) }
@@ -240,6 +243,7 @@ mod tests {
                 refusals: vec![bad()],
             }],
             faults: vec![picture::MeshFault { mesh: bad(), text: bad() }],
+            turned_away: vec![picture::TurnedAway { node: Some(bad()), caller: bad(), reason: bad(), times: 1 }],
             load_balancers: vec![LoadBalancer {
                 name: bad(),
                 state: bad(),

@@ -3,7 +3,7 @@
 use api::{appmesh, cloudformation, ecs, elbv2};
 use names::Scope;
 
-use super::{Api, Container, LoadBalancer, MeshFault, Picture, Proxy, Route, Service, Stack, Target, Task};
+use super::{Api, Container, LoadBalancer, MeshFault, Picture, Proxy, Route, Service, Stack, Target, Task, TurnedAway};
 
 /// Services or tasks that ECS describes in one call.
 const DESCRIBED_AT_ONCE: usize = 10;
@@ -31,6 +31,7 @@ pub async fn gather<A: Api>(house: &A, scope: &Scope) -> Result<Picture, A::Erro
         ..Picture::default()
     };
     meshes(&client, &mut picture).await?;
+    picture.turned_away = turned_away(&client).await?;
     let clusters = client.call::<ecs::ListClusters>(ecs::ListClustersRequest::default()).await?.cluster_arns;
     for cluster in clusters {
         picture.services.extend(services(&client, &cluster).await?);
@@ -147,6 +148,18 @@ async fn meshes<A: Api>(client: &In<'_, A>, picture: &mut Picture) -> Result<(),
         picture.faults.extend(answer.faults.into_iter().map(|text| MeshFault { mesh: mesh.clone(), text }));
     }
     Ok(())
+}
+
+async fn turned_away<A: Api>(client: &In<'_, A>) -> Result<Vec<TurnedAway>, A::Error> {
+    let request = appmesh::status::ListTurnedAwayProxiesRequest {};
+    let proxies = client.call::<appmesh::ListTurnedAwayProxies>(request).await?.proxies;
+    let one = |proxy: appmesh::status::TurnedAwayProxy| TurnedAway {
+        node: proxy.node,
+        caller: tail(&proxy.caller),
+        reason: proxy.reason,
+        times: proxy.times,
+    };
+    Ok(proxies.into_iter().map(one).collect())
 }
 
 async fn routes<A: Api>(client: &In<'_, A>, mesh: &str) -> Result<Vec<Route>, A::Error> {

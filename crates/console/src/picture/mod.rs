@@ -54,6 +54,8 @@ pub struct Picture {
     pub routes: Vec<Route>,
     /// Proxies that are connected.
     pub proxies: Vec<Proxy>,
+    /// Proxies that ask in vain.
+    pub turned_away: Vec<TurnedAway>,
     /// What the meshes ask for that no proxy could be given.
     pub faults: Vec<MeshFault>,
     /// Load balancers.
@@ -68,6 +70,7 @@ impl Picture {
             && self.tasks.is_empty()
             && self.routes.is_empty()
             && self.proxies.is_empty()
+            && self.turned_away.is_empty()
             && self.faults.is_empty()
             && self.load_balancers.is_empty()
     }
@@ -169,6 +172,19 @@ pub struct Proxy {
     pub up_to_date: bool,
     /// What it says against it.
     pub refusal: Option<String>,
+}
+
+/// A proxy that asks for its configuration in vain.
+#[derive(Clone, Debug, Serialize)]
+pub struct TurnedAway {
+    /// The node id it was given, if it could say so.
+    pub node: Option<String>,
+    /// The id of its task, if it is one of this house, or else the address it calls from.
+    pub caller: String,
+    /// Why it is not served, and what to do.
+    pub reason: String,
+    /// How often it asked of late.
+    pub times: u64,
 }
 
 /// Something a mesh asks for that cannot be done.

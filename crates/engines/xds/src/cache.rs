@@ -10,12 +10,16 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 use crate::{
-    Identify, Identity, Node, Nodes as Allowed, ProxyState, Snapshot,
+    Identify, Identity, Node, Nodes as Allowed, ProxyState, Snapshot, TurnedAway,
     places::{Place, Places, count_down},
     published::Published,
+    turned_away::Ledger,
 };
 
 /// How much a cache bears.
@@ -76,8 +80,9 @@ struct Shared {
     nodes: Mutex<Nodes>,
     /// Counts nodes that came, for those who wait for one.
     arrivals: watch::Sender<u64>,
-    /// By node, then by stream.
-    proxies: Mutex<BTreeMap<Arc<str>, BTreeMap<u64, ProxyState>>>,
+    /// By node, then by stream. Whoever lists them gets the same ones, since of a fleet there are thousands.
+    proxies: Mutex<BTreeMap<Arc<str>, BTreeMap<u64, Arc<ProxyState>>>>,
+    turned_away: Mutex<Ledger>,
     places: Arc<Mutex<Places>>,
     streams: AtomicU64,
     watchers: Mutex<Vec<Weak<Pending>>>,
@@ -114,6 +119,7 @@ impl Cache {
             nodes: Mutex::default(),
             arrivals: watch::Sender::new(0),
             proxies: Mutex::default(),
+            turned_away: Mutex::default(),
             places: Arc::default(),
             streams: AtomicU64::new(1),
             watchers: Mutex::default(),
@@ -172,13 +178,18 @@ impl Cache {
     }
 
     /// The proxies that are connected, by node, and those of one in the order in which they came.
-    pub fn proxies(&self) -> Vec<ProxyState> {
+    pub fn proxies(&self) -> Vec<Arc<ProxyState>> {
         lock(&self.0.proxies).values().flat_map(BTreeMap::values).cloned().collect()
     }
 
     /// The proxies of the node `name` that are connected.
-    pub fn proxies_of(&self, name: &str) -> Vec<ProxyState> {
+    pub fn proxies_of(&self, name: &str) -> Vec<Arc<ProxyState>> {
         lock(&self.0.proxies).get(name).map(|proxies| proxies.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Those that asked of late and were turned away, by the nodes they asked for.
+    pub fn turned_away(&self) -> Vec<TurnedAway> {
+        lock(&self.0.turned_away).all(Instant::now())
     }
 
     /// Tells of nodes whose proxies came, went, acknowledged or refused, from now on.
@@ -200,10 +211,28 @@ impl Cache {
         Places::take(&self.0.places, &self.0.limits, identity, peer)
     }
 
+    /// Notes that a stream was refused: of whom, as far as that is known.
+    pub(crate) fn turn_away(
+        &self,
+        node: Option<&Node>,
+        identity: Option<&Identity>,
+        peer: Option<SocketAddr>,
+        reason: &str,
+    ) {
+        let node = node.map(|node| (node, (self.0.identify)(node)));
+        let one = TurnedAway::new(node, identity, peer, reason.to_owned());
+        lock(&self.0.turned_away).note(one, Instant::now());
+    }
+
+    /// Forgets that the node `id` was refused to that caller before.
+    pub(crate) fn let_in(&self, id: &str, identity: &Identity, peer: Option<SocketAddr>) {
+        lock(&self.0.turned_away).clear(id, identity, peer);
+    }
+
     /// Finds the snapshot for `node`, and counts it among the connected until the connection is dropped.
-    pub(crate) async fn connect(&self, node: Node, identity: &Identity) -> Result<Connection, Refused> {
+    pub(crate) async fn connect(&self, node: Arc<Node>, identity: &Identity) -> Result<Connection, Refused> {
         let mut arrivals = self.0.arrivals.subscribe();
-        let deadline = tokio::time::Instant::now() + self.0.limits.unknown_node_wait;
+        let deadline = Instant::now() + self.0.limits.unknown_node_wait;
         let mut stopping = self.0.stopping.subscribe();
         loop {
             match self.find(&node, identity) {
@@ -242,7 +271,7 @@ impl Cache {
     fn admit(
         &self,
         name: String,
-        node: Node,
+        node: Arc<Node>,
         identity: &Identity,
         stopping: watch::Receiver<bool>,
     ) -> Result<Connection, Refused> {
@@ -252,13 +281,13 @@ impl Cache {
             return Err(Refused::TooMany { whose: format!("of node `{name}`"), open });
         }
         let Some((name, published)) = nodes.published.get_key_value(name.as_str()) else {
-            return Err(Refused::Unknown(node.id));
+            return Err(Refused::Unknown(node.id.clone()));
         };
         let (name, published) = (Arc::clone(name), published.subscribe());
         *nodes.open.entry(Arc::clone(&name)).or_default() += 1;
         drop(nodes);
         let stream = self.0.streams.fetch_add(1, Ordering::Relaxed);
-        let state = ProxyState::new(stream, name, Arc::new(node), identity.name.as_str().into());
+        let state = ProxyState::new(stream, name, node, identity.name.as_str().into());
         let connection = Connection { cache: self.clone(), state: state.clone(), published, stopping };
         connection.record(state);
         Ok(connection)
@@ -322,10 +351,10 @@ impl Connection {
         let mut proxies = lock(&self.cache.0.proxies);
         let name = Arc::clone(&state.name);
         let proxies_of = proxies.entry(Arc::clone(&name)).or_default();
-        if proxies_of.get(&state.stream) == Some(&state) {
+        if proxies_of.get(&state.stream).is_some_and(|before| before.is_as_far_as(&state)) {
             return;
         }
-        proxies_of.insert(state.stream, state);
+        proxies_of.insert(state.stream, Arc::new(state));
         drop(proxies);
         self.cache.tell(&name);
     }

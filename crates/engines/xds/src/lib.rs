@@ -10,6 +10,7 @@
 //! what; the `session` module has the rules.
 //!
 //! What each proxy has acknowledged or refused, and why, is in [`Cache::proxies`]; [`Cache::watch`] tells when that moves.
+//! Who was not let in, and why, is in [`Cache::turned_away`].
 //! A proxy that refuses (a NACK) keeps what it had, and is not sent the same again.
 //!
 //! This crate knows neither App Mesh nor any store. Encoding is done here and not in the callers because the code that the
@@ -25,6 +26,7 @@ mod resource;
 mod server;
 mod session;
 mod snapshot;
+mod turned_away;
 
 pub use authorize::{Authorize, Denied, Identity, Nodes};
 pub use cache::{Cache, Limits, NodeName, Watch};
@@ -34,3 +36,4 @@ pub use resource::{Kind, Resource};
 pub use server::{guarded_routes, routes};
 pub use session::{KindState, ProxyState, Refusal};
 pub use snapshot::{Builder, Snapshot};
+pub use turned_away::TurnedAway;

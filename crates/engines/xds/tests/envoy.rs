@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use support::{bodies, envoy::Envoy, node, serve, until, upstream};
 use xds::{
@@ -157,7 +157,7 @@ fn listener() -> Listener {
 }
 
 /// Whether every connected proxy has acknowledged `revision`.
-fn at(revision: u64) -> impl Fn(&[xds::ProxyState]) -> bool {
+fn at(revision: u64) -> impl Fn(&[Arc<xds::ProxyState>]) -> bool {
     move |proxies| !proxies.is_empty() && proxies.iter().all(|proxy| proxy.revision() == revision)
 }
 
@@ -207,7 +207,7 @@ async fn what_an_envoy_refuses_leaves_its_traffic_as_it_was() {
     until(&cache, NODE, at(good)).await;
     let egress = envoy.listener("egress").await;
     cache.set(&node(NODE), mesh(&[("v1", one, 0), ("v2", two, 0)], 1));
-    let refused = |proxies: &[xds::ProxyState]| proxies.iter().any(|proxy| proxy.refusals().next().is_some());
+    let refused = |proxies: &[Arc<xds::ProxyState>]| proxies.iter().any(|proxy| proxy.refusals().next().is_some());
     let proxies = until(&cache, NODE, refused).await;
     let (kind, refusal) = proxies[0].refusals().next().unwrap();
     assert_eq!((kind, refusal.resources.as_slice()), (Kind::Route, ["routes".to_owned()].as_slice()));

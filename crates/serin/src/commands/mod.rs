@@ -13,7 +13,7 @@ mod up;
 use std::{io::IsTerminal, process::ExitCode};
 
 use anyhow::Result;
-use names::Scope;
+use names::{Region, Scope};
 use tracing_subscriber::EnvFilter;
 use wire::{Client, ClientError};
 
@@ -100,5 +100,11 @@ async fn scopes(client: &Client, target: &Target) -> Result<Vec<Scope>, ClientEr
         return Ok(vec![Scope::new(target.account.clone(), region.clone())]);
     }
     let house = client.call::<api::serin::DescribeHouse>(api::serin::DescribeHouseRequest::default()).await?;
-    Ok(house.scopes.into_iter().filter(|scope| *scope != scope.global()).collect())
+    let own = Scope::new(target.account.clone(), Region::default());
+    let mut scopes: Vec<Scope> = house.scopes.into_iter().filter(|scope| *scope != scope.global()).collect();
+    if scopes.is_empty() {
+        // Where nothing was made yet, somebody may still ask in vain.
+        scopes.push(own);
+    }
+    Ok(scopes)
 }

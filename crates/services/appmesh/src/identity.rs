@@ -4,7 +4,7 @@
 //! form names neither account nor region, so the task's own ARN, which sidecars send along, is asked first.
 
 use names::{Arn, Scope};
-use xds::{Node, NodeName};
+use xds::{Node, NodeName, TurnedAway};
 
 use crate::plan::MeshEndpoint;
 
@@ -34,6 +34,12 @@ pub(crate) fn parse_node_name(name: &str) -> Option<(Scope, String, MeshEndpoint
         return None;
     };
     Some((arn.scope()?, mesh.to_owned(), MeshEndpoint::parse(kind, name)?))
+}
+
+/// The scope of the node that a proxy asked for in vain, if it said or showed that.
+pub(crate) fn scope_of(one: &TurnedAway) -> Option<Scope> {
+    let names = [one.name.as_deref(), Some(&one.caller)].into_iter().flatten();
+    names.filter_map(|name| name.parse::<Arn>().ok()?.scope()).next()
 }
 
 /// The ARN of the task that a proxy runs in, if it says so.

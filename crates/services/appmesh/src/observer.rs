@@ -27,6 +27,9 @@ const RETURN_WAIT: Duration = Duration::from_secs(15);
 /// writing costs as much as a hundred of them.
 const GATHER: Duration = Duration::from_millis(10);
 
+/// The connected proxies, by what they stand for.
+type Proxies = Vec<(MeshEndpoint, Vec<Arc<ProxyState>>)>;
+
 /// The controller that compares what was handed out with what is acknowledged. Its keys are meshes.
 pub struct Observer {
     state: Arc<State>,
@@ -42,13 +45,12 @@ impl Observer {
     }
 
     /// The connected proxies of each endpoint of the mesh at `key` that was handed something.
-    fn proxies(&self, key: &Key, handed: &Handed) -> Vec<(MeshEndpoint, ProxyState)> {
+    fn proxies(&self, key: &Key, handed: &Handed) -> Proxies {
         let of = |endpoint: &MeshEndpoint| {
             let node = identity::node_name(&key.scope, &key.name, endpoint);
-            let proxies = self.state.cache.proxies_of(&node.name).into_iter();
-            proxies.map(|proxy| (endpoint.clone(), proxy)).collect::<Vec<_>>()
+            (endpoint.clone(), self.state.cache.proxies_of(&node.name))
         };
-        handed.endpoints.keys().flat_map(of).collect()
+        handed.endpoints.keys().map(of).collect()
     }
 
     /// The nodes whose proxies came, went, acknowledged or refused.
@@ -114,7 +116,11 @@ impl Controller for Observer {
             Ok::<_, Error>(())
         })?;
         let wait = RETURN_WAIT.saturating_sub(self.started.elapsed());
-        Ok(if returning && proxies.is_empty() { Next::After(wait) } else { Next::Settled })
+        Ok(if returning && proxies.iter().all(|(_, proxies)| proxies.is_empty()) {
+            Next::After(wait)
+        } else {
+            Next::Settled
+        })
     }
 }
 
@@ -143,12 +149,13 @@ pub(crate) fn observe(
     name: &RouteName,
     route: &HandedRoute,
     handed: &Handed,
-    proxies: &[(MeshEndpoint, ProxyState)],
+    proxies: &Proxies,
     returning: bool,
 ) -> RouteObserved {
     let before = before.filter(|before| before.uid == route.uid);
-    let carriers: Vec<_> =
-        proxies.iter().filter_map(|(endpoint, proxy)| Some((carrier(endpoint, name, handed)?, proxy))).collect();
+    let carrying = proxies.iter().filter_map(|(endpoint, proxies)| Some((carrier(endpoint, name, handed)?, proxies)));
+    let carriers: Vec<(u64, &ProxyState)> =
+        carrying.flat_map(|(revision, proxies)| proxies.iter().map(move |proxy| (revision, &**proxy))).collect();
     if let Some(before) = before.filter(|before| returning && carriers.is_empty() && before.proxies > 0) {
         return RouteObserved { asked_version: route.version, acknowledged: 0, ..before.clone() };
     }

@@ -6,7 +6,7 @@ mod meshes;
 #[path = "../../../engines/xds/tests/support/mod.rs"]
 mod support;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use appmesh::plan::{Mesh, plan};
 use prost::Message;
@@ -108,11 +108,11 @@ async fn every_mesh_is_taken_whole() {
     for name in meshes::names() {
         for (of, plan) in plan(&mesh(&name)) {
             let revision = cache.set(&node(NODE), on_a_free_port(&plan.snapshot));
-            let answered = |proxies: &[xds::ProxyState]| {
+            let answered = |proxies: &[Arc<xds::ProxyState>]| {
                 proxies.iter().any(|proxy| proxy.revision() == revision || proxy.refusals().next().is_some())
             };
             let proxies = until(&cache, NODE, answered).await;
-            let refusals: Vec<_> = proxies.iter().flat_map(xds::ProxyState::refusals).collect();
+            let refusals: Vec<_> = proxies.iter().flat_map(|proxy| proxy.refusals()).collect();
             assert!(refusals.is_empty(), "{name}: {of}: {refusals:#?}");
         }
     }

@@ -6,13 +6,14 @@ mod house;
 #[path = "../../../engines/xds/tests/support/mod.rs"]
 mod support;
 
-use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use api::{
     acm::inside::{GetKeyPair, GetKeyPairRequest, GetKeyPairResponse},
     servicediscovery::{DiscoverInstances, DiscoverInstancesRequest, DiscoverInstancesResponse, HttpInstanceSummary},
 };
 use house::{House, node, route};
+use names::{AccountId, Region, Scope};
 use prost::Message;
 use serde_json::{Value, json};
 use tokio::{
@@ -191,6 +192,37 @@ async fn only_proxies_that_carry_the_route_are_asked() {
     let proxies = house.ok("ListProxies", json!({ "meshName": "flask-mesh" })).await["proxies"].clone();
     let names: Vec<_> = proxies.as_array().unwrap().iter().map(|proxy| proxy["virtualNodeName"].clone()).collect();
     assert_eq!(names, ["api-vn", "gateway-vn"]);
+}
+
+#[tokio::test]
+async fn a_proxy_that_asks_for_what_is_not_there_is_told_of_where_it_belongs() {
+    let mut house = House::new();
+    house.run();
+    house.article().await;
+    let address = support::serve(&house.cache).await;
+    let mistaken = "mesh/flask-mesh/virtualNode/gatewy-vn";
+    let elsewhere = "arn:aws:appmesh:eu-west-1:000000000000:mesh/flask-mesh/virtualNode/api-vn";
+    let _short = Proxy::start(address, mistaken);
+    let _full = Proxy::start(address, elsewhere);
+    let both = async {
+        while house.cache.turned_away().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(support::PATIENCE, both).await.expect("both are turned away");
+    let told = async |region: &str| {
+        let scope = Scope::new(AccountId::default(), Region::new(region));
+        let answer = house.call_in(&scope, "ListTurnedAwayProxies", json!({})).await.unwrap();
+        answer["proxies"].as_array().unwrap().clone()
+    };
+    // The task it runs in says of which region's mesh a short name is.
+    let here = told("us-east-1").await;
+    assert_eq!(here.len(), 1, "{here:?}");
+    assert_eq!((&here[0]["node"], &here[0]["caller"]), (&json!(mistaken), &json!("127.0.0.1")));
+    let reason = here[0]["reason"].as_str().unwrap();
+    assert!(reason.contains(mistaken) && reason.contains("correct the node id"), "{reason}");
+    assert_eq!(told("eu-west-1").await[0]["node"], elsewhere);
+    assert_eq!(told("eu-west-2").await, Vec::<Value>::new());
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use axum::{
     Router,
     extract::{ConnectInfo, Path, Request, State},
 };
+use http::request::Parts;
 use tonic::{
     Code, Status, Streaming,
     body::Body,
@@ -68,12 +69,7 @@ impl Server {
     async fn answer<I: Incoming>(&self, request: Request) -> http::Response<Body> {
         let (parts, body) = request.into_parts();
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
-        let admitted = self.authorize.authenticate(&parts).map_err(|denied| Status::unauthenticated(denied.0));
-        let admitted = admitted.and_then(|identity| {
-            let place = self.cache.take_place(&identity, peer)?;
-            Ok(Admitted { identity, place })
-        });
-        let admitted = match admitted {
+        let admitted = match self.admit(&parts, peer) {
             Ok(admitted) => admitted,
             Err(status) => {
                 info!(?peer, code = ?status.code(), reason = status.message(), "A stream was refused.");
@@ -84,11 +80,24 @@ impl Server {
         let service = Service { cache: self.cache.clone(), admitted: Some(admitted) };
         grpc.streaming(service, http::Request::from_parts(parts, body)).await
     }
+
+    /// Who asks, and room for the stream.
+    fn admit(&self, request: &Parts, peer: Option<SocketAddr>) -> Result<Admitted, Status> {
+        let identity = self.authorize.authenticate(request).map_err(|denied| {
+            self.cache.turn_away(None, None, peer, &denied.0);
+            Status::unauthenticated(denied.0)
+        })?;
+        let place = self.cache.take_place(&identity, peer).inspect_err(|refused| {
+            self.cache.turn_away(None, Some(&identity), peer, &refused.to_string());
+        })?;
+        Ok(Admitted { identity, peer, place })
+    }
 }
 
 /// A stream that may be opened.
 struct Admitted {
     identity: Identity,
+    peer: Option<SocketAddr>,
     place: Place,
 }
 
@@ -105,9 +114,10 @@ impl<I: Incoming> StreamingService<I> for Service {
 
     fn call(&mut self, request: tonic::Request<Streaming<I>>) -> Self::Future {
         let admitted = self.admitted.take().ok_or_else(|| Status::internal("a call is answered once"));
-        ready(admitted.map(|Admitted { identity, place }| {
-            tonic::Response::new(stream::open(self.cache.clone(), identity, place, request.into_inner()))
-        }))
+        ready(
+            admitted
+                .map(|admitted| tonic::Response::new(stream::open(self.cache.clone(), admitted, request.into_inner()))),
+        )
     }
 }
 

@@ -10,11 +10,13 @@ use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::{Status, Streaming};
 use tracing::{Instrument, debug, info, info_span};
 
-use super::messages::{Heard, Incoming, Outgoing};
+use super::{
+    Admitted,
+    messages::{Heard, Incoming, Outgoing},
+};
 use crate::{
-    Cache, Identity,
+    Cache, Node,
     cache::{Connection, Refused},
-    places::Place,
     published::Published,
     session::Session,
 };
@@ -31,22 +33,22 @@ pub(super) type Responses = ReceiverStream<Result<Outgoing, Status>>;
 type Queue = mpsc::Sender<Result<Outgoing, Status>>;
 
 /// Starts the task of a stream. Answers at once, because a proxy may wait for the headers before it says anything.
-pub(super) fn open<I: Incoming>(cache: Cache, identity: Identity, place: Place, requests: Streaming<I>) -> Responses {
+pub(super) fn open<I: Incoming>(cache: Cache, admitted: Admitted, requests: Streaming<I>) -> Responses {
     let (queue, responses) = mpsc::channel(QUEUE_MAX);
     tokio::spawn(async move {
-        if let Err(status) = run(&cache, &identity, requests, &queue).await {
+        if let Err(status) = run(&cache, &admitted, requests, &queue).await {
             debug!(code = ?status.code(), reason = status.message(), "A stream ended.");
             // A proxy that is gone, or does not read, does not need to know why.
             let _unread = queue.try_send(Err(status));
         }
-        drop(place);
+        drop(admitted.place);
     });
     ReceiverStream::new(responses)
 }
 
 async fn run<I: Incoming>(
     cache: &Cache,
-    identity: &Identity,
+    admitted: &Admitted,
     mut requests: Streaming<I>,
     queue: &Queue,
 ) -> Result<(), Status> {
@@ -54,11 +56,25 @@ async fn run<I: Incoming>(
     let Some(first) = first.transpose()? else { return Ok(()) };
     let node = first.sender()?.ok_or_else(|| Status::invalid_argument("the first request names no node"))?;
     let connection = tokio::select! {
-        connection = cache.connect(node, identity) => connection?,
+        connection = connect(cache, node, admitted) => connection?,
         () = queue.closed() => return Ok(()),
     };
     let span = info_span!("xds", stream = connection.state.stream, node = %connection.state.name);
     converse(connection, first, requests, queue).instrument(span).await
+}
+
+/// Finds what the proxy is to do; that there is nothing is noted.
+async fn connect(cache: &Cache, node: Node, admitted: &Admitted) -> Result<Connection, Refused> {
+    let Admitted { identity, peer, .. } = admitted;
+    let node = Arc::new(node);
+    let found = cache.connect(Arc::clone(&node), identity).await;
+    match &found {
+        Ok(_) => cache.let_in(&node.id, identity, *peer),
+        // It is told to come back, and will.
+        Err(Refused::Stopping) => {}
+        Err(refused) => cache.turn_away(Some(&node), Some(identity), *peer, &refused.to_string()),
+    }
+    found
 }
 
 /// Serves a proxy until it leaves, its node is gone, or the control plane stops.

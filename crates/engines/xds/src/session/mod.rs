@@ -102,6 +102,11 @@ impl ProxyState {
         Self { stream, name, node, identity, kinds: Default::default() }
     }
 
+    /// Whether the same stream has acknowledged and refused the same.
+    pub(crate) fn is_as_far_as(&self, other: &Self) -> bool {
+        self.stream == other.stream && self.kinds == other.kinds
+    }
+
     pub(crate) fn with(&self, session: &Session) -> Self {
         Self { kinds: session.states(), ..self.clone() }
     }

@@ -3,7 +3,7 @@
 
 pub mod envoy;
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -34,7 +34,7 @@ pub fn node(name: &str) -> NodeName {
 }
 
 /// Waits until the proxies of the node `name` are as `wanted` says.
-pub async fn until(cache: &Cache, name: &str, wanted: impl Fn(&[ProxyState]) -> bool) -> Vec<ProxyState> {
+pub async fn until(cache: &Cache, name: &str, wanted: impl Fn(&[Arc<ProxyState>]) -> bool) -> Vec<Arc<ProxyState>> {
     let watch = cache.watch();
     let found = tokio::time::timeout(PATIENCE, async {
         loop {

@@ -90,5 +90,6 @@ fn others() -> Vec<Bound<State>> {
         bind::<api::ListTagsForResource, _, _, _, _>(tag::list_tags_for_resource),
         bind::<api::DescribeRouteStatus, _, _, _, _>(status::describe_route_status),
         bind::<api::ListProxies, _, _, _, _>(status::list_proxies),
+        bind::<api::ListTurnedAwayProxies, _, _, _, _>(status::list_turned_away_proxies),
     ]
 }

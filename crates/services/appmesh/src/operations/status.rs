@@ -4,11 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use api::appmesh::{
     RouteSpec, VirtualNodeSpec,
-    status::{DescribeRouteStatusRequest, DescribeRouteStatusResponse, ListProxiesRequest, ListProxiesResponse, Proxy},
+    status::{
+        DescribeRouteStatusRequest, DescribeRouteStatusResponse, ListProxiesRequest, ListProxiesResponse,
+        ListTurnedAwayProxiesRequest, ListTurnedAwayProxiesResponse, Proxy, TurnedAwayProxy,
+    },
 };
 use store::{Key, Row};
 use tokio::time::Instant;
 use wire::Context;
+use xds::TurnedAway;
 
 use super::{resource, route};
 use crate::{
@@ -103,4 +107,18 @@ pub(super) async fn list_proxies(
     proxies.sort_by_cached_key(by_name);
     let faults = cx.store.get::<MeshObserved>(&mesh)?.unwrap_or_default().faults;
     Ok(ListProxiesResponse { proxies, faults })
+}
+
+pub(super) async fn list_turned_away_proxies(
+    cx: Context<State>,
+    _: ListTurnedAwayProxiesRequest,
+) -> Result<ListTurnedAwayProxiesResponse, Error> {
+    let own = |one: &TurnedAway| identity::scope_of(one).is_none_or(|scope| scope == *cx.scope());
+    let proxies = cx.cache.turned_away().into_iter().filter(own).map(|one| TurnedAwayProxy {
+        node: one.id,
+        caller: one.caller,
+        reason: one.reason,
+        times: one.times,
+    });
+    Ok(ListTurnedAwayProxiesResponse { proxies: proxies.collect() })
 }
