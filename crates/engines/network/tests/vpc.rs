@@ -3,7 +3,12 @@
 
 mod common;
 
-use std::{fs, io::ErrorKind, net::Ipv4Addr, time::Duration};
+use std::{
+    fs,
+    io::ErrorKind,
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
 
 use common::{PATIENCE, ask, place, serve, spec, task, vpc};
 use network::{Error, Identity, Vpc, vpc::Step};
@@ -38,6 +43,18 @@ async fn an_address_that_is_nobodys_fails_at_once() {
     let a = task(&vpc, 1, 5).await;
     let answer = ask(&a, "10.0.1.99:80").await;
     assert!(answer == "NetworkUnreachable" || answer == "HostUnreachable", "{answer}");
+}
+
+#[tokio::test]
+async fn the_world_outside_is_refused_at_once() {
+    let vpc = vpc().await;
+    let a = task(&vpc, 1, 5).await;
+    // Of blocks kept for documentation, a private one that no VPC has, and one that every machine knows the way to.
+    for address in ["203.0.113.7:443", "192.168.77.1:80", "169.254.169.254:80"] {
+        let begun = Instant::now();
+        assert_eq!(ask(&a, address).await, "NetworkUnreachable", "{address}");
+        assert!(begun.elapsed() < PATIENCE, "{address}");
+    }
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ fn lines() -> Vec<Line> {
             })
         };
     }
-    of!(cloudformation).chain(of!(ecr)).chain(of!(ecs)).collect()
+    of!(cloudformation).chain(of!(ec2)).chain(of!(ecr)).chain(of!(ecs)).collect()
 }
 
 /// A resource is named as AWS names it, `TaskDefinition` or `AWS::ECS::TaskDefinition`; a service by its short name.

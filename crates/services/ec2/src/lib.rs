@@ -17,6 +17,7 @@
 mod addresses;
 mod controller;
 mod error;
+mod explain;
 mod filter;
 mod operations;
 mod permission;
@@ -31,6 +32,8 @@ use names::Ids;
 use reconcile::System;
 use store::Store;
 use wire::{Definition, Protocol, Service};
+
+pub use explain::{EXPLAINED, Explanation};
 
 /// What the operations work with.
 pub(crate) struct Ec2 {
