@@ -38,8 +38,8 @@ pub(crate) fn parse_node_name(name: &str) -> Option<(Scope, String, MeshEndpoint
 
 /// The scope of the node that a proxy asked for in vain, if it said or showed that.
 pub(crate) fn scope_of(one: &TurnedAway) -> Option<Scope> {
-    let names = [one.name.as_deref(), Some(&one.caller)].into_iter().flatten();
-    names.filter_map(|name| name.parse::<Arn>().ok()?.scope()).next()
+    let mut names = [one.name.as_deref(), Some(&one.caller)].into_iter().flatten();
+    names.find_map(|name| name.parse::<Arn>().ok()?.scope())
 }
 
 /// The ARN of the task that a proxy runs in, if it says so.
