@@ -27,7 +27,8 @@ pub(super) async fn get_sampling_rules(
     request: model::GetSamplingRulesRequest,
 ) -> Result<model::GetSamplingRulesResponse, Error> {
     let rules = all(&cx)?;
-    let (page, next_token) = wire::page(rules, |rule| rule.name.clone(), PAGE, request.next_token.as_deref())?;
+    let in_turn = |rule: &Rule| (rule.priority, rule.name.clone());
+    let (page, next_token) = wire::page(rules, in_turn, PAGE, request.next_token.as_deref())?;
     let sampling_rule_records = page.into_iter().map(|rule| record(rule, cx.scope())).collect();
     Ok(model::GetSamplingRulesResponse { sampling_rule_records, next_token })
 }
