@@ -25,10 +25,10 @@ macro_rules! for_each_operation {
                 CreateVirtualService DeleteGatewayRoute DeleteMesh DeleteRoute DeleteVirtualGateway DeleteVirtualNode
                 DeleteVirtualRouter DeleteVirtualService DescribeGatewayRoute DescribeMesh DescribeRoute
                 DescribeRouteStatus DescribeVirtualGateway DescribeVirtualNode DescribeVirtualRouter
-                DescribeVirtualService ListGatewayRoutes ListMeshes ListProxies ListRoutes ListTagsForResource
-                ListTurnedAwayProxies ListVirtualGateways ListVirtualNodes ListVirtualRouters ListVirtualServices
-                TagResource UntagResource UpdateGatewayRoute UpdateMesh UpdateRoute UpdateVirtualGateway
-                UpdateVirtualNode UpdateVirtualRouter UpdateVirtualService;
+                DescribeVirtualService InjectFault ListFaults ListGatewayRoutes ListMeshes ListProxies ListRoutes
+                ListTagsForResource ListTurnedAwayProxies ListVirtualGateways ListVirtualNodes ListVirtualRouters
+                ListVirtualServices RemoveFault TagResource UntagResource UpdateGatewayRoute UpdateMesh UpdateRoute
+                UpdateVirtualGateway UpdateVirtualNode UpdateVirtualRouter UpdateVirtualService;
             canary:
                 CheckCanaryPolicy CommandCanary DescribeCanary GetCanaryRecord ListCanaries StartCanary;
             cloudformation:

@@ -241,6 +241,13 @@ const PARTS: [Part; 6] = [
 fn requests(mesh: &Value) -> Vec<(&'static str, Value)> {
     let mut all = vec![("CreateMesh", json!({ "meshName": MESH, "spec": mesh.get("spec").unwrap_or(&json!({})) }))];
     all.extend(PARTS.into_iter().flat_map(|part| requests_of(mesh, part)));
+    let faults = mesh.get("faults").and_then(Value::as_object).into_iter().flatten();
+    all.extend(faults.map(|(node, fault)| {
+        let mut request = fault.clone();
+        request["meshName"] = json!(MESH);
+        request["virtualNodeName"] = json!(node);
+        ("InjectFault", request)
+    }));
     all
 }
 

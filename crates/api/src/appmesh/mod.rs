@@ -5,8 +5,9 @@
 //! sends two, or none, is told so by the service in words, instead of by a parser. Bounds of numbers and lengths are
 //! the service's to check too; the names of enumerations are checked here, where the type knows them.
 //!
-//! The operations of [`status`] are not Amazon's but ours.
+//! The operations of [`status`] and [`fault`] are not Amazon's but ours.
 
+pub mod fault;
 mod gateway_route;
 mod listener;
 mod logging;
@@ -23,6 +24,7 @@ mod virtual_node;
 mod virtual_router;
 mod virtual_service;
 
+pub use fault::{InjectFault, ListFaults, RemoveFault};
 pub use gateway_route::*;
 pub use listener::*;
 pub use logging::*;

@@ -29,9 +29,9 @@ pub use matching::{
 pub use outlier::{FailurePercentage, OutlierDetection, Streak, SuccessRate};
 pub use protocol::{Codec, Http2, Keepalive, Protocol, ServerVersion};
 pub use route::{
-    Action, Forward, GRPC_CANCELLED, GRPC_DEADLINE_EXCEEDED, GRPC_INTERNAL, GRPC_RESOURCE_EXHAUSTED, GRPC_UNAVAILABLE,
-    GrpcTimeout, HostRewrite, PathRedirect, PathRewrite, Piece, Redirect, Respond, RetryPolicy, Route, RouteTable,
-    Substitution, VirtualHost, WeightedCluster,
+    Action, Chance, Fault, Forward, GRPC_CANCELLED, GRPC_DEADLINE_EXCEEDED, GRPC_INTERNAL, GRPC_RESOURCE_EXHAUSTED,
+    GRPC_UNAVAILABLE, GrpcTimeout, HostRewrite, PathRedirect, PathRewrite, Piece, Redirect, Respond, RetryPolicy,
+    Route, RouteTable, Substitution, VirtualHost, WeightedCluster,
 };
 pub use tls::{
     Certificate, CertificateSource, ClientCertificate, ClientTls, CommonTls, ForwardClientCertificate, Keeper,

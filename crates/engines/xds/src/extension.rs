@@ -9,7 +9,7 @@ use envoy_types::pb::{
         extensions::{
             access_loggers::file::v3::{FileAccessLog, file_access_log},
             filters::{
-                http::router::v3::Router,
+                http::{fault::v3::HttpFault, router::v3::Router},
                 listener::{original_dst::v3::OriginalDst, tls_inspector::v3::TlsInspector},
                 network::{http_connection_manager::v3::HttpConnectionManager, tcp_proxy::v3::TcpProxy},
             },
@@ -29,6 +29,8 @@ pub const HTTP_CONNECTION_MANAGER: &str =
 pub const TCP_PROXY: &str = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 /// The type URL of an access log in a file.
 pub const FILE_ACCESS_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
+/// The name of the HTTP filter that makes faults on purpose.
+pub const FAULT_FILTER: &str = "envoy.filters.http.fault";
 /// The key and type URL of a cluster's HTTP options.
 pub const HTTP_PROTOCOL_OPTIONS: &str = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -47,6 +49,8 @@ packers! {
     tcp_proxy(TcpProxy) = TCP_PROXY;
     /// The last HTTP filter, which sends requests on.
     router(Router) = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+    /// The HTTP filter that makes faults on purpose.
+    http_fault(HttpFault) = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault";
     /// The listener filter that finds where a redirected connection was meant to go.
     original_dst(OriginalDst) =
         "type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst";

@@ -9,9 +9,9 @@ use api::{
     },
     servicediscovery::{DiscoverInstances, DiscoverInstancesRequest},
 };
-use names::Scope;
+use names::{Scope, Timestamp};
 use reconcile::{Controller, Next};
-use store::{Change, Key, Transaction};
+use store::{Change, Key, Row as _, Transaction};
 use tracing::{debug, info};
 
 use crate::{
@@ -20,12 +20,12 @@ use crate::{
     error::Error,
     identity,
     plan::{self, GatewayRouteName, Mesh, MeshEndpoint, RouteName},
-    rows::{Resource, Spec, mesh_of, own_name, targets},
+    rows::{Injection, Resource, Spec, mesh_of, own_name, targets},
     secrets,
 };
 
 /// The rows of a mesh, and what its virtual nodes may be found by and prove themselves with.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     MeshSpec::KIND,
     VirtualNodeSpec::KIND,
     VirtualRouterSpec::KIND,
@@ -33,6 +33,7 @@ const KINDS: [&str; 12] = [
     VirtualServiceSpec::KIND,
     VirtualGatewaySpec::KIND,
     GatewayRouteSpec::KIND,
+    Injection::KIND,
     "servicediscovery/instance",
     "acm/certificate",
     "acm/identity",
@@ -57,6 +58,8 @@ pub struct Mesher {
 struct Read {
     mesh: Mesh,
     routes: BTreeMap<RouteName, HandedRoute>,
+    /// When a fault on purpose begins or ends next.
+    turns: Option<Timestamp>,
 }
 
 impl Mesher {
@@ -70,6 +73,7 @@ impl Mesher {
             let Some(row) = tx.get::<Resource<MeshSpec>>(key)? else { return Ok(None) };
             let routes = under::<RouteSpec>(tx, key)?;
             let handed = routes.iter().map(|(key, row)| (route_name(key), handed(row))).collect();
+            let (injections, turns) = injections(tx, key, self.state.clock.now())?;
             let gateway_routes = under::<GatewayRouteSpec>(tx, key)?.into_iter();
             let mesh = Mesh {
                 name: key.name.clone(),
@@ -80,9 +84,10 @@ impl Mesher {
                 services: by_name(under::<VirtualServiceSpec>(tx, key)?),
                 gateways: by_name(under::<VirtualGatewaySpec>(tx, key)?),
                 gateway_routes: gateway_routes.map(|(key, row)| (gateway_route_name(&key), row.spec)).collect(),
+                injections,
                 ..Mesh::default()
             };
-            Ok(Some(Read { mesh, routes: handed }))
+            Ok(Some(Read { mesh, routes: handed, turns }))
         })
     }
 
@@ -175,7 +180,8 @@ impl Controller for Mesher {
         if self.board.get(key).as_ref() != Some(&handed) {
             self.board.set(key, Some(handed));
         }
-        Ok(Next::Settled)
+        let now = self.state.clock.now();
+        Ok(read.turns.map_or(Next::Settled, |turns| Next::After(turns.since(now))))
     }
 }
 
@@ -189,6 +195,19 @@ fn address(mut attributes: BTreeMap<String, String>, preference: Option<IpPrefer
         Some(IpPreference::Ipv6Preferred) => ipv6.or(ipv4),
         Some(IpPreference::Ipv4Preferred) | None => ipv4.or(ipv6),
     }
+}
+
+/// The faults that are made on purpose at `now` in the mesh at `key`, and when that changes.
+fn injections(
+    tx: &Transaction<'_>,
+    key: &Key,
+    now: Timestamp,
+) -> Result<(BTreeMap<String, Injection>, Option<Timestamp>), Error> {
+    let all = tx.list_under::<Injection>(&key.scope, &format!("{}/", key.name))?;
+    let times = all.iter().flat_map(|(_, injection)| [injection.begins_at, injection.ends_at]);
+    let turns = times.filter(|time| *time > now).min();
+    let now_on = all.into_iter().filter(|(_, injection)| injection.begins_at <= now && now < injection.ends_at);
+    Ok((now_on.map(|(key, injection)| (own_name(&key).to_owned(), injection)).collect(), turns))
 }
 
 /// The rows of a kind in the mesh at `key`.

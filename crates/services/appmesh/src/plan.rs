@@ -13,9 +13,10 @@ use api::appmesh::{
     AwsCloudMapServiceDiscovery, GatewayRouteSpec, MeshSpec, RouteSpec, VirtualGatewaySpec, VirtualNodeSpec,
     VirtualRouterSpec, VirtualServiceSpec,
 };
+use serde::{Deserialize, Serialize};
 use xds::Snapshot;
 
-use crate::snapshot;
+use crate::{rows::Injection, snapshot};
 
 /// A mesh as it is asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +39,8 @@ pub struct Mesh {
     pub gateway_routes: BTreeMap<GatewayRouteName, GatewayRouteSpec>,
     /// The addresses of the instances that Cloud Map knows, by virtual node.
     pub instances: BTreeMap<String, Vec<String>>,
+    /// The faults that are made on purpose now, by virtual node.
+    pub injections: BTreeMap<String, Injection>,
     /// The certificates that are to be had, by the name the mesh has for them: the ARN of one of ACM, or the name of a
     /// secret that the house itself vouches for.
     pub certificates: BTreeMap<String, Certificate>,
@@ -73,7 +76,7 @@ impl Mesh {
 }
 
 /// A route and the virtual router it hangs on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RouteName {
     /// The virtual router.
     pub router: String,

@@ -5,11 +5,15 @@
 
 use api::appmesh::{
     GatewayRouteSpec, GatewayRouteTarget, MeshSpec, ResourceMetadata, RouteSpec, VirtualGatewaySpec, VirtualNodeSpec,
-    VirtualRouterSpec, VirtualServiceSpec, WeightedTarget, status::Refusal,
+    VirtualRouterSpec, VirtualServiceSpec, WeightedTarget,
+    fault::{Abort, Delay},
+    status::Refusal,
 };
 use names::{Arn, Tags, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use store::{Key, Row};
+
+use crate::plan::RouteName;
 
 /// One resource as it was asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -129,6 +133,25 @@ pub(crate) fn mesh_of(key: &Key) -> Key {
 /// The last name of `key`: that of the resource itself.
 pub(crate) fn own_name(key: &Key) -> &str {
     key.name.rsplit('/').next().unwrap_or_default()
+}
+
+/// A fault that is made on purpose; it stands at its virtual node's own key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Injection {
+    /// Only what comes by this route suffers.
+    pub route: Option<RouteName>,
+    /// What is answered in the application's place.
+    pub abort: Option<Abort>,
+    /// What comes later.
+    pub delay: Option<Delay>,
+    /// When it begins.
+    pub begins_at: Timestamp,
+    /// When it is over.
+    pub ends_at: Timestamp,
+}
+
+impl Row for Injection {
+    const KIND: &'static str = "appmesh/injection";
 }
 
 /// What the proxies do of a route; it stands at the route's own key.

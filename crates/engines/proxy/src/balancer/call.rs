@@ -136,6 +136,8 @@ impl Call for Forwarding {
             | Failure::AttemptTimeout
             | Failure::ConnectTimeout
             | Failure::Idle => page(504),
+            // Load balancers make no faults.
+            Failure::Injected(_) => page(503),
             Failure::ClientIdle => page(408),
             Failure::BadBody(_) | Failure::ClientGone => page(400),
             Failure::Connect(_) | Failure::Reset | Failure::Refused | Failure::Protocol(_) | Failure::Status(..) => {

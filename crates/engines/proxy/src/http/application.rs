@@ -180,6 +180,8 @@ pub(crate) enum Failure {
     ClientIdle,
     /// The client's body can't be understood.
     BadBody(Malformed),
+    /// It goes wrong on purpose: nobody is asked, and this is the status.
+    Injected(u16),
     /// The client has gone.
     ClientGone,
 }

@@ -87,10 +87,12 @@ impl Passage {
             Some(Failure::Idle | Failure::ClientIdle) => Some("SI"),
             Some(Failure::BadBody(_)) => Some("DPE"),
             Some(Failure::ClientGone) => Some("DC"),
+            Some(Failure::Injected(_)) => Some("FI"),
             Some(Failure::Own | Failure::Status(..)) | None => None,
         };
         let overflow = (self.overflowed && flag != Some("UO")).then_some("UO");
-        flag.into_iter().chain(overflow).chain(self.exhausted.then_some("URX")).collect()
+        let delayed = self.delayed.then_some("DI");
+        delayed.into_iter().chain(flag).chain(overflow).chain(self.exhausted.then_some("URX")).collect()
     }
 
     /// Envoy's words for why the client was answered as it was.
@@ -124,6 +126,7 @@ impl Passage {
             Some(Failure::Idle | Failure::ClientIdle) => "stream_idle_timeout".into(),
             Some(Failure::BadBody(_)) => "http1.codec_error".into(),
             Some(Failure::ClientGone) => "downstream_remote_disconnect".into(),
+            Some(Failure::Injected(_)) => "fault_filter_abort".into(),
         }
     }
 

@@ -58,6 +58,7 @@ impl Passage {
             Failure::ClientIdle => Answer::text(408, "stream timeout"),
             Failure::BadBody(malformed) => Answer::text(malformed.status(), malformed.to_string()),
             Failure::Status(status, _) => Answer::text(*status, ""),
+            Failure::Injected(status) => Answer::text(*status, "fault filter abort"),
             // Nobody will read it.
             Failure::ClientGone => Answer::text(499, ""),
         }

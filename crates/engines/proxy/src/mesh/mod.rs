@@ -16,6 +16,7 @@ mod discovery;
 mod edge;
 mod edits;
 mod endpoint;
+mod faults;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gates;

@@ -59,6 +59,8 @@ pub(crate) struct Passage {
     pub(super) exhausted: bool,
     /// Another attempt was wanted, and too many others were being made.
     pub(super) overflowed: bool,
+    /// It was passed on later, on purpose.
+    pub(super) delayed: bool,
     tried: Vec<SocketAddr>,
     attempt: Option<Attempt>,
     /// The server of the last attempt.
@@ -124,6 +126,7 @@ impl Passage {
             first_half: false,
             exhausted: false,
             overflowed: false,
+            delayed: false,
             tried: Vec::new(),
             attempt: None,
             member: None,
@@ -449,6 +452,12 @@ impl Call for Passage {
     }
 
     async fn admit(&mut self) -> Result<Rc<Upstream>, Failure> {
+        if self.attempts == 0 {
+            // Boxed, so that requests without a fault pay nothing for its timer.
+            if let Some(fault) = self.fault() {
+                Box::pin(self.suffer(fault)).await?;
+            }
+        }
         let cluster = self.choose()?;
         let admission = cluster.enter().await?;
         let (upstream, endpoint) = if cluster.is_original_destination() {

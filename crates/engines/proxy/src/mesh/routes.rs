@@ -50,6 +50,8 @@ pub(crate) struct Route {
     pub(crate) target: Target,
     /// What is done to fields, unless a cluster says more.
     edits: Levels,
+    /// What goes wrong on purpose.
+    pub(crate) fault: Option<model::Fault>,
 }
 
 /// Where a route leads.
@@ -183,6 +185,7 @@ impl Routes {
             matches,
             target,
             edits,
+            fault: route.fault,
         })
     }
 

@@ -49,12 +49,42 @@ pub struct Route {
     pub action: Action,
     /// What is done to the fields of messages.
     pub edits: HeaderEdits,
+    /// What goes wrong on purpose.
+    pub fault: Option<Fault>,
+}
+
+/// A fault on purpose: what Envoy's fault filter makes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Fault {
+    /// Requests that are answered with this status, and how many.
+    pub abort: Option<(u16, Chance)>,
+    /// Requests that are passed on so much later, and how many.
+    pub delay: Option<(Duration, Chance)>,
+    /// When it is over, in milliseconds since 1970, whether or not the control plane says so. None: when that says so.
+    pub until: Option<i64>,
+}
+
+/// How many of a million requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Chance(pub u32);
+
+impl Chance {
+    /// Whether a request is one of them, by a random number.
+    pub fn takes(self, random: u64) -> bool {
+        random % 1_000_000 < u64::from(self.0)
+    }
 }
 
 impl Route {
     /// A route by the path alone.
     pub fn of(path: PathMatch, action: Action) -> Self {
-        Self { name: String::new(), matches: RouteMatch::path(path), action, edits: HeaderEdits::default() }
+        Self {
+            name: String::new(),
+            matches: RouteMatch::path(path),
+            action,
+            edits: HeaderEdits::default(),
+            fault: None,
+        }
     }
 }
 

@@ -28,8 +28,8 @@ use envoy_types::pb::{
 use prost::Message;
 
 use super::{
-    Refusal, access_logs::access_logs, decode, edge::edge, limit, protocol, refuse, routes, strict::nothing_else, tls,
-    translated,
+    Refusal, access_logs::access_logs, decode, edge::edge, faults, limit, protocol, refuse, routes,
+    strict::nothing_else, tls, translated,
 };
 use crate::model::{
     CONNECTION_IDLE_TIMEOUT, ChainMatch, ClientCertificate, Direction, Filter, FilterChain, ForwardClientCertificate,
@@ -199,6 +199,10 @@ fn chain_match(proto: &FilterChainMatch) -> Result<ChainMatch, String> {
 fn http_manager(proto: &HttpConnectionManager, inline: &mut Inline) -> Result<HttpManager, String> {
     only_known_of_manager(proto)?;
     for filter in &proto.http_filters {
+        if filter.name == faults::FILTER {
+            faults::only_off(filter)?;
+            continue;
+        }
         refuse(filter.name == "envoy.filters.http.router", &format!("the HTTP filter {}", filter.name))?;
         if let Some(http_filter::ConfigType::TypedConfig(config)) = &filter.config_type {
             let router = Router::decode(config.value.as_slice()).map_err(|error| error.to_string())?;

@@ -13,6 +13,7 @@ pub(crate) mod client;
 mod clusters;
 pub(crate) mod credentials;
 mod edge;
+mod faults;
 mod header_edits;
 pub(crate) mod keepers;
 mod listeners;

@@ -1,6 +1,9 @@
 //! Route configurations.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use envoy_types::pb::{
     envoy::config::{
@@ -19,6 +22,7 @@ use envoy_types::pb::{
 
 use super::{
     Refusal, decode,
+    faults::fault,
     header_edits::edits,
     limit,
     matching::{route_match, substitute},
@@ -110,6 +114,7 @@ fn route(proto: &RouteProto) -> Result<Route, String> {
             response_headers_to_add: Vec::new(),
             response_headers_to_remove: Vec::new(),
             metadata: None,
+            typed_per_filter_config: HashMap::new(),
             ..proto.clone()
         })?;
         Ok(Route {
@@ -120,6 +125,7 @@ fn route(proto: &RouteProto) -> Result<Route, String> {
                 (&proto.request_headers_to_add, &proto.request_headers_to_remove),
                 (&proto.response_headers_to_add, &proto.response_headers_to_remove),
             )?,
+            fault: fault(&proto.typed_per_filter_config, proto.metadata.as_ref())?,
         })
     };
     translate().map_err(|reason: String| format!("route {}: {reason}", proto.name))

@@ -2,6 +2,7 @@
 //!
 //! An operation checks its request, then reads and writes in one transaction, then answers from what was written.
 
+mod fault;
 mod gateway_route;
 mod mesh;
 mod resource;
@@ -91,5 +92,8 @@ fn others() -> Vec<Bound<State>> {
         bind::<api::DescribeRouteStatus, _, _, _, _>(status::describe_route_status),
         bind::<api::ListProxies, _, _, _, _>(status::list_proxies),
         bind::<api::ListTurnedAwayProxies, _, _, _, _>(status::list_turned_away_proxies),
+        bind::<api::InjectFault, _, _, _, _>(fault::inject_fault),
+        bind::<api::RemoveFault, _, _, _, _>(fault::remove_fault),
+        bind::<api::ListFaults, _, _, _, _>(fault::list_faults),
     ]
 }

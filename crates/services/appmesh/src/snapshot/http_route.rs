@@ -7,6 +7,7 @@ use api::appmesh::{
     HttpScheme, HttpTimeout, PortMapping, PortProtocol, RouteSpec, WeightedTarget,
 };
 use xds::pb::envoy::{
+    config::core::v3::HeaderValueOption,
     config::route::v3::{
         DirectResponseAction, HeaderMatcher, QueryParameterMatcher, RetryPolicy, Route, RouteAction, RouteMatch,
         WeightedCluster,
@@ -21,7 +22,7 @@ use xds::pb::envoy::{
 };
 
 use super::{
-    Client, Scene, cluster,
+    Client, Scene, cluster, fault,
     proto::{duration, matcher, millis, regex, uint},
     retry,
 };
@@ -33,14 +34,15 @@ pub(super) const REQUEST_TIMEOUT_MILLIS: u64 = 15_000;
 const NOBODY: u32 = 503;
 
 /// The one route of a service that is a virtual node.
-pub(super) fn to_cluster(cluster: String) -> Route {
+pub(super) fn to_cluster(cluster: String, marks: Vec<HeaderValueOption>) -> Route {
     let action = RouteAction {
         cluster_specifier: Some(ClusterSpecifier::Cluster(cluster)),
         timeout: Some(millis(REQUEST_TIMEOUT_MILLIS)),
         retry_policy: Some(retry::default()),
         ..RouteAction::default()
     };
-    Route { r#match: Some(prefix("/")), action: Some(route::Action::Route(action)), ..Route::default() }
+    let (matched, action) = (Some(prefix("/")), Some(route::Action::Route(action)));
+    Route { r#match: matched, action, request_headers_to_add: marks, ..Route::default() }
 }
 
 /// The routes of `all` that are for the port of `mapping`, in the order in which a request is held against them.
@@ -142,9 +144,10 @@ impl<'a> Part<'a> {
 
     fn route(&self, scene: &mut Scene<'_>, client: Client<'_>, name: &RouteName, mapping: PortMapping) -> Route {
         let clusters = weights(scene, client, name, mapping.protocol, self.targets());
-        let clusters = clusters.into_iter().map(|(name, weight)| ClusterWeight {
-            name,
+        let clusters = clusters.into_iter().map(|Share { cluster, weight, node }| ClusterWeight {
+            name: cluster,
             weight: Some(uint(weight)),
+            request_headers_to_add: fault::marks(scene.mesh, node, Some(name)),
             ..ClusterWeight::default()
         });
         let clusters: Vec<ClusterWeight> = clusters.collect();
@@ -167,14 +170,22 @@ impl<'a> Part<'a> {
     }
 }
 
+/// What a target gets.
+pub(super) struct Share<'a> {
+    pub(super) cluster: String,
+    pub(super) weight: u32,
+    /// Its virtual node.
+    node: &'a str,
+}
+
 /// The clusters of `targets` with their weights. A target that cannot be reached is left out, and its share with it.
-pub(super) fn weights(
+pub(super) fn weights<'t>(
     scene: &mut Scene<'_>,
     client: Client<'_>,
     name: &RouteName,
     protocol: PortProtocol,
-    targets: &[WeightedTarget],
-) -> Vec<(String, u32)> {
+    targets: &'t [WeightedTarget],
+) -> Vec<Share<'t>> {
     let mut clusters = Vec::new();
     for target in targets {
         let node = &target.virtual_node;
@@ -189,7 +200,7 @@ pub(super) fn weights(
         let of_protocol = fitting.clone().find(|listener| listener.port_mapping.protocol == protocol);
         match of_protocol.or_else(|| fitting.next()) {
             Some(listener) => match cluster::node(scene, client, node, listener) {
-                Some(cluster) => clusters.push((cluster, target.weight)),
+                Some(cluster) => clusters.push(Share { cluster, weight: target.weight, node }),
                 None => scene.fault(Some(name), format!("target {node} has no service discovery")),
             },
             None => scene.fault(Some(name), format!("target {node} has no listener to send to")),

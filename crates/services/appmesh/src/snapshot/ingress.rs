@@ -13,7 +13,7 @@ use xds::pb::envoy::{
 };
 
 use super::{
-    Scene, cluster,
+    Scene, cluster, fault,
     http_route::REQUEST_TIMEOUT_MILLIS,
     listener::{self, Destination},
     names::{self, Direction, INGRESS_PORT},
@@ -55,7 +55,8 @@ fn chain(scene: &mut Scene<'_>, listener: &Listener) -> FilterChain {
         idle_timeout: idle.map(duration),
         ..RouteAction::default()
     };
-    scene.builder.route(&everything(&name, scene.name, action));
+    let routes = everything(scene, &name, &action);
+    scene.builder.route(&routes);
     listener::http_chain(scene, Destination::Port(port), Direction::Ingress, protocol, port, name)
 }
 
@@ -66,15 +67,13 @@ fn timeouts(timeout: ListenerTimeout) -> (Option<Duration>, Option<Duration>) {
     (http.per_request, http.idle.or(tcp.and_then(|tcp| tcp.idle)))
 }
 
-/// A route configuration that does `action` with every request.
-fn everything(name: &str, node: &str, action: RouteAction) -> RouteConfiguration {
+/// A route configuration that does `action` with every request, and faults on purpose to those that are marked for them.
+fn everything(scene: &Scene<'_>, name: &str, action: &RouteAction) -> RouteConfiguration {
     let path = RouteMatch { path_specifier: Some(PathSpecifier::Prefix("/".to_owned())), ..RouteMatch::default() };
-    let route = Route { r#match: Some(path), action: Some(route::Action::Route(action)), ..Route::default() };
-    let host = VirtualHost {
-        name: node.to_owned(),
-        domains: vec!["*".to_owned()],
-        routes: vec![route],
-        ..VirtualHost::default()
-    };
+    let route = Route { r#match: Some(path), action: Some(route::Action::Route(action.clone())), ..Route::default() };
+    let mut routes = fault::routes(scene.mesh, scene.name, &route);
+    routes.push(route);
+    let host =
+        VirtualHost { name: scene.name.to_owned(), domains: vec!["*".to_owned()], routes, ..VirtualHost::default() };
     RouteConfiguration { name: name.to_owned(), virtual_hosts: vec![host], ..RouteConfiguration::default() }
 }

@@ -32,7 +32,7 @@ use xds::{
 };
 
 use super::{
-    Scene,
+    Scene, fault,
     names::{self, Direction},
     proto::{ads, boolean, socket, uint},
     tls,
@@ -87,7 +87,12 @@ pub(super) fn http_chain(
     routes: String,
 ) -> FilterChain {
     let rds = Rds { config_source: Some(ads()), route_config_name: routes };
-    let last = http_filter::ConfigType::TypedConfig(extension::router(&Router::default()));
+    let last = HttpFilter {
+        name: "envoy.filters.http.router".to_owned(),
+        config_type: Some(http_filter::ConfigType::TypedConfig(extension::router(&Router::default()))),
+        ..HttpFilter::default()
+    };
+    let off = fault::filter(direction).filter(|_| !matches!(destination, Destination::Here));
     let websocket = UpgradeConfig {
         upgrade_type: "websocket".to_owned(),
         enabled: Some(boolean(true)),
@@ -96,11 +101,7 @@ pub(super) fn http_chain(
     let manager = HttpConnectionManager {
         stat_prefix: stat_prefix(scene, direction, protocol, port),
         route_specifier: Some(RouteSpecifier::Rds(rds)),
-        http_filters: vec![HttpFilter {
-            name: "envoy.filters.http.router".to_owned(),
-            config_type: Some(last),
-            ..HttpFilter::default()
-        }],
+        http_filters: off.into_iter().chain([last]).collect(),
         upgrade_configs: (protocol == PortProtocol::Http).then_some(websocket).into_iter().collect(),
         normalize_path: Some(boolean(true)),
         merge_slashes: true,

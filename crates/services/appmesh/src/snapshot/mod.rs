@@ -7,6 +7,7 @@
 mod cluster;
 mod compose;
 mod egress;
+mod fault;
 mod gateway;
 mod http_route;
 mod ingress;

@@ -6,7 +6,7 @@ use xds::pb::envoy::{
     extensions::filters::network::tcp_proxy::v3::{TcpProxy, tcp_proxy},
 };
 
-use super::{Client, Scene, cluster, http_route, names::Direction, tcp_route};
+use super::{Client, Scene, cluster, fault, http_route, names::Direction, tcp_route};
 use crate::{plan::RouteName, rows::targets};
 
 /// Who answers for a virtual service.
@@ -56,7 +56,9 @@ pub(super) fn routes(
 ) -> Vec<Route> {
     match provider {
         Provider::Node(node) => {
-            cluster_of(scene, client, node, mapping).map(http_route::to_cluster).into_iter().collect()
+            let cluster = cluster_of(scene, client, node, mapping);
+            let marks = fault::marks(scene.mesh, node, None);
+            cluster.map(|cluster| http_route::to_cluster(cluster, marks)).into_iter().collect()
         }
         Provider::Router(router) => {
             let own = routes_of(scene, router);

@@ -6,7 +6,12 @@ use xds::pb::envoy::extensions::filters::network::tcp_proxy::v3::{
     tcp_proxy::{ClusterSpecifier, WeightedCluster, weighted_cluster::ClusterWeight},
 };
 
-use super::{Client, Scene, http_route, names::Direction, proto::duration};
+use super::{
+    Client, Scene,
+    http_route::{self, Share},
+    names::Direction,
+    proto::duration,
+};
 use crate::plan::RouteName;
 
 /// What becomes of connections to the port of `mapping`: the first route that is for it takes all. None if there is no such
@@ -29,9 +34,10 @@ pub(super) fn proxy(
     let route = spec.tcp_route.as_ref()?;
     let clusters = http_route::weights(scene, client, name, mapping.protocol, &route.action.weighted_targets);
     // Envoy takes no weight of zero here.
-    let clusters = clusters.into_iter().filter(|(_, weight)| *weight > 0);
-    let clusters: Vec<_> =
-        clusters.map(|(name, weight)| ClusterWeight { name, weight, ..ClusterWeight::default() }).collect();
+    let clusters = clusters.into_iter().filter(|share| share.weight > 0);
+    let clusters: Vec<_> = clusters
+        .map(|Share { cluster: name, weight, .. }| ClusterWeight { name, weight, ..ClusterWeight::default() })
+        .collect();
     (!clusters.is_empty()).then(|| TcpProxy {
         stat_prefix: Direction::Egress.as_str().to_owned(),
         cluster_specifier: Some(ClusterSpecifier::WeightedClusters(WeightedCluster { clusters })),

@@ -55,6 +55,7 @@ pub fn read(text: &str) -> Mesh {
         gateways: part(&mut mesh, "gateways"),
         gateway_routes: gateway_routes.into_iter().map(|(path, spec)| (gateway_route_of(path), spec)).collect(),
         instances: part(&mut mesh, "instances"),
+        injections: BTreeMap::new(),
         certificates: certificates.into_iter().map(|(name, text)| (name, certificate(&text))).collect(),
         authorities: part(&mut mesh, "authorities"),
     }

@@ -7,6 +7,7 @@ mod connections;
 mod edge;
 mod exchanges;
 mod failures;
+mod faults;
 mod http2;
 mod listeners;
 mod outliers;
