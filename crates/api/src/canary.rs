@@ -4,6 +4,7 @@ use names::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use crate::rehearsal::{DescribeRehearsal, StartRehearsal, StopRehearsal};
 use crate::{appmesh::RouteSpec, operation};
 
 operation!(CheckCanaryPolicy, "canary", CheckCanaryPolicyRequest, CheckCanaryPolicyResponse);

@@ -27,6 +27,7 @@ pub mod iam;
 pub mod logs;
 mod operation;
 mod operations;
+pub mod rehearsal;
 pub mod serin;
 pub mod servicediscovery;
 pub mod sts;

@@ -30,7 +30,8 @@ macro_rules! for_each_operation {
                 ListVirtualServices RemoveFault TagResource UntagResource UpdateGatewayRoute UpdateMesh UpdateRoute
                 UpdateVirtualGateway UpdateVirtualNode UpdateVirtualRouter UpdateVirtualService;
             canary:
-                CheckCanaryPolicy CommandCanary DescribeCanary GetCanaryRecord ListCanaries StartCanary;
+                CheckCanaryPolicy CommandCanary DescribeCanary DescribeRehearsal GetCanaryRecord ListCanaries StartCanary
+                StartRehearsal StopRehearsal;
             cloudformation:
                 CancelUpdateStack ContinueUpdateRollback CreateChangeSet CreateStack DeleteChangeSet DeleteStack
                 DescribeChangeSet DescribeStackEvents DescribeStackResource DescribeStackResources DescribeStacks

@@ -35,6 +35,11 @@ pub(crate) enum Command {
     /// Starts, watches and steers canaries of routes
     #[command(subcommand)]
     Canary(Canary),
+    /// Runs a route's canary against faults that are made, and tells which would be caught, how fast, at what cost
+    Rehearse(Rehearse),
+    /// Makes faults on purpose, which end by themselves
+    #[command(subcommand)]
+    Fault(Fault),
     /// Holds the VPCs; started by `up`
     #[command(hide = true)]
     Edge(Edge),
@@ -168,6 +173,110 @@ pub(crate) struct Map {
 pub(crate) struct Explain {
     /// A resource (`TaskDefinition`, `AWS::ECS::Service`) or a service (`ecs`); all where none is named
     pub(crate) resource: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Rehearse {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The mesh
+    #[arg(long)]
+    pub(crate) mesh: String,
+    /// The virtual router
+    #[arg(long)]
+    pub(crate) router: String,
+    /// The route, all of whose traffic goes to one virtual node
+    #[arg(long)]
+    pub(crate) route: String,
+    /// A fault (repeatable): `errors:5`, `latency:1.25`, `tail:2,5` (percent, times), `crash-loop:10,70` (seconds up,
+    /// down) or `dependency:5`; `@60` behind it lets it begin after 60 seconds. The usual ones if none is named
+    #[arg(long = "fault")]
+    pub(crate) faults: Vec<String>,
+    /// The policy: JSON as under `Serin::Canary` in a template, or `@file`
+    #[arg(long)]
+    pub(crate) policy: Option<String>,
+    /// Stop once so many requests have failed by it
+    #[arg(long, default_value_t = 500)]
+    pub(crate) max_harm: u64,
+    /// How long a fault may take to be caught, in seconds
+    #[arg(long, default_value_t = 900)]
+    pub(crate) longest: u64,
+    /// Send requests to this address meanwhile, one of a load balancer of the house; else only your own traffic counts
+    #[arg(long, value_name = "URL")]
+    pub(crate) load: Option<String>,
+    /// So many a second
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rate: u32,
+    /// Put everything back if this command has not been heard of for so many seconds
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(5..=3600))]
+    pub(crate) lease: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Fault {
+    /// Lets requests to a virtual node suffer for a while
+    Inject(InjectFault),
+    /// Lists the faults of a mesh that have not ended
+    List(Faults),
+    /// Ends the fault of a virtual node now
+    Remove(RemoveFault),
+}
+
+#[derive(Args)]
+pub(crate) struct InjectFault {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The mesh
+    #[arg(long)]
+    pub(crate) mesh: String,
+    /// The virtual node
+    #[arg(long)]
+    pub(crate) node: String,
+    /// Only what comes by a route of this virtual router
+    #[arg(long, requires = "route")]
+    pub(crate) router: Option<String>,
+    /// That route
+    #[arg(long, requires = "router")]
+    pub(crate) route: Option<String>,
+    /// Answer so many percent of the requests with a status: `503:5`
+    #[arg(long, value_name = "STATUS:PERCENT", required_unless_present = "delay")]
+    pub(crate) abort: Option<String>,
+    /// Pass so many percent of the requests on so many milliseconds later: `200:10`
+    #[arg(long, value_name = "MILLISECONDS:PERCENT")]
+    pub(crate) delay: Option<String>,
+    /// For so many seconds, at most an hour
+    #[arg(long)]
+    pub(crate) seconds: u64,
+    /// From so many seconds from now on
+    #[arg(long)]
+    pub(crate) after: Option<u64>,
+}
+
+#[derive(Args)]
+pub(crate) struct Faults {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The mesh
+    #[arg(long)]
+    pub(crate) mesh: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct RemoveFault {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The mesh
+    #[arg(long)]
+    pub(crate) mesh: String,
+    /// The virtual node
+    #[arg(long)]
+    pub(crate) node: String,
 }
 
 #[derive(Subcommand)]

@@ -97,7 +97,7 @@ fn give_all(spec: &mut RouteSpec, to: &str) -> Result<()> {
 }
 
 /// A policy given as JSON, or as `@file`.
-fn policy(text: &str) -> Result<serde_json::Value> {
+pub(super) fn policy(text: &str) -> Result<serde_json::Value> {
     let read = |path: &str| fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"));
     let text = text.strip_prefix('@').map_or_else(|| Ok(text.to_owned()), read);
     let value = text.and_then(|text| serde_json::from_str(&text).map_err(|error| format!("--policy: {error}")));

@@ -6,7 +6,7 @@
 
 mod deploy;
 mod judged;
-mod load;
+pub(crate) mod load;
 mod screen;
 mod summary;
 

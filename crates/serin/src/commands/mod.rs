@@ -5,8 +5,10 @@ mod demo;
 mod edge;
 mod envoy;
 mod explain;
+mod fault;
 mod logs;
 mod map;
+mod rehearse;
 mod status;
 mod up;
 
@@ -33,6 +35,8 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Status(options) => block_on(status::run(options)),
         Command::Logs(options) => block_on(logs::run(options)),
         Command::Canary(command) => return canary::run(command),
+        Command::Rehearse(options) => return block_on_to(rehearse::run(options)),
+        Command::Fault(command) => block_on(fault::run(command)),
         Command::Map(options) => block_on(map::run(options)),
         Command::Explain(options) => explain::run(&options),
         Command::Edge(options) => {

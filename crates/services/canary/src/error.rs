@@ -14,11 +14,14 @@ pub enum Error {
     /// There is no such canary.
     #[error("there is no canary `{0}`; `serin canary list` names those that are kept")]
     NotFound(String),
+    /// There is no such rehearsal.
+    #[error("there is no rehearsal `{0}`")]
+    NoRehearsal(String),
     /// The name is not clear.
     #[error("several routes are called `{0}`; give the canary's id")]
     Ambiguous(String),
     /// The route has one already.
-    #[error("the route has a canary already, {0}: abort it first, or wait until it ends")]
+    #[error("the route has a canary or a rehearsal already, {0}: abort it first, or wait until it ends")]
     Conflict(String),
     /// The record can't be read.
     #[error("the record {path} can't be read: {source}")]
@@ -40,7 +43,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let (code, status) = match &error {
             Error::Invalid(_) | Error::Policy(_) | Error::Ambiguous(_) => ("ValidationException", 400),
-            Error::NotFound(_) => ("ResourceNotFoundException", 404),
+            Error::NotFound(_) | Error::NoRehearsal(_) => ("ResourceNotFoundException", 404),
             Error::Conflict(_) => ("ConflictException", 409),
             Error::Record { .. } | Error::Store(_) => ("InternalFailure", 500),
             Error::Neighbour(fault) => return fault.clone(),

@@ -55,6 +55,8 @@ pub fn service(canaries: Canaries) -> System {
     let state = Arc::new(canaries);
     let definition =
         Definition { signing_name: "canary", protocol: Protocol::RestJson, invalid: "ValidationException" };
-    let service = Service::new(definition, &state, operations::operations());
-    System { service, controllers: vec![boxed(controller::Watcher::new(state))] }
+    let all = operations::operations().into_iter().chain(rehearsal::operations()).collect();
+    let service = Service::new(definition, &state, all);
+    let rehearser = rehearsal::Rehearser::new(Arc::clone(&state));
+    System { service, controllers: vec![boxed(controller::Watcher::new(state)), boxed(rehearser)] }
 }

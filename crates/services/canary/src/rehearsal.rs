@@ -1,11 +1,20 @@
-//! What a rehearsal does to a healthy version, and what it finds out. Pure.
+//! What a rehearsal does to a healthy version, and what it finds out. This file is pure; `rehearsal/` makes it happen.
 //!
 //! One who never saw a canary fail does not know whether it would be caught. A rehearsal runs a canary of a version
 //! that is fine against faults that a proxy makes: in answers, in time, in both versions at once. This says what the
 //! proxy is to do to each version in each second, and what the end of the canary then means: a fault of both versions
 //! must *not* take the new one back.
 
+mod controller;
+mod operations;
+mod rows;
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+
+pub(crate) use controller::Rehearser;
+pub(crate) use operations::operations;
 
 use crate::plan::{Phase, Reason, State};
 
@@ -100,6 +109,26 @@ pub struct Injection {
 impl Injection {
     /// Nothing is done.
     pub const NONE: Self = Self { failed: 0.0, status: STATUS, stretched: 0.0, scale: 1.0, down: false };
+
+    /// The status that requests are answered with, and how many, in percent. What is down is seen so too by callers
+    /// whose own proxies stand between.
+    pub fn abort(&self) -> Option<(u16, f64)> {
+        let part = if self.down { 1.0 } else { self.failed };
+        (part > 0.0).then_some((self.status, part * 100.0))
+    }
+
+    /// How much later requests come, in milliseconds, and how many, in percent; `median` is how long one takes, in
+    /// microseconds. A proxy does not know how long a request is going to take: all get the same delay.
+    pub fn delay(&self, median: u64) -> Option<(u64, f64)> {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "times of requests"
+        )]
+        let millis = (median as f64 * (self.scale - 1.0) / 1000.0).round().max(1.0) as u64;
+        (self.stretched > 0.0).then_some((millis, self.stretched * 100.0))
+    }
 }
 
 /// What a rehearsal has found out.
@@ -123,6 +152,51 @@ pub enum Finding {
     TakenBackWrongly(Reason),
     /// There was no verdict in time: too little traffic.
     Undecided,
+}
+
+impl Finding {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Caught { .. } => "Caught",
+            Self::Missed { .. } => "Missed",
+            Self::Spared => "Spared",
+            Self::TakenBackWrongly(_) => "TakenBackWrongly",
+            Self::Undecided => "Undecided",
+        }
+    }
+
+    /// What happened, `second`s after the first request to the new version; `why` it was cut short, if it was.
+    pub(crate) fn words(self, second: Option<u64>, why: Option<&str>) -> String {
+        match self {
+            Self::Caught { after_seconds, harm } => {
+                format!("caught after {after_seconds} s, at the cost of {harm} failed requests")
+            }
+            Self::Missed { harm } => format!("the faulty version got everything, and {harm} requests failed"),
+            Self::Spared => "both versions suffer, and the new one is not blamed".to_owned(),
+            Self::TakenBackWrongly(reason) => format!("taken back wrongly: {}", crate::show::reason(reason)),
+            Self::Undecided => match (why, second) {
+                (Some(why), _) => format!("not known: {why}"),
+                (None, None) => "not known: no request came".to_owned(),
+                (None, Some(second)) => format!("not caught within {second} s: that takes more traffic or more time"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Errors { percent } => write!(f, "{percent} % of the requests fail"),
+            Kind::Latency { scale } => write!(f, "everything takes {scale} times as long"),
+            Kind::Tail { percent, scale } => write!(f, "{percent} % of the requests take {scale} times as long"),
+            Kind::CrashLoop { up_seconds, down_seconds } => {
+                write!(f, "it crashes every {up_seconds} s and is gone for {down_seconds} s")
+            }
+            Kind::Dependency { percent } => write!(f, "{percent} % of the requests of both versions fail"),
+        }?;
+        if self.from_seconds > 0 { write!(f, ", after {} s", self.from_seconds) } else { Ok(()) }
+    }
 }
 
 impl Fault {
@@ -159,6 +233,21 @@ impl Fault {
                 seconds("UpSeconds", up_seconds, 1.0, LOOP_MAX, "1 to 3600")?;
                 seconds("DownSeconds", down_seconds, 1.0, LOOP_MAX, "1 to 3600")
             }
+        }
+    }
+
+    /// How many of so many requests to the new version it makes take longer.
+    pub(crate) fn slows(&self, requests: u64) -> u64 {
+        match self.kind {
+            Kind::Latency { .. } => requests,
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a part of a count"
+            )]
+            Kind::Tail { percent, .. } => (requests as f64 * percent / 100.0).round() as u64,
+            _ => 0,
         }
     }
 

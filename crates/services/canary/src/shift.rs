@@ -80,6 +80,15 @@ pub(crate) fn check(policy: &Policy) -> Result<(), Error> {
     }
 }
 
+/// `spec` with what `from` has at `to`.
+pub(crate) fn renamed(spec: &RouteSpec, from: &str, to: &str) -> RouteSpec {
+    let mut spec = spec.clone();
+    for target in targets_mut(&mut spec).into_iter().flatten().filter(|target| target.virtual_node == from) {
+        to.clone_into(&mut target.virtual_node);
+    }
+    spec
+}
+
 /// `after` on its way: the new version has `weight`, the old one the rest.
 pub(crate) fn underway(before: &RouteSpec, after: &RouteSpec, between: &Move, weight: Weight) -> RouteSpec {
     if weight == Weight::ALL {

@@ -33,23 +33,23 @@ const CALM: Duration = Duration::from_secs(1);
 
 /// What came of requests.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     versions: BTreeMap<String, usize>,
-    pub(super) failed: usize,
+    pub(crate) failed: usize,
     /// The last failure, in words.
-    pub(super) failure: Option<String>,
+    pub(crate) failure: Option<String>,
     /// Milliseconds each took.
     latencies: Vec<f64>,
 }
 
 impl Counts {
     /// All requests.
-    pub(super) fn all(&self) -> usize {
+    pub(crate) fn all(&self) -> usize {
         self.versions.values().sum::<usize>() + self.failed
     }
 
     /// Requests that `version` answered.
-    pub(super) fn of(&self, version: &str) -> usize {
+    pub(crate) fn of(&self, version: &str) -> usize {
         self.versions.get(version).copied().unwrap_or(0)
     }
 
@@ -60,7 +60,7 @@ impl Counts {
         clippy::cast_precision_loss,
         reason = "an index"
     )]
-    pub(super) fn percentile(&self, share: f64) -> f64 {
+    pub(crate) fn percentile(&self, share: f64) -> f64 {
         let mut sorted = self.latencies.clone();
         sorted.sort_by(f64::total_cmp);
         let index = (share * sorted.len() as f64) as usize;
@@ -78,7 +78,7 @@ impl Counts {
 }
 
 /// A load that runs until it is stopped.
-pub(super) struct Load {
+pub(crate) struct Load {
     shared: Arc<Shared>,
     first: watch::Receiver<bool>,
     running: JoinHandle<()>,
@@ -95,7 +95,7 @@ struct Shared {
 
 impl Load {
     /// Sends `rate` requests a second to `url`, whose name is taken to be this machine's, as `.localhost` names are.
-    pub(super) fn start(url: &str, rate: u32) -> Self {
+    pub(crate) fn start(url: &str, rate: u32) -> Self {
         let url: Uri = url.parse().unwrap_or_default();
         let (first, is_first) = watch::channel(false);
         let mut builder = Client::builder(TokioExecutor::new());
@@ -112,7 +112,7 @@ impl Load {
     }
 
     /// Waits for the first good answer.
-    pub(super) async fn first_answer(&self) -> Result<()> {
+    pub(crate) async fn first_answer(&self) -> Result<()> {
         let mut first = self.first.clone();
         let answered = tokio::time::timeout(FIRST_MAX, first.wait_for(|answered| *answered)).await;
         if answered.is_err() {
@@ -123,7 +123,7 @@ impl Load {
     }
 
     /// Waits until nothing fails any more of what was sent before there was anybody to answer; that does not count.
-    pub(super) async fn calm(&self) -> Result<()> {
+    pub(crate) async fn calm(&self) -> Result<()> {
         let calm = async {
             loop {
                 *self.shared.counts() = (Counts::default(), Counts::default());
@@ -138,12 +138,12 @@ impl Load {
     }
 
     /// What came since the last taking.
-    pub(super) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.shared.counts().0.clone()
     }
 
     /// What came since the last taking; counting begins anew.
-    pub(super) fn take(&self) -> Counts {
+    pub(crate) fn take(&self) -> Counts {
         let mut counts = self.shared.counts();
         let now = std::mem::take(&mut counts.0);
         counts.1.add(&now);
@@ -151,7 +151,7 @@ impl Load {
     }
 
     /// Ends the load and answers all that came of it.
-    pub(super) async fn stop(self) -> Counts {
+    pub(crate) async fn stop(self) -> Counts {
         let Self { shared, running, .. } = self;
         running.abort();
         let _ = running.await;
