@@ -5,10 +5,7 @@
 //! passed only then is told at the end, by name: a defect to mend, that no longer stands in everybody's way
 //! (docs/decisions/0011). More than a few failures are no accident and get no second run.
 
-use std::{
-    io::{BufRead, BufReader, pipe},
-    process::Command,
-};
+use std::io::{BufRead, BufReader, pipe};
 
 use anyhow::{Context, Result, bail};
 
@@ -43,7 +40,7 @@ struct Run {
 
 fn cargo_test(selection: &[&str], more: &[&str]) -> Result<Run> {
     let (reader, writer) = pipe().context("cannot make a pipe")?;
-    let mut command = Command::new(env!("CARGO"));
+    let mut command = crate::test::cargo_command();
     // Its own words are read, and so are not to be coloured.
     command.arg("test").args(selection).args(more).env("CARGO_TERM_COLOR", "never");
     command.stdout(writer.try_clone().context("cannot make a pipe")?).stderr(writer);

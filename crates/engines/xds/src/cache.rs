@@ -33,6 +33,8 @@ pub struct Limits {
     pub streams_per_connection: usize,
     /// How long a proxy is kept whose node is not known: it may have started before what describes it was published.
     pub unknown_node_wait: Duration,
+    /// How long a proxy may take to say who it is.
+    pub first_message_wait: Duration,
 }
 
 impl Default for Limits {
@@ -42,6 +44,7 @@ impl Default for Limits {
             streams_per_node: 8_000,
             streams_per_connection: 64,
             unknown_node_wait: Duration::from_secs(5),
+            first_message_wait: Duration::from_secs(10),
         }
     }
 }
@@ -204,6 +207,11 @@ impl Cache {
     /// Closes every stream, and those that come: the proxies keep what they have, and come back when someone listens.
     pub fn stop(&self) {
         self.0.stopping.send_replace(true);
+    }
+
+    /// The limits that hold here.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     /// Finds room for a stream of `identity` on the connection of `peer`; it is there until the place is dropped.

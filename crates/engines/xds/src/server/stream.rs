@@ -23,8 +23,6 @@ use crate::{
 
 /// Responses that may wait for a proxy to read them.
 const QUEUE_MAX: usize = 4;
-/// How long a proxy may take to say who it is.
-const FIRST_MESSAGE_WAIT: Duration = Duration::from_secs(10);
 /// How long a proxy may leave a full queue unread before it is given up.
 const READ_WAIT: Duration = Duration::from_mins(1);
 
@@ -52,7 +50,7 @@ async fn run<I: Incoming>(
     mut requests: Streaming<I>,
     queue: &Queue,
 ) -> Result<(), Status> {
-    let first = timeout(FIRST_MESSAGE_WAIT, requests.next()).await.map_err(|_: Elapsed| silent())?;
+    let first = timeout(cache.limits().first_message_wait, requests.next()).await.map_err(|_: Elapsed| silent())?;
     let Some(first) = first.transpose()? else { return Ok(()) };
     let node = first.sender()?.ok_or_else(|| Status::invalid_argument("the first request names no node"))?;
     let connection = tokio::select! {
