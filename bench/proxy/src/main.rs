@@ -53,6 +53,9 @@ enum Part {
         /// The proxies, by name; all of them where none is named
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
+        /// The protocols; all of them where none is named
+        #[arg(long, value_enum, value_delimiter = ',')]
+        protocols: Vec<load::Protocol>,
     },
     /// A client
     Load(load::Work),
@@ -67,8 +70,8 @@ enum Part {
 
 fn main() -> Result<()> {
     match Arguments::parse().part {
-        Part::Run { sidecar, peers, short, rounds, only } => {
-            run::run(&run::Settings { sidecar, peers, short, rounds, only })
+        Part::Run { sidecar, peers, short, rounds, only, protocols } => {
+            run::run(&run::Settings { sidecar, peers, short, rounds, only, protocols })
         }
         Part::Load(work) => load::run(&work),
         Part::Upstream => upstream::serve(),

@@ -29,7 +29,7 @@ pub(crate) fn of(results: &Results, rounds: usize) -> String {
         "Medians of {rounds} rounds in which the proxies take turns; each runs on one processor, client and servers on \
          another. Ours and Envoy have the same resources from one xDS server, nginx and HAProxy the configurations in \
          `bench/proxy/peers`: weights 2:1 to two servers, request ids and forwarded headers added, statistics on \
-         (those of nginx are a few totals). Ratios are ours to the peer's in the same round. CPU is that of the proxy's \
+         (those of nginx are a few totals). In the rows of HTTP/2 nginx speaks HTTP/1.1 to the servers, all others HTTP/2. Ratios are ours to the peer's in the same round. CPU is that of the proxy's \
          processes. {}",
         crate::process::machine()
     );

@@ -25,7 +25,7 @@ const OTHERS: usize = 1;
 /// Rounds, and those of a quick look.
 const ROUNDS: (usize, usize) = (5, 3);
 /// Milliseconds for which a proxy works in a round, and those it is warmed up for.
-const MILLIS: u64 = 600;
+const MILLIS: u64 = 500;
 const WARM: u64 = 100;
 /// Milliseconds at a fixed rate: at 2,000 a second enough for a p99.9 that is more than one request.
 const PACED_MILLIS: u64 = 2_500;
@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) short: bool,
     pub(crate) rounds: Option<usize>,
     pub(crate) only: Vec<String>,
+    pub(crate) protocols: Vec<Protocol>,
 }
 
 impl Settings {
@@ -67,6 +68,7 @@ impl Settings {
         }
         kinds.push(Kind { rate: Some(RATE), ..main });
         kinds.extend([Protocol::Http2, Protocol::Http2Tls, Protocol::Grpc, Protocol::Handshakes].map(Kind::of));
+        kinds.retain(|kind| self.protocols.is_empty() || self.protocols.contains(&kind.protocol));
         kinds
     }
 }

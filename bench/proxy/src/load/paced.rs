@@ -77,7 +77,11 @@ pub(crate) fn run(work: &Work, rate: u32) -> Result<Outcome> {
     loop {
         let now = Instant::now();
         if window.counts(now)?.is_none() && (pace.free.len() == connections.len() || now > window.end() + LATE_MAX) {
-            errors += (connections.len() - pace.free.len() + pace.waiting.len()) as u64;
+            // What has no answer yet has waited so long at least.
+            let under_way = connections.iter().filter_map(|connection| connection.since);
+            let late =
+                under_way.chain(pace.waiting).filter(|since| window.begun().is_some_and(|begun| *since >= begun));
+            late.for_each(|since| samples.add(now.saturating_duration_since(since)));
             return window.outcome(&mut samples, errors);
         }
         if now < window.end() {
