@@ -84,16 +84,14 @@ impl Core {
     /// A version 4 UUID as text.
     pub(crate) fn uuid(&self) -> [u8; 36] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        /// Where the two digits of each byte are.
+        const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
         let number = (u128::from(self.random()) << 64) | u128::from(self.random());
         let number = (number & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
         let mut text = [b'-'; 36];
-        let mut place = 0;
-        for digit in 0..32 {
-            if matches!(digit, 8 | 12 | 16 | 20) {
-                place += 1;
-            }
-            text[place] = DIGITS[(number >> (124 - 4 * digit)) as usize & 0xf];
-            place += 1;
+        for (byte, place) in number.to_be_bytes().into_iter().zip(PLACES) {
+            text[place] = DIGITS[usize::from(byte >> 4)];
+            text[place + 1] = DIGITS[usize::from(byte & 0xf)];
         }
         text
     }

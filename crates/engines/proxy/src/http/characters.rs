@@ -71,3 +71,33 @@ const fn value() -> [bool; 256] {
 pub(super) fn all_of(table: &[bool; 256], bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| table[usize::from(*byte)])
 }
+
+/// Whether all of `bytes` are in [`VALUE`]. Values are most of a head: this looks at sixteen bytes at once where the
+/// processor can, which a table does not let it do.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "a lazy operator is a branch, and with one nothing is looked at together"
+)]
+pub(super) fn is_value(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |clean, byte| clean & (((*byte >= b' ') & (*byte != 0x7f)) | (*byte == b'\t')))
+}
+
+/// Whether all of `bytes` are in [`TOKEN`], for short names: it does not ask after each byte whether to go on.
+pub(super) fn is_token(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |clean, byte| clean & TOKEN[usize::from(*byte)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_one_by_its_table_and_without_it() {
+        for byte in 0..=u8::MAX {
+            let mut text = *b"a value of more than sixteen bytes";
+            text[20] = byte;
+            assert_eq!(is_value(&text), all_of(&VALUE, &text), "{byte}");
+            assert_eq!(is_token(&text[20..21]), TOKEN[usize::from(byte)], "{byte}");
+        }
+    }
+}

@@ -88,7 +88,7 @@ pub(crate) async fn serve<A: Application>(application: Rc<A>, stream: Transport,
                     Next::Another => {}
                     Next::Close => return client.stream.finish().await,
                     Next::Reset => return,
-                    Next::Linger => return client.linger().await,
+                    Next::Linger => return Box::pin(client.linger()).await,
                 }
                 request.clear();
                 continue;
@@ -98,7 +98,7 @@ pub(crate) async fn serve<A: Application>(application: Rc<A>, stream: Transport,
             Arrived::Refused(malformed) => application.refuse(Some(malformed), &client.peer),
         };
         client.say(&core, application.server(), &refusal, true, false).await;
-        return client.linger().await;
+        return Box::pin(client.linger()).await;
     }
 }
 

@@ -183,7 +183,9 @@ impl<A: Application> Exchange<'_, A> {
                 outcome => return outcome,
             }
         }
-        let connection = self.deadlines.within(&mut self.client.alarm, upstream.connect()).await??;
+        // Most requests find a connection: what others need takes no place in theirs.
+        let connect = Box::pin(upstream.connect());
+        let connection = self.deadlines.within(&mut self.client.alarm, connect).await??;
         self.converse(connection, &upstream).await
     }
 

@@ -9,7 +9,7 @@ use memchr::memchr;
 
 use super::{
     Malformed,
-    characters::{TOKEN, VALUE, all_of},
+    characters::{is_token, is_value},
 };
 
 /// The largest head, in bytes, as Envoy has it.
@@ -219,12 +219,12 @@ impl Head {
         if matches!(line[0], b' ' | b'\t') {
             return Err(Malformed::FoldedLine);
         }
-        let length = line.iter().position(|byte| !TOKEN[usize::from(*byte)]).ok_or(Malformed::FieldName)?;
-        if length == 0 || line[length] != b':' {
+        let length = memchr(b':', line).ok_or(Malformed::FieldName)?;
+        if length == 0 || !is_token(&line[..length]) {
             return Err(Malformed::FieldName);
         }
         let value = &line[length + 1..];
-        if !all_of(&VALUE, value) {
+        if !is_value(value) {
             return Err(Malformed::FieldValue);
         }
         let leading = value.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();

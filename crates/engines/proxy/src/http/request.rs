@@ -46,8 +46,9 @@ pub(crate) struct Request {
     absolute: bool,
     /// The authority where it is not as it came.
     host: Option<Vec<u8>>,
-    /// Fields that were added, with their names in lower case.
-    added: Vec<(Cow<'static, str>, Vec<u8>)>,
+    /// Fields that were added, with their names in lower case, and where in `added_values` their values are.
+    added: Vec<(Cow<'static, str>, Span)>,
+    added_values: Vec<u8>,
     /// The version the client speaks.
     pub(crate) version: Version,
     /// How the body's end is known.
@@ -98,6 +99,8 @@ impl Request {
         self.head.clear();
         (self.rewritten, self.host) = (None, None);
         self.added.clear();
+        self.added_values.clear();
+        self.added_values.shrink_to(KEPT_MAX);
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_MAX);
     }
@@ -249,7 +252,9 @@ impl Request {
 
     /// Adds a field. `name` is in lower case.
     pub(crate) fn append(&mut self, name: impl Into<Cow<'static, str>>, value: &[u8]) {
-        self.added.push((name.into(), value.to_vec()));
+        let start = self.added_values.len();
+        self.added_values.extend_from_slice(value);
+        self.added.push((name.into(), Span::new(start, self.added_values.len())));
     }
 
     /// Takes the fields called `name` away.
@@ -283,7 +288,7 @@ impl Request {
     /// The values of all fields called `name`, in any spelling.
     pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         let added = self.added.iter().filter(move |(added, _)| added.eq_ignore_ascii_case(name));
-        self.head.values(&self.bytes, name).chain(added.map(|(_, value)| value.as_slice()))
+        self.head.values(&self.bytes, name).chain(added.map(|(_, value)| value.of(&self.added_values)))
     }
 
     /// Whether its content type is gRPC's.
@@ -345,7 +350,7 @@ impl Request {
             append_field(out, "host", self.authority());
         }
         for (name, value) in &self.added {
-            append_field(out, name, value);
+            append_field(out, name, value.of(&self.added_values));
         }
     }
 }

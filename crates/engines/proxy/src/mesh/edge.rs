@@ -6,6 +6,7 @@
 
 use std::{
     borrow::Cow,
+    io::Write as _,
     net::{IpAddr, SocketAddr},
 };
 
@@ -84,17 +85,72 @@ pub(super) fn admit(edge: &Edge, request: &mut Request, peer: &Peer) -> Standing
 /// Adds what servers are told of a client at the edge.
 fn tell(edge: &Edge, request: &mut Request, peer: &Peer, standing: &Standing, at_edge: bool) {
     if !edge.skip_forwarded_for {
-        let client = peer.address.ip().to_canonical().to_string();
-        let mut chain: Vec<&[u8]> = request.values("x-forwarded-for").collect();
-        chain.push(client.as_bytes());
-        let chain = chain.join(&b","[..]);
-        request.set("x-forwarded-for", &chain);
+        let client = AddressText::of(peer.address.ip());
+        if request.has_seen(Name::XForwardedFor) {
+            let mut chain: Vec<&[u8]> = request.values("x-forwarded-for").collect();
+            chain.push(client.as_bytes());
+            let chain = chain.join(&b","[..]);
+            request.set("x-forwarded-for", &chain);
+        } else {
+            request.append("x-forwarded-for", client.as_bytes());
+        }
     }
     if edge.trusted_hops == 0 {
         request.remove("x-forwarded-proto");
     }
     if at_edge {
-        request.set("x-envoy-external-address", standing.client.ip().to_canonical().to_string().as_bytes());
+        request.set("x-envoy-external-address", AddressText::of(standing.client.ip()).as_bytes());
+    }
+}
+
+/// An address as text: every request at the edge says one, so that it has neither a place on the heap nor a formatter.
+struct AddressText {
+    text: [u8; Self::LENGTH_MAX],
+    length: usize,
+}
+
+impl AddressText {
+    /// An IPv6 address with an IPv4 address at its end.
+    const LENGTH_MAX: usize = 45;
+
+    fn of(address: IpAddr) -> Self {
+        let mut new = Self { text: [0; Self::LENGTH_MAX], length: 0 };
+        match address.to_canonical() {
+            IpAddr::V4(four) => {
+                for (place, octet) in four.octets().into_iter().enumerate() {
+                    if place > 0 {
+                        new.push(b'.');
+                    }
+                    new.push_number(octet);
+                }
+            }
+            IpAddr::V6(six) => {
+                let mut rest = &mut new.text[..];
+                // The longest address has place.
+                let _ = write!(rest, "{six}");
+                new.length = Self::LENGTH_MAX - rest.len();
+            }
+        }
+        new
+    }
+
+    fn push_number(&mut self, number: u8) {
+        if number >= 100 {
+            self.push(b'0' + number / 100);
+        }
+        if number >= 10 {
+            self.push(b'0' + number / 10 % 10);
+        }
+        self.push(b'0' + number % 10);
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.text[self.length] = byte;
+        self.length += 1;
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.text[..self.length]
     }
 }
 
@@ -133,4 +189,18 @@ fn forwarded_for(request: &Request, hops: usize) -> (Option<IpAddr>, bool) {
     let mut places = chain.split(|byte| *byte == b',').rev();
     let found = places.nth(hops).and_then(|place| std::str::from_utf8(place.trim_ascii()).ok()?.parse().ok());
     (found, !chain.contains(&b','))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_said_as_it_is_written() {
+        for address in ["0.0.0.0", "10.9.99.100", "255.254.1.19", "::1", "2001:db8:1234:5678:9abc:def0:1234:5678"] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(AddressText::of(address).as_bytes(), address.to_string().as_bytes());
+        }
+        assert_eq!(AddressText::of("::ffff:10.0.0.1".parse().unwrap()).as_bytes(), b"10.0.0.1");
+    }
 }

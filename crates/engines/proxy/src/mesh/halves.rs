@@ -33,9 +33,13 @@ pub(super) fn is_first(request: &Request, core: &Core) -> bool {
 /// The side of a user in an epoch, at random for who does not look for a pattern (after splitmix64).
 fn side(known_by: &[u8], epoch: u64) -> bool {
     let mut state = epoch.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    for chunk in known_by[..known_by.len().min(KNOWN_BY_MAX)].chunks(8) {
-        let word = chunk.iter().fold(0_u64, |word, byte| (word << 8) | u64::from(*byte));
-        state = (state ^ word).wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(29);
+    let mut take = |word: u64| state = (state ^ word).wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(29);
+    let (words, rest) = known_by[..known_by.len().min(KNOWN_BY_MAX)].as_chunks();
+    for word in words {
+        take(u64::from_be_bytes(*word));
+    }
+    if !rest.is_empty() {
+        take(rest.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte)));
     }
     let mixed = (state ^ (state >> 30)).wrapping_mul(0x94d0_49bb_1331_11eb);
     (mixed ^ (mixed >> 31)) & 1 == 0

@@ -116,7 +116,8 @@ impl Listener {
         };
         let served = async {
             let stream: Transport = match &chain.security {
-                Some(security) => security.acceptor.accept(stream, &security.counters).await?,
+                // What most connections have no use for takes no place in them: a task is moved as it begins, and stays as large.
+                Some(security) => Box::pin(security.acceptor.accept(stream, &security.counters)).await?,
                 None => stream.into(),
             };
             let number = self.numbers.fetch_add(1, Relaxed);
@@ -128,7 +129,7 @@ impl Listener {
                     http::serve(Rc::clone(manager), stream, peer).await;
                     Ok(())
                 }
-                Filter::Tcp(tcp) => tcp.pass(&self.core, stream, peer).await,
+                Filter::Tcp(tcp) => Box::pin(tcp.pass(&self.core, stream, peer)).await,
             }
         };
         chain.end.run_until_cancelled(served).await.unwrap_or(Ok(()))
@@ -139,7 +140,7 @@ impl Listener {
         let candidates = choice::by_port(&self.chains.borrow(), |chain| &chain.settings.matches, port);
         let asks = candidates.iter().any(|chain| choice::is_about_hello(&chain.settings.matches));
         // Who speaks first is only waited for if it makes a difference.
-        let hello = if asks { sni::peek(stream).await } else { None };
+        let hello = if asks { Box::pin(sni::peek(stream)).await } else { None };
         choice::by_hello(candidates, |chain| &chain.settings.matches, hello.as_ref())
     }
 
