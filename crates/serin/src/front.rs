@@ -1,4 +1,4 @@
-//! The one port: AWS's APIs, the registry, xDS, the console, and load balancers by name.
+//! The one port: AWS's APIs, the registry, xDS, the console, metrics, and load balancers by name.
 
 use axum::{
     Router,
@@ -18,13 +18,14 @@ use wire::Gateway;
 /// How the names of load balancers end.
 const BALANCERS: &str = ".elb.localhost";
 
-/// Everything that answers on the port: `registry` and `xds` at their paths, the gateway for the rest; before them the
+/// Everything that answers on the port: `registry`, `xds` and `metrics` at their paths, the gateway for the rest; before them the
 /// console, for browsers; and before all load balancers, for those whose own port this machine could not give them.
 pub(crate) fn router(
     gateway: Gateway,
     registry: Router,
     xds: Router,
     console: console::Settings,
+    metrics: Router,
     edge: edge::Client,
 ) -> Router {
     let api = Router::new().fallback(move |request: Request| {
@@ -32,7 +33,7 @@ pub(crate) fn router(
         async move { gateway.handle(request).await }
     });
     let balancers = Balancers { edge, client: Client::builder(TokioExecutor::new()).build_http() };
-    let programs = registry.merge(xds).merge(api);
+    let programs = registry.merge(xds).merge(metrics).merge(api);
     console::before(programs, console).layer(middleware::from_fn_with_state(balancers, by_host))
 }
 

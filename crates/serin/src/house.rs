@@ -87,6 +87,7 @@ impl House {
             image::registry::router(images),
             xds::guarded_routes(cache, Arc::new(guard)),
             parts.console(address, pages.clone()),
+            parts.exposition(address),
             edge.clone(),
         );
         Ok(Self { router, edge, tasks, controllers, pages, _data: data })
@@ -178,7 +179,7 @@ impl Parts {
             ec2::service(store(), ids(), edge()),
             servicediscovery::service(store(), clock(), ids(), caller(), edge()),
             appmesh::service(mesh),
-            elbv2::service(store(), clock(), ids(), caller(), edge(), address.port()),
+            elbv2::service((store(), telemetry.metrics()), clock(), ids(), caller(), edge(), address.port()),
             ecr::service(store(), clock(), images.clone()),
             ecs::service(&tasks),
             logs::service(telemetry.clone(), clock(), ids()),
@@ -209,6 +210,12 @@ impl Parts {
             is_loopback: address.ip().is_loopback(),
             stop,
         }
+    }
+
+    /// What Prometheus reads.
+    fn exposition(&self, address: SocketAddr) -> Router {
+        let keys = self.secrets.configured.clone();
+        console::exposition::router(self.caller.clone(), keys, address.ip().is_loopback())
     }
 
     /// Our own few operations, about the house as a whole.

@@ -6,7 +6,9 @@ use crate::cli;
 
 /// Runs the edge until it is told to stop.
 pub(crate) async fn run(options: cli::Edge) -> Result<()> {
-    let sections: Vec<Box<dyn edge::Section>> = vec![Box::new(edge::balancers::Balancers::default())];
+    let balancers = edge::balancers::Balancers::default();
+    let counts = balancers.counts();
+    let sections: Vec<Box<dyn edge::Section>> = vec![Box::new(balancers), Box::new(counts)];
     let options = edge::Options {
         socket: options.socket,
         control_plane: options.control_plane,

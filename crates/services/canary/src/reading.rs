@@ -36,6 +36,10 @@ const ADMIN: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9901);
 const ANSWER_MAX: Duration = Duration::from_millis(500);
 /// The longest answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// The page of all of a proxy's statistics, and how long and how large its answer may be.
+const STATISTICS: &str = "/stats/prometheus?usedonly";
+const STATISTICS_TIME_MAX: Duration = Duration::from_secs(3);
+const STATISTICS_BYTES_MAX: usize = 16 << 20;
 
 /// The names of the clusters of both versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -175,6 +179,24 @@ impl TaskProxies {
         Ok(answer)
     }
 
+    /// All that the proxy in `task` counts, as Prometheus reads it; none if it does not answer in time.
+    ///
+    /// Over a connection of its own: a long answer holds up nobody who judges a canary.
+    pub async fn statistics(&self, scope: &Scope, task: &str) -> Option<String> {
+        let asked = async {
+            let mut connection = self.connect(scope, task).await?;
+            let (status, body) = exchange(&mut connection, STATISTICS, STATISTICS_BYTES_MAX).await?;
+            if status.is_success() { Ok(body) } else { Err(Problem::Status(status)) }
+        };
+        match tokio::time::timeout(STATISTICS_TIME_MAX, asked).await.unwrap_or(Err(Problem::Late)) {
+            Ok(body) => Some(String::from_utf8_lossy(&body).into_owned()),
+            Err(problem) => {
+                tracing::debug!(task, %problem, "A proxy does not tell its statistics.");
+                None
+            }
+        }
+    }
+
     /// What is known of a task's proxy. What kind it is stays known while it is being asked, and if that fails.
     fn take(&self, task: &str) -> Known {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -230,7 +252,7 @@ enum Problem {
 async fn converse(connection: &mut Connection, mut page: Page, clusters: &Clusters) -> Result<(Page, Answer), Problem> {
     let names: Vec<&str> = clusters.baseline.iter().chain(&clusters.canary).map(String::as_str).collect();
     loop {
-        let (status, body) = exchange(connection, &page.path(&names)).await?;
+        let (status, body) = exchange(connection, &page.path(&names), ANSWER_BYTES_MAX).await?;
         if status.is_success() {
             return Ok((page, page.read(&names, &body)?));
         }
@@ -238,11 +260,11 @@ async fn converse(connection: &mut Connection, mut page: Page, clusters: &Cluste
     }
 }
 
-async fn exchange(connection: &mut Connection, path: &str) -> Result<(StatusCode, Bytes), Problem> {
+async fn exchange(connection: &mut Connection, path: &str, bytes_max: usize) -> Result<(StatusCode, Bytes), Problem> {
     connection.ready().await?;
     let request = Request::get(path).header("host", "proxy").body(Empty::new()).map_err(|_| Problem::Body)?;
     let (parts, body) = connection.send_request(request).await?.into_parts();
-    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|_| Problem::Body)?;
+    let body = Limited::new(body, bytes_max).collect().await.map_err(|_| Problem::Body)?;
     Ok((parts.status, body.to_bytes()))
 }
 

@@ -71,6 +71,12 @@ pub(crate) enum Error {
     /// The edge answers what makes no sense.
     #[error("the edge sees what cannot be read: {0}")]
     Strange(String),
+    /// The metrics could not be written.
+    #[error("what the balancers count could not be written")]
+    Metrics(#[from] telemetry::Error),
+    /// The thread that wrote them ended early.
+    #[error("the work on the metrics was interrupted")]
+    Interrupted(#[from] tokio::task::JoinError),
     /// A neighbour refused.
     #[error(transparent)]
     Neighbour(#[from] Fault),
@@ -101,7 +107,9 @@ impl Error {
             Self::InvalidLoadBalancerAction(_) => ("InvalidLoadBalancerAction", 400),
             Self::InvalidConfigurationRequest(_) => ("InvalidConfigurationRequest", 400),
             Self::UnsupportedProtocol(_) => ("UnsupportedProtocol", 400),
-            Self::Edge(_) | Self::Strange(_) | Self::Store(_) => ("InternalFailure", 500),
+            Self::Edge(_) | Self::Strange(_) | Self::Store(_) | Self::Metrics(_) | Self::Interrupted(_) => {
+                ("InternalFailure", 500)
+            }
         }
     }
 }

@@ -6,9 +6,12 @@
 //! nothing new, and what it is doing may end.
 //!
 //! Operations here only write what is asked. The controller makes it true: it takes network interfaces from EC2 for the
-//! addresses, and gives the whole picture to the edge, the process that carries the traffic and knows the health.
+//! addresses, and gives the whole picture to the edge, the process that carries the traffic and knows the health. What
+//! the edge counts of requests becomes metrics of CloudWatch, in `AWS/ApplicationELB`.
 
 mod controller;
+mod count;
+mod counter;
 mod error;
 mod operations;
 mod plan;
@@ -19,6 +22,7 @@ use std::sync::Arc;
 use names::{Clock, Ids};
 use reconcile::System;
 use store::Store;
+use telemetry::Metrics;
 use wire::{Caller, Definition, Protocol, Service};
 
 /// The service's state.
@@ -28,6 +32,7 @@ pub struct LoadBalancing {
     ids: Ids,
     caller: Caller,
     edge: edge::Client,
+    metrics: Metrics,
     /// The port of the API, where listeners answer by `Host` whose own port could not be had.
     api_port: u16,
 }
@@ -38,14 +43,22 @@ const DEFINITION: Definition = Definition {
     invalid: "ValidationError",
 };
 
-/// Elastic Load Balancing on `store`, carried by `edge`; `api_port` is where the house itself listens.
-pub fn service(store: Store, clock: Clock, ids: Ids, caller: Caller, edge: edge::Client, api_port: u16) -> System {
-    let state = Arc::new(LoadBalancing { store, clock, ids, caller, edge, api_port });
+/// Elastic Load Balancing on `store`, carried by `edge`, which counts into `metrics`; `api_port` is where the house itself listens.
+pub fn service(
+    (store, metrics): (Store, Metrics),
+    clock: Clock,
+    ids: Ids,
+    caller: Caller,
+    edge: edge::Client,
+    api_port: u16,
+) -> System {
+    let state = Arc::new(LoadBalancing { store, clock, ids, caller, edge, metrics, api_port });
     System {
         service: Service::new(DEFINITION, &state, operations::operations()),
         controllers: vec![
             reconcile::boxed(controller::Balancers(Arc::clone(&state))),
             reconcile::boxed(controller::Observer::new(Arc::clone(&state))),
+            reconcile::boxed(counter::Counter::new(Arc::clone(&state))),
         ],
     }
 }

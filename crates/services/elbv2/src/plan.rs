@@ -64,7 +64,7 @@ fn delay(world: &World, target: &Key) -> Duration {
 }
 
 /// Whether the row at `group` is the group of the row at `target`.
-fn owns(group: &Key, target: &Key) -> bool {
+pub(crate) fn owns(group: &Key, target: &Key) -> bool {
     group.scope == target.scope && target.name.strip_prefix(&group.name).is_some_and(|rest| rest.starts_with('/'))
 }
 

@@ -21,11 +21,15 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 pub use proxy::balancer::{
-    Access, Action, BalancerConfig, Certificate, Check, Condition, Group, Listener, Rule, Target, TargetSeen,
+    Access, Action, BalancerConfig, Certificate, Check, Condition, Counted, Group, Listener, Rule, Target, TargetSeen,
+    Totals,
 };
 
 use crate::{ItemError, Section, Vpcs, protocol::Observed};
 use sockets::{InVpcs, Open, Place};
+
+/// The name of the section of what balancers count.
+pub const COUNTS: &str = "balancer-counts";
 
 /// The section's name.
 pub const SECTION: &str = "balancers";
@@ -49,7 +53,13 @@ pub struct Seen {
 pub struct Balancers {
     running: Option<Running>,
     seen: Arc<watch::Sender<Observed>>,
+    counted: Arc<watch::Sender<Observed>>,
 }
+
+/// What the balancers count: a section that is never told anything, and only asked. Its value is a list of [`Counted`].
+///
+/// It is beside the balancers' own, whose observation changes with the health of targets alone.
+pub struct Counts(Arc<watch::Sender<Observed>>);
 
 struct Running {
     balancer: Balancer,
@@ -60,7 +70,22 @@ struct Running {
 
 impl Default for Balancers {
     fn default() -> Self {
-        Self { running: None, seen: Arc::new(watch::Sender::new(Observed::default())) }
+        let observed = || Arc::new(watch::Sender::new(Observed::default()));
+        Self { running: None, seen: observed(), counted: observed() }
+    }
+}
+
+impl Section for Counts {
+    fn name(&self) -> &'static str {
+        COUNTS
+    }
+
+    fn apply<'a>(&'a mut self, _: Value, _: &'a Vpcs) -> BoxFuture<'a, Vec<ItemError>> {
+        async { vec![ItemError { item: COUNTS.to_owned(), error: "it is not told anything".to_owned() }] }.boxed()
+    }
+
+    fn observed(&self) -> Option<watch::Receiver<Observed>> {
+        Some(self.0.subscribe())
     }
 }
 
@@ -85,6 +110,11 @@ impl Section for Balancers {
 }
 
 impl Balancers {
+    /// The section of what they count.
+    pub fn counts(&self) -> Counts {
+        Counts(Arc::clone(&self.counted))
+    }
+
     async fn make_true(&mut self, config: Config, vpcs: &Vpcs) -> Vec<ItemError> {
         if self.running.is_none() {
             match self.start(vpcs).await {
@@ -122,6 +152,7 @@ impl Balancers {
         let fallback = open.fallback(&balancer).await?;
         let sockets = watch::Sender::new(Seen { fallback_port: Some(fallback), ..Seen::default() });
         tokio::spawn(tell(balancer.seen(), sockets.subscribe(), Arc::clone(&self.seen)));
+        tokio::spawn(tell_counts(balancer.counted(), Arc::clone(&self.counted)));
         Ok(Running { balancer, open, sockets })
     }
 }
@@ -143,6 +174,14 @@ async fn tell(
         if ended.is_err() {
             return;
         }
+    }
+}
+
+/// Says what was counted, as it grows.
+async fn tell_counts(mut counted: watch::Receiver<Vec<Counted>>, told: Arc<watch::Sender<Observed>>) {
+    while counted.changed().await.is_ok() {
+        let value = serde_json::to_value(&*counted.borrow_and_update()).unwrap_or_default();
+        told.send_modify(|observed| *observed = Observed { revision: observed.revision + 1, value });
     }
 }
 

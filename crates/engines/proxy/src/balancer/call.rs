@@ -5,6 +5,7 @@ use std::{net::SocketAddr, rc::Rc, time::Duration};
 use super::{
     answer::page,
     group::{Group, InFlight},
+    table::Stand,
 };
 use crate::{
     core::Core,
@@ -26,6 +27,8 @@ pub(crate) enum Verdict {
 /// One request.
 pub(crate) struct Forwarding {
     core: Rc<Core>,
+    /// The balancer; none where the request is for nobody.
+    stand: Option<Rc<Stand>>,
     verdict: Verdict,
     peer: Peer,
     port: u16,
@@ -42,14 +45,16 @@ impl Forwarding {
         core: &Rc<Core>,
         request: &Request,
         peer: &Peer,
+        stand: Option<Rc<Stand>>,
         verdict: Verdict,
         port: u16,
-        idle_seconds: u32,
     ) -> Self {
+        let idle_seconds = stand.as_ref().map_or(0, |stand| stand.idle_timeout_seconds());
         let forwards = matches!(verdict, Verdict::Forward(_));
         let untraced = forwards && request.value(Name::XAmznTraceId).is_none();
         Self {
             core: Rc::clone(core),
+            stand,
             verdict,
             peer: peer.clone(),
             port,
@@ -59,6 +64,38 @@ impl Forwarding {
             member: None,
             trace: untraced.then(|| trace_id(core)),
         }
+    }
+}
+
+impl Forwarding {
+    /// Counts how the request went, as an application load balancer does.
+    fn count(&self, record: &Record) {
+        if let Some(member) = &self.member {
+            member.tally().request();
+        }
+        if let Some(failure) = &record.failure {
+            self.count_connection(failure);
+        }
+        match (&self.member, record.from_server, record.status) {
+            // The client went before there was an answer.
+            (_, _, 0) => {}
+            (Some(member), true, status) => member.tally().answer(status, record.service_time),
+            (_, _, status) => self.stand.iter().for_each(|stand| stand.tally.own(status)),
+        }
+    }
+
+    /// Counts a connection to a target that did not come about.
+    fn count_connection(&self, failure: &Failure) {
+        if let (Failure::Connect(_) | Failure::ConnectTimeout, Some(member)) = (failure, &self.member) {
+            member.tally().connection_error();
+        }
+    }
+
+    /// Whether the request goes to another target: it can be repeated, and did not reach this one.
+    fn goes_elsewhere(&self, failure: &Failure) -> Option<Duration> {
+        let unseen =
+            matches!(failure, Failure::Connect(_) | Failure::ConnectTimeout | Failure::Reset | Failure::Refused);
+        (unseen && self.tried.len() < ATTEMPTS_MAX).then_some(Duration::ZERO)
     }
 }
 
@@ -92,9 +129,11 @@ impl Call for Forwarding {
     }
 
     fn retry(&mut self, failure: &Failure) -> Option<Duration> {
-        let unseen =
-            matches!(failure, Failure::Connect(_) | Failure::ConnectTimeout | Failure::Reset | Failure::Refused);
-        (unseen && self.tried.len() < ATTEMPTS_MAX).then_some(Duration::ZERO)
+        let again = self.goes_elsewhere(failure);
+        if again.is_some() {
+            self.count_connection(failure);
+        }
+        again
     }
 
     fn dropped_from_request(&self) -> NameSet {
@@ -147,6 +186,7 @@ impl Call for Forwarding {
     }
 
     fn finish(&mut self, _: &Request, record: &Record) {
+        self.count(record);
         let Verdict::Forward(group) = &self.verdict else { return };
         group.counters.rq_completed.increment();
         group.counters.rq_time.record(record.duration());

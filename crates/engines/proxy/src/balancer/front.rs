@@ -131,18 +131,23 @@ impl Front {
         }
     }
 
-    fn decide(&self, request: &Request, peer: &Peer) -> (Verdict, u16, u32) {
-        let Some((stand, port)) = self.find(request, peer) else { return (Verdict::Say(page(404)), 0, 0) };
-        let idle = stand.idle_timeout_seconds();
+    fn decide(&self, request: &Request, peer: &Peer) -> (Option<Rc<Stand>>, Verdict, u16) {
+        let Some((stand, port)) = self.find(request, peer) else { return (None, Verdict::Say(page(404)), 0) };
+        let verdict = self.verdict(&stand, port, request, peer);
+        (Some(stand), verdict, port)
+    }
+
+    /// What a balancer does with a request at a port.
+    fn verdict(&self, stand: &Stand, port: u16, request: &Request, peer: &Peer) -> Verdict {
         if !stand.lets_in(peer.address.ip(), port) {
-            return (Verdict::Say(page(403)), port, idle);
+            return Verdict::Say(page(403));
         }
-        let Some(listener) = stand.at(port) else { return (Verdict::Say(page(404)), port, idle) };
+        let Some(listener) = stand.at(port) else { return Verdict::Say(page(404)) };
         let secured = !matches!(listener.security, Security::Bare);
         if secured != peer.session.is_some() && !matches!(self.entry, Entry::Any) {
-            return (Verdict::Say(page(400)), port, idle);
+            return Verdict::Say(page(400));
         }
-        let verdict = match listener.deed(request, peer) {
+        match listener.deed(request, peer) {
             Deed::Forward { groups, turns } => {
                 turns.turn().map_or_else(|| Verdict::Say(page(503)), |turn| Verdict::Forward(Rc::clone(&groups[turn])))
             }
@@ -152,8 +157,7 @@ impl Front {
             Deed::Redirect { status, location } => {
                 Verdict::Say(super::answer::redirect(*status, located(location, request, port, peer.session.is_some())))
             }
-        };
-        (verdict, port, idle)
+        }
     }
 }
 
@@ -206,8 +210,8 @@ impl Application for Front {
     }
 
     fn call(self: &Rc<Self>, request: &mut Request, peer: &Peer) -> Forwarding {
-        let (verdict, port, idle_seconds) = self.decide(request, peer);
-        Forwarding::new(&self.core, request, peer, verdict, port, idle_seconds)
+        let (stand, verdict, port) = self.decide(request, peer);
+        Forwarding::new(&self.core, request, peer, stand, verdict, port)
     }
 
     fn refuse(&self, malformed: Option<Malformed>, peer: &Peer) -> Answer {

@@ -12,6 +12,7 @@ use super::{
     TargetSeen,
     config::{Check, Group as GroupConfig},
     health::{self, Health},
+    ledger::Tally,
     table::Table,
 };
 use crate::{Connect, Route, core, http::Upstream, rotation::Rotation, stats::ClusterCounters};
@@ -28,6 +29,8 @@ pub(crate) struct Place {
 
 /// A target group.
 pub(crate) struct Group {
+    /// The balancer it is seen from.
+    balancer: String,
     id: String,
     place: Place,
     connect: Arc<dyn Connect>,
@@ -42,6 +45,7 @@ pub(crate) struct Member {
     pub(crate) port: u16,
     pub(crate) upstream: Rc<Upstream>,
     pub(crate) health: RefCell<Health>,
+    tally: Rc<Tally>,
     draining: Cell<bool>,
     /// Requests that it has been given and that have not ended.
     in_flight: Cell<usize>,
@@ -58,8 +62,9 @@ struct Choice {
 }
 
 impl Group {
-    pub(crate) fn new(id: &str, place: &Place, connect: Arc<dyn Connect>) -> Self {
+    pub(crate) fn new(balancer: &str, id: &str, place: &Place, connect: Arc<dyn Connect>) -> Self {
         Self {
+            balancer: balancer.to_owned(),
             id: id.to_owned(),
             place: place.clone(),
             connect,
@@ -103,12 +108,14 @@ impl Group {
     fn member(&self, address: Ipv4Addr, port: u16, check: &Check, table: &Weak<Table>) -> Member {
         let route = self.route(address, port);
         let (connect, counters) = (Arc::clone(&self.connect), Arc::clone(&self.counters));
+        let tally = table.upgrade().map(|table| table.ledger().tally(&self.balancer, Some((&self.id, route.target))));
         let upstream = Upstream::new(route, connect, CONNECT_TIMEOUT, None, Arc::default(), counters);
         Member {
             address,
             port,
             upstream: Rc::new(upstream),
             health: RefCell::new(Health::initial()),
+            tally: tally.unwrap_or_default(),
             draining: Cell::new(false),
             in_flight: Cell::new(0),
             table: Weak::clone(table),
@@ -197,6 +204,11 @@ impl InFlight {
 
     pub(crate) fn upstream(&self) -> &Rc<Upstream> {
         &self.0.upstream
+    }
+
+    /// What is counted of its target.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.0.tally
     }
 }
 

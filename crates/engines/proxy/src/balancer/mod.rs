@@ -19,15 +19,17 @@ mod config;
 mod front;
 mod group;
 mod health;
+mod ledger;
 mod rule;
 mod table;
 
 pub use config::{
     Access, Action, Balancer as BalancerConfig, Certificate, Check, Config, Group, Listener, Seen, Target, TargetSeen,
 };
+pub use ledger::{Counted, Totals};
 pub use rule::{Condition, Rule};
 
-use std::{io, rc::Rc, sync::Arc};
+use std::{io, rc::Rc, sync::Arc, time::Duration};
 
 use names::Clock;
 use tokio::sync::{oneshot, watch};
@@ -39,6 +41,9 @@ use crate::{
 };
 use front::Front;
 use table::Table;
+
+/// How often totals are told, where there is news.
+const TOLD_EVERY: Duration = Duration::from_secs(2);
 
 /// How a request that comes in at a listener finds its balancer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +68,7 @@ pub enum Entry {
 pub struct Balancer {
     core: Handle<Order>,
     seen: watch::Receiver<Seen>,
+    counted: watch::Receiver<Vec<Counted>>,
 }
 
 enum Order {
@@ -74,9 +80,11 @@ impl Balancer {
     /// Starts the core. `seed` makes its ids; `connect` opens connections to targets.
     pub fn start(connect: Arc<dyn Connect>, clock: Clock, seed: u64) -> io::Result<Self> {
         let (tell, seen) = watch::channel(Seen::default());
+        let (told, counted) = watch::channel(Vec::new());
         let core = Handle::start("balancer".to_owned(), move |mut orders| async move {
             let table = Rc::new(Table::new(connect, clock.clone(), tell));
             let core = core::on_thread(0, seed, clock);
+            core::spawn(count(Rc::clone(&table), told));
             while let Some(order) = orders.recv().await {
                 match order {
                     Order::Apply(config, done) => {
@@ -91,7 +99,7 @@ impl Balancer {
                 }
             }
         })?;
-        Ok(Self { core, seen })
+        Ok(Self { core, seen, counted })
     }
 
     /// Makes `config` what there is. Returns when every later request goes by it.
@@ -112,6 +120,21 @@ impl Balancer {
     /// What they see of their targets, as it changes.
     pub fn seen(&self) -> watch::Receiver<Seen> {
         self.seen.clone()
+    }
+
+    /// What they have counted of requests since they began, as it grows.
+    pub fn counted(&self) -> watch::Receiver<Vec<Counted>> {
+        self.counted.clone()
+    }
+}
+
+/// Tells the totals, again and again, for as long as somebody may ask.
+async fn count(table: Rc<Table>, told: watch::Sender<Vec<Counted>>) {
+    while !told.is_closed() {
+        tokio::time::sleep(TOLD_EVERY).await;
+        if let Some(counted) = table.ledger().read() {
+            told.send_replace(counted);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     Seen, TargetSeen,
     config::{Access, Action, Balancer, Config, Group as GroupConfig, Listener},
     group::{Group, Place},
+    ledger::{Ledger, Tally},
 };
 use crate::{
     Connect,
@@ -22,6 +23,7 @@ pub(crate) struct Table {
     connect: Arc<dyn Connect>,
     store: Store,
     tell: watch::Sender<Seen>,
+    ledger: Ledger,
     standing: RefCell<Standing>,
 }
 
@@ -38,6 +40,8 @@ struct Standing {
 pub(crate) struct Stand {
     config: Balancer,
     ports: BTreeMap<u16, Rc<Port>>,
+    /// What it answers before it chooses a target.
+    pub(crate) tally: Rc<Tally>,
 }
 
 /// What a balancer does at a port.
@@ -71,7 +75,7 @@ pub(crate) enum Deed {
 
 impl Table {
     pub(crate) fn new(connect: Arc<dyn Connect>, clock: Clock, tell: watch::Sender<Seen>) -> Self {
-        Self { connect, store: Store::new(clock), tell, standing: RefCell::default() }
+        Self { connect, store: Store::new(clock), tell, ledger: Ledger::default(), standing: RefCell::default() }
     }
 
     /// Makes `config` what is there; what is the same is kept as it is.
@@ -89,7 +93,8 @@ impl Table {
                     let known = known.get(id.as_str())?;
                     let group = after.groups.entry(key.clone()).or_insert_with(|| {
                         let group = before.groups.get(&key).cloned();
-                        group.unwrap_or_else(|| Rc::new(Group::new(id, &place, Arc::clone(&self.connect))))
+                        let connect = Arc::clone(&self.connect);
+                        group.unwrap_or_else(|| Rc::new(Group::new(&balancer.id, id, &place, connect)))
                     });
                     group.settle(known, &Rc::downgrade(self));
                     Some(Rc::clone(group))
@@ -99,7 +104,8 @@ impl Table {
                 let port = kept.map_or_else(|| Rc::new(Port::new(listener, &self.store, &mut group)), Rc::clone);
                 ports.insert(listener.port, port);
             }
-            let stand = Rc::new(Stand { config: balancer.clone(), ports });
+            let tally = self.ledger.tally(&balancer.id, None);
+            let stand = Rc::new(Stand { config: balancer.clone(), ports, tally });
             after.by_host.insert(balancer.host.to_ascii_lowercase(), Rc::clone(&stand));
             after.balancers.insert(balancer.id.clone(), stand);
         }
@@ -135,6 +141,11 @@ impl Table {
             *before = now;
             news
         });
+    }
+
+    /// What is counted.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// The balancer with this id.

@@ -161,6 +161,32 @@ async fn weights_between_groups_are_exact_and_headers_are_those_of_a_load_balanc
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_targets_and_the_balancer_itself_answer_is_counted() {
+    let (a, b) = (server("a"), server("b"));
+    let action = Action::Forward(vec![("ga".into(), 1), ("gb".into(), 1), ("empty".into(), 1)]);
+    let groups = vec![group("ga", &[&a]), group("gb", &[&b]), group("empty", &[])];
+    let (balancer, port) = balancer(config(action, groups)).await;
+    until(&balancer, all_healthy).await;
+    b.well.store(false, Ordering::SeqCst);
+    answers(port, 30).await;
+    let mut counted = balancer.counted();
+    let whole = |all: &Vec<Counted>| {
+        let targets: u64 = all.iter().map(|one| one.totals.requests).sum();
+        targets + all.iter().map(|one| one.totals.own.iter().sum::<u64>()).sum::<u64>() == 30
+    };
+    let reached = tokio::time::timeout(Duration::from_secs(20), counted.wait_for(whole)).await;
+    let all = reached.expect("all requests are counted").unwrap().clone();
+    let of = |group: &str| {
+        let one = all.iter().find(|one| one.target.as_ref().is_some_and(|(found, _)| found == group)).unwrap();
+        (one.totals.requests, one.totals.answers, one.totals.times.values().sum::<u64>())
+    };
+    assert_eq!(of("ga"), (10, [0, 10, 0, 0, 0], 10));
+    assert_eq!(of("gb"), (10, [0, 0, 0, 0, 10], 10));
+    let own = all.iter().find(|one| one.target.is_none()).unwrap();
+    assert_eq!((own.balancer.as_str(), own.totals.own), ("b", [0, 0, 0, 0, 10]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_ill_target_gets_nothing_until_it_is_well() {
     let (a, b) = (server("a"), server("b"));
     let (balancer, port) = balancer(config(Action::Forward(vec![("g".into(), 1)]), vec![group("g", &[&a, &b])])).await;

@@ -49,7 +49,9 @@ mod tests {
     use super::*;
 
     fn context(store: &Store, waiter: bool) -> Context<LoadBalancing> {
+        let metrics = telemetry::Telemetry::in_memory(telemetry::Limits::default()).unwrap().metrics();
         let state = LoadBalancing {
+            metrics,
             store: store.clone(),
             clock: Clock::System,
             ids: Ids::counting(),
