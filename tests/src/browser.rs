@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::Machine;
 
 /// How long one command may take.
-const COMMAND_MAX: Duration = Duration::from_mins(1);
+const COMMAND_MAX: Duration = Duration::from_mins(3);
 /// How long something may take to show up on a page.
 pub const SHOWN_MAX: Duration = Duration::from_secs(30);
 /// How often an element is looked for anew to be clicked on.

@@ -4,13 +4,14 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    process::Command,
     time::Duration,
 };
 
 use e2e::{
-    Browser, House, Load, Machine, Sample,
+    Browser, House, Load, Machine, Sample, binary,
     browser::{SHOWN_MAX, keys},
-    get, wait_until,
+    get, run, wait_until,
 };
 
 const ORIGIN: &str = "http://127.0.0.1:4566";
@@ -59,6 +60,53 @@ fn weights_are_moved_by_keyboard_and_what_flows_follows() {
     assert_eq!(browser.problems(ORIGIN), [""; 0]);
     drop(browser);
     sample.delete();
+    house.stop();
+}
+
+/// A ramp that fails soon.
+const POLICY: &str =
+    r#"{"Steps": [5, 25, 50], "BaselineSeconds": 2, "MinimumStepSeconds": 1, "BakeSeconds": 2, "Metrics": ["Errors"]}"#;
+/// How long a canary may take until it is taken back.
+const TAKEN_BACK_MAX: Duration = Duration::from_mins(3);
+
+#[test]
+fn a_canary_is_watched_being_taken_back_and_a_trace_followed() {
+    let machine = Machine::new();
+    let house = House::start(&machine);
+    let sample = Sample::push(&house);
+    let url = sample.deploy();
+    wait_until("the first answer", Duration::from_mins(1), || get(&url).is_ok_and(|answer| answer.status == 200));
+    sample.deploy_services("3");
+    let load = Load::start(&url, 40);
+    let browser = Browser::start(&machine);
+
+    let mut canary = Command::new(binary("serin"));
+    canary.args(["canary", "start", "--region", "ap-southeast-2", "--mesh", "todo", "--router", "api"]);
+    run(canary.args(["--route", "api", "--to", "api-v2", "--policy", POLICY]));
+    browser.open(&format!("{ORIGIN}/console/000000000000/ap-southeast-2/canaries"));
+    browser.wait_for("#canaries", "api-v2");
+    browser.click("#canaries td a");
+    browser.wait_for("h1", "api-v1 → api-v2");
+    browser.wait_for("#live.on", "live");
+    // Nobody asks for the page again: it says so by itself.
+    wait_until("the page says that it is taken back", TAKEN_BACK_MAX, || {
+        browser.text("#standing").contains("Taken back")
+    });
+    browser.wait_for("#events", "It is taken back");
+    browser.wait_for("#evidence svg", "taken back");
+    browser.wait_for("#why", "bit for bit");
+    browser.wait_for("#actions", "Try again");
+
+    browser.open(&format!("{ORIGIN}/console/000000000000/ap-southeast-2/traces?minutes=1"));
+    browser.wait_for("#traces", "gateway");
+    browser.click("#traces td a");
+    // From the gateway, through its sidecar, to the version that answered.
+    for name in ["gateway", "todo/gateway", "api"] {
+        browser.wait_for("#waterfall", name);
+    }
+    load.stop();
+    assert_eq!(browser.problems(ORIGIN), [""; 0]);
+    drop(browser);
     house.stop();
 }
 

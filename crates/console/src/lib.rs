@@ -14,6 +14,7 @@ mod ask;
 mod assets;
 mod browser;
 mod drawing;
+pub mod exposition;
 mod flow;
 mod guard;
 mod links;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The menu: where each entry leads in a scope.
-const MENU: [(Place, &str, &str); 8] = [
+const MENU: [(Place, &str, &str); 9] = [
     (Place::Overview, "Overview", ""),
     (Place::Mesh, "Mesh", "mesh"),
     (Place::Canaries, "Canaries", "canaries"),
@@ -20,6 +20,7 @@ const MENU: [(Place, &str, &str); 8] = [
     (Place::Map, "Service map", "map"),
     (Place::Traces, "Traces", "traces"),
     (Place::Logs, "Logs", "logs"),
+    (Place::Alarms, "Alarms", "alarms"),
 ];
 
 /// A whole page.

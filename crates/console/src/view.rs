@@ -41,6 +41,7 @@ pub(crate) enum Place {
     Map,
     Traces,
     Logs,
+    Alarms,
 }
 
 /// A page.

@@ -27,14 +27,15 @@ pub(crate) fn state(word: &str) -> Markup {
 fn mood(word: &str) -> Mood {
     let word = word.to_ascii_uppercase();
     let has = |parts: &[&str]| parts.iter().any(|part| word.contains(part));
-    if has(&["FAILED", "ROLLBACK", "UNHEALTHY", "TAKENBACK", "TAKINGBACK", "FAULT", "REFUSED"]) {
+    if has(&["FAILED", "ROLLBACK", "UNHEALTHY", "TAKENBACK", "TAKINGBACK", "FAULT", "REFUSED"]) || word == "ALARM" {
         Mood::Bad
     } else if has(&["IN_PROGRESS", "PENDING", "PROVISIONING", "ACTIVATING", "STOPPING", "INITIAL", "DRAINING", "WATCH"])
         || has(&["BAKING", "CLEARING", "WAITING", "GATED", "FINISHING", "FROZEN", "NOT YET"])
     {
         Mood::Busy
-    } else if has(&["COMPLETE", "RUNNING", "HEALTHY", "ACTIVE", "DONE", "APPLIED"])
-        && !has(&["DELETE_COMPLETE", "INACTIVE"])
+    } else if word == "OK"
+        || has(&["COMPLETE", "RUNNING", "HEALTHY", "ACTIVE", "DONE", "APPLIED"])
+            && !has(&["DELETE_COMPLETE", "INACTIVE"])
     {
         Mood::Good
     } else {
@@ -42,10 +43,26 @@ fn mood(word: &str) -> Mood {
     }
 }
 
-/// `CREATE_COMPLETE` as people write it: `create complete`; other words stay as they are.
+/// `CREATE_COMPLETE` and `TakenBack` as people write them: `create complete`, `Taken back`.
 fn plain(word: &str) -> String {
-    let shouted = word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
-    if shouted { word.to_ascii_lowercase().replace('_', " ") } else { word.to_owned() }
+    if word.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+        return word.to_ascii_lowercase().replace('_', " ");
+    }
+    let mut text = String::new();
+    for letter in word.chars() {
+        if letter.is_ascii_uppercase() && !text.is_empty() && !text.ends_with(' ') {
+            text.push(' ');
+            text.push(letter.to_ascii_lowercase());
+        } else {
+            text.push(letter);
+        }
+    }
+    text
+}
+
+/// So many proxies, in words.
+pub(crate) fn proxies(count: u32) -> String {
+    if count == 1 { "1 proxy".to_owned() } else { format!("{count} proxies") }
 }
 
 /// The clock time of a moment, with the whole of it to who points at it.
@@ -148,9 +165,19 @@ mod tests {
             ("INACTIVE", Mood::Quiet),
             ("TakenBack", Mood::Bad),
             ("Watching", Mood::Busy),
+            ("ALARM", Mood::Bad),
+            ("OK", Mood::Good),
+            ("INSUFFICIENT_DATA", Mood::Quiet),
         ] {
             assert_eq!(mood(word), meant, "{word}");
         }
+    }
+
+    #[test]
+    fn words_of_machines_are_written_as_people_write_them() {
+        let read = ["CREATE_COMPLETE", "TakenBack", "healthy", "IN_PROGRESS"].map(plain);
+        assert_eq!(read, ["create complete", "Taken back", "healthy", "in progress"]);
+        assert_eq!([proxies(0), proxies(1)], ["0 proxies", "1 proxy"]);
     }
 
     #[test]

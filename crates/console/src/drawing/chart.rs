@@ -42,7 +42,10 @@ impl Axis {
         let (low, high) = match (chart.is_logarithmic, low <= high) {
             (_, false) => (0.0, 1.0),
             (true, true) => (low.floor().min(0.0), high.ceil().max(low.floor() + 1.0)),
-            (false, true) => (0.0, if high > 0.0 { high * 1.1 } else { 1.0 }),
+            (false, true) => {
+                let high = if high > 0.0 { high * 1.05 } else { 1.0 };
+                (0.0, (high / round_step(high)).ceil() * round_step(high))
+            }
         };
         Self { low, high, is_logarithmic: chart.is_logarithmic }
     }
@@ -55,10 +58,18 @@ impl Axis {
     /// Values to write at the axis, evenly apart.
     fn marks(self) -> Vec<f64> {
         let whole = (self.high - self.low).max(1.0);
-        let step = if self.is_logarithmic { (whole / real(MARKS_MAX)).ceil() } else { (self.high - self.low) / 4.0 };
-        let marks = (0..=MARKS_MAX).map(|place| self.low + step * real(place)).filter(|mark| *mark <= self.high);
+        let step = if self.is_logarithmic { (whole / real(MARKS_MAX)).ceil() } else { round_step(self.high) };
+        let marks =
+            (0..=MARKS_MAX).map(|place| self.low + step * real(place)).filter(|mark| *mark <= self.high * 1.001);
         marks.map(|mark| if self.is_logarithmic { 10_f64.powf(mark) } else { mark }).collect()
     }
+}
+
+/// A step that people like to read, of which a few fill `high`: 1, 2 or 5 of some unit.
+fn round_step(high: f64) -> f64 {
+    let unit = 10_f64.powf((high / 4.0).log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|times| times * unit);
+    steps.into_iter().find(|step| high / step <= real(MARKS_MAX)).unwrap_or(high)
 }
 
 fn scale(value: f64, is_logarithmic: bool) -> f64 {
@@ -82,7 +93,7 @@ pub(crate) fn draw(chart: &Chart<'_>) -> Markup {
             }
             @if let Some((value, words)) = &chart.threshold {
                 line.threshold x1=(LEFT) x2=(SIZE.0 - RIGHT) y1=(axis.y(*value)) y2=(axis.y(*value)) {}
-                text.mark.threshold x=(SIZE.0 - RIGHT) y=(axis.y(*value) + 13.0) text-anchor="end" { (words) }
+                text.mark.threshold x=(LEFT + 6.0) y=(axis.y(*value) + 13.0) { (words) }
             }
             @for (class, points) in &chart.lines {
                 polyline class=(format!("series {class}")) points=(path(points)) {}
@@ -112,6 +123,13 @@ mod tests {
     fn a_threshold_is_always_in_sight_and_words_are_escaped() {
         let picture = chart(vec![(0.0, 1.0), (10.0, 2.0)], true);
         assert!(picture.contains("&lt;limit&gt;") && picture.contains(">100<") && picture.contains("10.0 s"));
+    }
+
+    #[test]
+    fn marks_are_round() {
+        for (high, step) in [(180.0, 50.0), (1.0, 0.2), (0.0406, 0.01), (7.0, 2.0), (3.0, 1.0)] {
+            assert!((round_step(high) - step).abs() < 1e-9, "{high}: {}", round_step(high));
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Boxes and who leads to whom, from left to right: the mesh, and the map of who calls whom.
 
+use std::fmt::Write as _;
+
 use maud::{Markup, html};
 
 use super::layers;
@@ -8,6 +10,8 @@ use super::layers;
 const BOX: (f64, f64) = (150.0, 50.0);
 const GAP: (f64, f64) = (56.0, 16.0);
 const MARGIN: f64 = 4.0;
+/// The height that a line takes which goes past a column of boxes.
+const LANE: f64 = 10.0;
 /// Characters of a title, and of the line below it, that fit into a box.
 const TITLE_MAX: usize = 18;
 const NOTE_MAX: usize = 24;
@@ -44,17 +48,19 @@ pub(crate) struct Line {
 /// The picture, called `title`.
 pub(crate) fn draw(title: &str, nodes: &[Node], lines: &[Line]) -> Markup {
     let ways: Vec<(usize, usize)> = lines.iter().map(|line| (line.from, line.to)).collect();
-    let columns = layers::columns(nodes.len(), &ways);
-    let tallest = columns.iter().map(Vec::len).max().unwrap_or(0);
-    let size = (extent(columns.len(), BOX.0, GAP.0), extent(tallest, BOX.1, GAP.1));
+    let (columns, lanes) = layers::with_lanes(nodes.len(), &ways);
+    let tallest = columns.iter().map(|column| height(column, nodes.len())).fold(0.0, f64::max);
+    let size = (extent(columns.len(), BOX.0, GAP.0), tallest.max(BOX.1));
     let places = places(nodes.len(), &columns, size.1);
+    let lines: Vec<(&Line, Vec<Point>)> =
+        lines.iter().zip(&lanes).filter_map(|(line, lanes)| Some((line, way(line, lanes, &places)?))).collect();
     let view = format!("0 0 {} {}", size.0 + 2.0 * MARGIN, size.1 + 2.0 * MARGIN);
     html! {
         div.picture tabindex="0" role="group" aria-label=(title) {
             svg.graph viewBox=(view) width=(size.0 + 2.0 * MARGIN) height=(size.1 + 2.0 * MARGIN) role="img" {
                 title { (title) }
-                g.lines { @for line in lines { (stroke(line, &places)) } }
-                g.labels { @for line in lines { (label(line, &places)) } }
+                g.lines { @for (line, way) in &lines { (stroke(line, way)) } }
+                g.labels { @for (line, way) in &lines { (label(line, way)) } }
                 @for (node, place) in nodes.iter().zip(&places) { (boxed(node, *place)) }
             }
         }
@@ -66,37 +72,60 @@ fn extent(count: usize, size: f64, gap: f64) -> f64 {
     (count * size + (count - 1.0).max(0.0) * gap).max(size)
 }
 
-/// The upper left corner of each box; each column stands in the middle of the picture's height.
-fn places(count: usize, columns: &[Vec<usize>], height: f64) -> Vec<(f64, f64)> {
-    let mut places = vec![(0.0, 0.0); count];
+type Point = (f64, f64);
+
+/// The height of a column; what is no box of the first `boxes` is a lane.
+fn height(column: &[usize], boxes: usize) -> f64 {
+    let heights: f64 = column.iter().map(|node| if *node < boxes { BOX.1 } else { LANE }).sum();
+    heights + (real(column.len()) - 1.0).max(0.0) * GAP.1
+}
+
+/// The upper left corner of each box and lane; each column stands in the middle of the picture's height.
+fn places(boxes: usize, columns: &[Vec<usize>], tallest: f64) -> Vec<Point> {
+    let count = columns.iter().flatten().max().map_or(0, |last| last + 1);
+    let mut places = vec![(0.0, 0.0); count.max(boxes)];
     for (column, nodes) in columns.iter().enumerate() {
-        let top = MARGIN + (height - extent(nodes.len(), BOX.1, GAP.1)) / 2.0;
-        for (row, node) in nodes.iter().enumerate() {
-            places[*node] = (MARGIN + real(column) * (BOX.0 + GAP.0), top + real(row) * (BOX.1 + GAP.1));
+        let mut top = MARGIN + (tallest - height(nodes, boxes)) / 2.0;
+        for node in nodes {
+            places[*node] = (MARGIN + real(column) * (BOX.0 + GAP.0), top);
+            top += if *node < boxes { BOX.1 } else { LANE } + GAP.1;
         }
     }
     places
 }
 
-/// Where a line begins and ends: from the right side of one box to the left side of the other.
-fn ends(line: &Line, places: &[(f64, f64)]) -> Option<((f64, f64), (f64, f64))> {
+/// The points a line goes through: from the right side of one box, along its lanes, to the left side of the other.
+fn way(line: &Line, lanes: &[usize], places: &[Point]) -> Option<Vec<Point>> {
     let (from, to) = (places.get(line.from)?, places.get(line.to)?);
-    Some(((from.0 + BOX.0, from.1 + BOX.1 / 2.0), (to.0, to.1 + BOX.1 / 2.0)))
+    let mut way = vec![(from.0 + BOX.0, from.1 + BOX.1 / 2.0)];
+    for lane in lanes {
+        let (x, y) = places.get(*lane)?;
+        way.extend([(*x, y + LANE / 2.0), (x + BOX.0, y + LANE / 2.0)]);
+    }
+    way.push((to.0, to.1 + BOX.1 / 2.0));
+    Some(way)
 }
 
-fn stroke(line: &Line, places: &[(f64, f64)]) -> Markup {
-    let Some((from, to)) = ends(line, places) else { return html! {} };
-    let bend = if to.0 > from.0 { (to.0 - from.0) / 2.0 } else { GAP.0 };
-    let path =
-        format!("M{} {} C{} {} {} {} {} {}", from.0, from.1, from.0 + bend, from.1, to.0 - bend, to.1, to.0, to.1);
+fn stroke(line: &Line, way: &[Point]) -> Markup {
+    let mut path = way.first().map(|(x, y)| format!("M{x} {y}")).unwrap_or_default();
+    for pair in way.windows(2) {
+        let [from, to] = pair else { continue };
+        let bend = if to.0 > from.0 { (to.0 - from.0) / 2.0 } else { GAP.0 };
+        // Writing to a string does not fail.
+        let _ = write!(path, " C{} {} {} {} {} {}", from.0 + bend, from.1, to.0 - bend, to.1, to.0, to.1);
+    }
     let width = format!("{:.1}", line.share.map_or(1.5, |share| 1.0 + 5.0 * share.clamp(0.0, 1.0)));
     let class =
         if line.share == Some(0.0) { format!("line none {}", line.class) } else { format!("line {}", line.class) };
     html! { path class=(class) d=(path) stroke-width=(width) {} }
 }
 
-fn label(line: &Line, places: &[(f64, f64)]) -> Markup {
-    let Some((from, to)) = ends(line, places).filter(|_| !line.label.is_empty()) else { return html! {} };
+/// What stands at a line, in the gap before its end, where lines from one box have parted.
+fn label(line: &Line, way: &[Point]) -> Markup {
+    let [.., from, to] = way else { return html! {} };
+    if line.label.is_empty() {
+        return html! {};
+    }
     html! {
         text.label x=(from.0.midpoint(to.0)) y=(from.1.midpoint(to.1) - 5.0) text-anchor="middle" {
             (line.label)
@@ -142,6 +171,17 @@ mod tests {
         let line = Line { label: "</text><script>".into(), ..Line::default() };
         let picture = draw("</title><script>", &[node], &[line]).into_string();
         assert!(!picture.contains("<script"), "{picture}");
+    }
+
+    #[test]
+    fn a_line_goes_past_the_boxes_between_its_ends() {
+        let nodes = vec![Node::default(); 3];
+        let line = |from, to| Line { from, to, ..Line::default() };
+        // The last one leads past the box in the middle, in a lane of its own.
+        let (columns, lanes) = layers::with_lanes(3, &[(0, 1), (1, 2), (0, 2)]);
+        assert_eq!((columns[1].len(), lanes[2].len()), (2, 1));
+        let picture = draw("x", &nodes, &[line(0, 1), line(1, 2), line(0, 2)]).into_string();
+        assert!(picture.split("<path").any(|path| path.matches(" C").count() == 3), "{picture}");
     }
 
     #[test]

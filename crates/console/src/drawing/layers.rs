@@ -3,6 +3,8 @@
 
 /// Times that the columns are put in order.
 const SWEEPS: usize = 6;
+/// Columns that one line may go past in lanes of its own.
+const LANES_MAX: usize = 32;
 
 /// The columns of `count` boxes joined by `lines` (from, to), each from above.
 pub(super) fn columns(count: usize, lines: &[(usize, usize)]) -> Vec<Vec<usize>> {
@@ -17,6 +19,25 @@ pub(super) fn columns(count: usize, lines: &[(usize, usize)]) -> Vec<Vec<usize>>
         order(&mut columns, &forward, sweep % 2 == 0);
     }
     columns
+}
+
+/// Columns in which a line that goes past others has a lane in each, an item of its own behind the boxes; and the lanes
+/// of each line.
+pub(super) fn with_lanes(count: usize, lines: &[(usize, usize)]) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
+    let layers = layers(count, &without_circles(count, lines));
+    let (mut parts, mut lanes, mut next) = (Vec::new(), Vec::new(), count);
+    for (from, to) in lines {
+        let past = match (layers.get(*from), layers.get(*to)) {
+            (Some(first), Some(last)) => last.saturating_sub(first + 1).min(LANES_MAX),
+            _ => 0,
+        };
+        let own: Vec<usize> = (next..next + past).collect();
+        next += past;
+        let stops: Vec<usize> = [*from].into_iter().chain(own.iter().copied()).chain([*to]).collect();
+        parts.extend(stops.windows(2).map(|pair| (pair[0], pair[1])));
+        lanes.push(own);
+    }
+    (columns(next, &parts), lanes)
 }
 
 /// `lines` without those that lead back to where one came from.

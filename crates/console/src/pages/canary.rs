@@ -20,7 +20,7 @@ use crate::{
     guard::{Posted, Visitor},
     record::{self, History},
     view::{Place, View, failed},
-    words::{count, date, percent, real, span, state, time},
+    words::{count, date, percent, proxies, real, span, state, time},
 };
 
 /// What can be asked of a canary: the command, its button, what it does, and whether it is a grave step.
@@ -86,9 +86,9 @@ fn split(canary: &CanaryDescription) -> Markup {
             span { (canary.baseline) " " strong.number { (percent(100.0 - canary.percent, 100.0)) } }
             span.quiet {
                 @match canary.applied_percent {
-                    Some(applied) if (applied - canary.percent).abs() < 0.05 => { "acknowledged by " (canary.proxies) " proxies" }
-                    Some(applied) => { (percent(applied, 100.0)) " acknowledged by " (canary.proxies) " proxies so far" }
-                    None => { (canary.proxies) " proxies are taking it on" }
+                    Some(applied) if (applied - canary.percent).abs() < 0.05 => { "acknowledged by " (proxies(canary.proxies)) }
+                    Some(applied) => { (percent(applied, 100.0)) " acknowledged by " (proxies(canary.proxies)) " so far" }
+                    None => { (proxies(canary.proxies)) @if canary.proxies == 1 { " is" } @else { " are" } " taking it on" }
                 }
             }
             span { strong.number { (percent(canary.percent, 100.0)) } " " (canary.canary) }
@@ -149,7 +149,7 @@ fn figures(canary: &CanaryDescription, history: &History) -> Markup {
             div { dt { "Median of " (canary.baseline) } dd { (took(history.latency.0)) } }
             div { dt { "Against it" } dd { (fortune(canary.e_value)) " " small { "of " (fortune(canary.limit)) } } }
             div { dt { "For this step" } dd { (fortune(canary.certificate)) " " small { "of " (fortune(canary.certificate_limit)) } } }
-            div { dt { "Harm so far" } dd { (count(canary.harm)) " " small { "failed requests too many" } } }
+            div { dt { "Harm so far" } dd { (count(canary.harm)) " " small { "failed too many" } } }
             div { dt { "Healthy copies" } dd { (canary.healthy) } }
         }
     }
@@ -160,12 +160,14 @@ fn fortune(value: f64) -> String {
     if value >= 1e6 {
         "> 1 000 000".to_owned()
     } else if value >= 100.0 {
-        format!("{value:.0}")
-    } else if value >= 0.1 || value == 0.0 {
+        // Positive, and below a million.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+        count(value.round() as u64)
+    } else if value >= 0.005 || value == 0.0 {
         let text = format!("{value:.2}");
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
     } else {
-        format!("{value:.1e}")
+        "< 0.01".to_owned()
     }
 }
 

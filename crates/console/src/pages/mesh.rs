@@ -140,7 +140,11 @@ impl Drawn<'_> {
 
 /// What stands below a route's name.
 fn note(route: &RouteOf) -> String {
-    if route.is_applied { "applied".to_owned() } else { format!("{} of {} proxies", route.acknowledged, route.proxies) }
+    if route.is_applied {
+        "applied".to_owned()
+    } else {
+        format!("{} of {}", route.acknowledged, crate::words::proxies(route.proxies))
+    }
 }
 
 fn routes(cx: &Cx, mesh: &Mesh) -> Markup {
@@ -163,7 +167,7 @@ fn routes(cx: &Cx, mesh: &Mesh) -> Markup {
                                 td.number { (percent(real((*weight).into()), whole)) }
                                 td { @if place == 0 {
                                     @if route.is_applied { (state("applied")) } @else { (state("not yet")) }
-                                    div.why { "by " (route.acknowledged) " of " (route.proxies) " proxies" }
+                                    div.why { "by " (route.acknowledged) " of " (crate::words::proxies(route.proxies)) }
                                 } }
                             }
                         }

@@ -1,5 +1,6 @@
 //! The pages, a file for each.
 
+mod alarms;
 mod canaries;
 mod canary;
 mod logs;
@@ -53,5 +54,7 @@ pub(crate) fn router() -> Router<Arc<Console>> {
         .route("/console/{account}/{region}/traces", page(traces::list))
         .route("/console/{account}/{region}/traces/{trace}", page(traces::view))
         .route("/console/{account}/{region}/logs", page(logs::view))
+        .route("/console/{account}/{region}/alarms", page(alarms::list))
+        .route("/console/{account}/{region}/alarms/{alarm}", page(alarms::view))
         .fallback(async || failed(None, &api::Fault::new("NotFound", 404, "There is no page at this address.")))
 }

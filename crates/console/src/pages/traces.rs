@@ -18,6 +18,8 @@ use crate::{
 const TRACES_MAX: usize = 100;
 /// Answers that are read on.
 const ANSWERS_MAX: usize = 10;
+/// How far back is looked first, in seconds: where there is traffic, the latest are found there.
+const FIRST_LOOKS: [i64; 2] = [15, 120];
 /// Rows of a waterfall, and how deep steps are nested in it.
 const ROWS_MAX: usize = 500;
 const DEPTH_MAX: usize = 24;
@@ -51,9 +53,20 @@ pub(crate) async fn list(cx: Cx) -> Result<View, Fault> {
 }
 
 async fn summaries(cx: &Cx, filter: &str, minutes: i64) -> Result<Vec<TraceSummary>, Fault> {
+    for seconds in FIRST_LOOKS.into_iter().filter(|seconds| *seconds < minutes * 60) {
+        let found = summaries_since(cx, filter, seconds).await?;
+        if found.len() >= TRACES_MAX {
+            return Ok(found);
+        }
+    }
+    summaries_since(cx, filter, minutes * 60).await
+}
+
+/// The latest of the last so many seconds.
+async fn summaries_since(cx: &Cx, filter: &str, seconds: i64) -> Result<Vec<TraceSummary>, Fault> {
     let now = cx.console.clock.now();
     let mut request = GetTraceSummariesRequest {
-        start_time: Timestamp::from_millis(now.as_millis() - minutes * 60_000),
+        start_time: Timestamp::from_millis(now.as_millis() - seconds * 1000),
         end_time: now,
         filter_expression: Some(filter.to_owned()).filter(|filter| !filter.is_empty()),
         ..Default::default()
