@@ -10,6 +10,8 @@ const TOP: f64 = 10.0;
 const BOTTOM: f64 = 24.0;
 /// The smallest step from one mark to the next, as a part of the plot's height.
 const MARKS_MAX: usize = 5;
+/// Up to so many points each is drawn as a dot: a line alone shows nothing of a single one.
+const DOTS_MAX: usize = 20;
 
 /// A chart.
 pub(crate) struct Chart<'a> {
@@ -97,6 +99,9 @@ pub(crate) fn draw(chart: &Chart<'_>) -> Markup {
             }
             @for (class, points) in &chart.lines {
                 polyline class=(format!("series {class}")) points=(path(points)) {}
+                @if points.len() <= DOTS_MAX {
+                    @for (at, value) in points { circle.dot cx=(x(*at)) cy=(axis.y(*value)) r="3" {} }
+                }
             }
             text.mark x=(LEFT) y=(SIZE.1 - 6.0) { "0" }
             text.mark x=(SIZE.0 - RIGHT) y=(SIZE.1 - 6.0) text-anchor="end" { (crate::words::span(last)) }
