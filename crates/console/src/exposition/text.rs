@@ -53,7 +53,8 @@ impl Text {
         for line in exposed.lines().map(str::trim).filter(|line| !line.is_empty()) {
             if let Some(rest) = line.strip_prefix("# TYPE ") {
                 let (name, of) = rest.split_once(' ').unwrap_or((rest, "untyped"));
-                (name.clone_into(&mut family), of.trim().clone_into(&mut kind));
+                name.clone_into(&mut family);
+                of.trim().clone_into(&mut kind);
                 continue;
             }
             if line.starts_with('#') {
