@@ -62,7 +62,9 @@ impl Text {
             }
             let end = line.find(['{', ' ']).unwrap_or(line.len());
             let (name, rest) = line.split_at(end);
-            if !is_name(name) || rest.is_empty() {
+            // One line that is none would cost the whole scrape.
+            let is_number = line.rsplit(' ').next().is_some_and(|value| value.parse::<f64>().is_ok());
+            if !is_name(name) || !is_number {
                 continue;
             }
             // The samples of a histogram are called as it is, with more behind.
