@@ -60,6 +60,7 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
             "{ ($.a = \"b*\") && ($.c[0].d > 4) || ($.e IS NULL) }",
             "[ip, user, ..., status_code=4*, bytes > 10]",
             "?ERROR ?\"a b\" -%x.*y%",
+            "%((((((((((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))))))))))))%",
         ]),
         "log-query" => texts(&[
             "fields @timestamp, @message as m | filter status >= 400 and m like /a(b)?/ | parse @message '* [*]' as a, b \

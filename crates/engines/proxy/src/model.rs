@@ -48,6 +48,10 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a stream may stand still where nothing is configured, as Envoy has it.
 pub const STREAM_IDLE_TIMEOUT: Duration = Duration::from_mins(5);
 
+/// How long the head of a request may take where nothing is configured. Envoy waits for ever: one client could hold as
+/// many connections as it likes by a byte now and then.
+pub const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
+
 /// How long a connection may have nothing to do where nothing is configured, as Envoy has it.
 pub const CONNECTION_IDLE_TIMEOUT: Duration = Duration::from_hours(1);
 
@@ -165,6 +169,8 @@ pub struct HttpManager {
     pub access_logs: Vec<AccessLog>,
     /// How long a connection without requests is kept. None: for ever.
     pub idle_timeout: Option<Duration>,
+    /// How long the head of a request may take, from its first byte.
+    pub head_timeout: Duration,
     /// How long a request may stand still. None: for ever.
     pub stream_idle_timeout: Option<Duration>,
     /// What is believed of what requests say of where they come from.
@@ -187,6 +193,7 @@ impl Default for HttpManager {
             access_logs: Vec::new(),
             edge: Edge::default(),
             idle_timeout: Some(CONNECTION_IDLE_TIMEOUT),
+            head_timeout: HEAD_TIMEOUT,
             stream_idle_timeout: Some(STREAM_IDLE_TIMEOUT),
             client_certificate: ClientCertificate::default(),
         }

@@ -1,6 +1,6 @@
 //! The mesh's side of an HTTP connection: what is behind a filter chain with a connection manager.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc};
 
 use super::{
     edge,
@@ -17,9 +17,6 @@ use crate::{
     stats::HttpCounters,
     xray::Tracer,
 };
-
-/// How long the head of a request may take.
-const HEAD_MAX: Duration = Duration::from_mins(1);
 
 /// A connection manager on a core.
 pub(crate) struct Manager {
@@ -62,7 +59,7 @@ impl Application for Manager {
     }
 
     fn patience(&self) -> Patience {
-        Patience { idle: self.settings.idle_timeout, head: HEAD_MAX }
+        Patience { idle: self.settings.idle_timeout, head: self.settings.head_timeout }
     }
 
     fn closing(&self) -> bool {

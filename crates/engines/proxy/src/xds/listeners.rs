@@ -33,7 +33,7 @@ use super::{
 };
 use crate::model::{
     CONNECTION_IDLE_TIMEOUT, ChainMatch, ClientCertificate, Direction, Filter, FilterChain, ForwardClientCertificate,
-    Http2, HttpManager, Listener, RouteTable, STREAM_IDLE_TIMEOUT, TcpProxy, WeightedCluster,
+    HEAD_TIMEOUT, Http2, HttpManager, Listener, RouteTable, STREAM_IDLE_TIMEOUT, TcpProxy, WeightedCluster,
 };
 
 /// The listeners of a response, with the route configurations that are written in them instead of named.
@@ -235,6 +235,7 @@ fn http_manager(proto: &HttpConnectionManager, inline: &mut Inline) -> Result<Ht
         idle_timeout: idle.map_or(Some(CONNECTION_IDLE_TIMEOUT), limit),
         edge: edge(proto)?,
         client_certificate: client_certificate(proto)?,
+        head_timeout: proto.request_headers_timeout.and_then(limit).unwrap_or(HEAD_TIMEOUT),
         stream_idle_timeout: proto.stream_idle_timeout.map_or(Some(STREAM_IDLE_TIMEOUT), limit),
     })
 }
@@ -278,6 +279,7 @@ fn only_known_of_manager(proto: &HttpConnectionManager) -> Result<(), String> {
         http_filters: Vec::new(),
         tracing: None,
         common_http_protocol_options: None,
+        request_headers_timeout: None,
         stream_idle_timeout: None,
         forward_client_cert_details: 0,
         set_current_client_cert_details: None,

@@ -13,4 +13,5 @@ mod listeners;
 mod outliers;
 mod reports;
 mod routes;
+mod slow;
 mod tls;

@@ -6,6 +6,9 @@ use super::QueryError;
 
 /// The memory one regular expression may take, in bytes.
 const REGEX_SIZE_MAX: usize = 256 * 1024;
+/// Groups in groups of a regular expression; it is compiled by a function that calls itself for each, and the stack of
+/// a thread is small.
+const REGEX_DEPTH_MAX: u32 = 32;
 
 /// A word of a query.
 #[derive(Clone, Debug)]
@@ -142,7 +145,7 @@ fn regex(rest: &str) -> Result<(Kind, usize), String> {
     }
     let end = end.ok_or("the closing / is missing of the regular expression that begins")?;
     let pattern = rest[1..end].replace("\\/", "/");
-    let regex = RegexBuilder::new(&pattern).size_limit(REGEX_SIZE_MAX).build();
+    let regex = RegexBuilder::new(&pattern).size_limit(REGEX_SIZE_MAX).nest_limit(REGEX_DEPTH_MAX).build();
     let regex = regex.map_err(|error| format!("not a regular expression ({})", last_line(&error.to_string())))?;
     Ok((Kind::Regex(regex), end + 1))
 }

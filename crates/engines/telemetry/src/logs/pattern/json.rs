@@ -293,5 +293,9 @@ mod tests {
     fn nesting_has_an_end() {
         let deep = format!("{{ {}$.a = 1{} }}", "(".repeat(100), ")".repeat(100));
         assert!(Pattern::parse(&deep).unwrap_err().to_string().contains("nested"));
+        for open in ["(", "(?i:"] {
+            let regex = format!("%{}a{}%", open.repeat(200), ")".repeat(200));
+            assert!(Pattern::parse(&regex).unwrap_err().to_string().contains("not a regular expression"), "{open}");
+        }
     }
 }

@@ -7,6 +7,10 @@ use super::PatternError;
 /// The memory one regular expression may take, in bytes.
 const REGEX_SIZE_MAX: usize = 256 * 1024;
 
+/// Groups in groups of a regular expression; it is compiled by a function that calls itself for each, and the stack of
+/// a thread is small.
+const REGEX_DEPTH_MAX: u32 = 32;
+
 /// A text and how far it has been read. Blanks between things are passed over.
 pub(super) struct Scan<'a>(&'a str);
 
@@ -92,7 +96,7 @@ impl<'a> Scan<'a> {
     pub(super) fn regex(&mut self) -> Result<Regex, PatternError> {
         let inner = &self.0[1..];
         let end = inner.find('%').ok_or_else(|| self.error("the closing % is missing"))?;
-        let regex = RegexBuilder::new(&inner[..end]).size_limit(REGEX_SIZE_MAX).build();
+        let regex = RegexBuilder::new(&inner[..end]).size_limit(REGEX_SIZE_MAX).nest_limit(REGEX_DEPTH_MAX).build();
         let regex = regex.map_err(|_| PatternError(format!("`{}` is not a regular expression", &inner[..end])))?;
         self.0 = inner[end + 1..].trim_start();
         Ok(regex)
