@@ -109,13 +109,13 @@ impl Step<'_> {
         }
         match seen.stage {
             Stage::Preparing => self.prepare(seen).await,
-            Stage::Faulty(number) => match self.rehearsal.faults.get(number) {
-                Some(fault) => self.rehearse(seen, number, fault).await,
-                None => {
+            Stage::Faulty(number) => {
+                let Some(fault) = self.rehearsal.faults.get(number) else {
                     self.leave(seen, None);
-                    Ok(())
-                }
-            },
+                    return Ok(());
+                };
+                self.rehearse(seen, number, fault).await
+            }
             Stage::Leaving(next) => self.put_back(seen, next).await,
             Stage::Clearing => self.clear(seen).await,
         }
