@@ -93,6 +93,19 @@ pub(crate) struct Up {
     pub(crate) access_keys: Vec<(String, String)>,
     #[command(flatten)]
     pub(crate) proxies: Proxies,
+    #[command(flatten)]
+    pub(crate) otlp: Otlp,
+}
+
+/// Where segments are passed on to as OpenTelemetry's spans
+#[derive(Args, Clone, Default)]
+pub(crate) struct Otlp {
+    /// A collector's address, such as http://127.0.0.1:4318; OTEL_EXPORTER_OTLP_ENDPOINT where it is not given
+    #[arg(long = "otlp", value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// What each request to it says beside: `name=value,name=value`
+    #[arg(long = "otlp-headers", value_name = "HEADERS", env = "OTEL_EXPORTER_OTLP_HEADERS", hide_env_values = true)]
+    pub(crate) headers: Option<String>,
 }
 
 /// How proxies on other machines prove who they are. With one of these, or with access keys, those on this machine do too;

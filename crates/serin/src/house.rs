@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use anyhow::{Context, Result};
 use axum::Router;
 use image::{Executable, Images};
-use names::{Clock, Ids};
+use names::{AccountId, Clock, Ids};
 use reconcile::{Pace, System};
 use store::Store;
 use telemetry::Telemetry;
@@ -20,7 +20,11 @@ use crate::{
     exit::{self, Refusal},
     front,
     proxies::{Guard, Tokens},
+    senders::Senders,
 };
+
+/// OpenTelemetry's own name for a collector's address.
+const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// A house that is built and runs.
 pub(crate) struct House {
@@ -41,6 +45,7 @@ impl House {
         let store = Store::open(&data.database()).map_err(|error| Refusal::new(exit::DATA, error.to_string()))?;
         let telemetry = Telemetry::open(&data.telemetry(), telemetry::Limits::default())
             .map_err(|error| Refusal::new(exit::DATA, error.to_string()))?;
+        let exporter = exporter(&options.otlp, address, &telemetry)?;
         let guard = Guard {
             store: store.clone(),
             clock: Clock::System,
@@ -72,6 +77,9 @@ impl House {
             }
         }
         parts.caller.fill(services);
+        if let Some(exporter) = exporter {
+            controllers.spawn(exporter.run());
+        }
         controllers.spawn(collect(images.clone(), data.tasks()));
         controllers.spawn(edge_process::keep(edge_process::Paths::of(&data), address, store.clone()));
         let gateway = Gateway::new(
@@ -85,7 +93,7 @@ impl House {
         let router = front::router(
             gateway,
             image::registry::router(images),
-            xds::guarded_routes(cache, Arc::new(guard)),
+            xds::guarded_routes(cache, Arc::new(guard)).merge(parts.otlp(&telemetry, &options.account)),
             parts.console(address, pages.clone()),
             parts.exposition(address),
             edge.clone(),
@@ -106,6 +114,28 @@ impl House {
         self.edge.shutdown().await.context("the edge could not be stopped")?;
         edge_process::gone(&self.edge).await
     }
+}
+
+/// What passes segments on to a collector, if one is named.
+fn exporter(options: &cli::Otlp, address: SocketAddr, telemetry: &Telemetry) -> Result<Option<otlp::Exporter>> {
+    let variable = std::env::var(OTLP_ENDPOINT).ok().filter(|endpoint| !endpoint.is_empty());
+    let read = |endpoint: &str| otlp::Settings::read(endpoint, options.headers.as_deref(), address);
+    let settings = match (&options.endpoint, variable) {
+        (Some(endpoint), _) => read(endpoint).map_err(|error| Refusal::new(exit::USAGE, error.to_string()))?,
+        (None, None) => return Ok(None),
+        // The variable may be meant for the applications of whoever starts this, which send to us.
+        (None, Some(endpoint)) => match read(&endpoint) {
+            Ok(settings) => settings,
+            Err(error) => {
+                tracing::warn!(%error, variable = OTLP_ENDPOINT, "Segments are passed on to nobody.");
+                return Ok(None);
+            }
+        },
+    };
+    let exporter = otlp::Exporter::new(settings);
+    let tap = exporter.clone();
+    telemetry.listen(Box::new(move |documents| tap.push(documents)));
+    Ok(Some(exporter))
 }
 
 /// Removes image content that nothing needs, now and then.
@@ -198,6 +228,17 @@ impl Parts {
         systems.extend(acm::services(certificates));
         systems.extend(iam::services(store(), clock(), ids(), keys));
         Ok((systems, ecs::Suspender::new(tasks)))
+    }
+
+    /// Where OpenTelemetry's SDKs and collectors send spans.
+    fn otlp(&self, telemetry: &Telemetry, account: &AccountId) -> Router {
+        let senders = Senders {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            account: account.clone(),
+            secrets: self.secrets.configured.clone(),
+        };
+        otlp::routes(otlp::Receiver::new(telemetry.traces(), self.clock.clone(), Arc::new(senders)))
     }
 
     /// The web pages, which ask as everybody does.

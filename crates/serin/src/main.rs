@@ -12,6 +12,7 @@ mod front;
 mod house;
 mod picture;
 mod proxies;
+mod senders;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ mod canary;
 mod page;
 mod proxy;
 mod start;
+mod telemetry;
 mod xds;
 
 use anyhow::{Result, bail};
@@ -19,6 +20,8 @@ pub(crate) enum Bench {
     Proxy,
     /// Start of the house and of the sample
     Start,
+    /// Segments taken in, and the graph of a million of them
+    Telemetry,
     /// A fleet of proxies that acknowledge a change of weights
     Xds,
 }
@@ -29,6 +32,7 @@ impl Bench {
             Self::Canary => "canary",
             Self::Proxy => "proxy",
             Self::Start => "start",
+            Self::Telemetry => "telemetry",
             Self::Xds => "xds",
         }
     }
@@ -68,6 +72,7 @@ pub(crate) fn run(bench: Bench, json: bool, short: bool) -> Result<()> {
         Bench::Canary => canary::run(short)?,
         Bench::Proxy => proxy::run(short)?,
         Bench::Start => start::run(short)?,
+        Bench::Telemetry => telemetry::run(short)?,
         Bench::Xds => xds::run(short)?,
     };
     if json {

@@ -2,14 +2,14 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use names::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{Logs, Metrics, Traces};
+use crate::{Logs, Metrics, Traces, traces::Minutes};
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ const STATEMENTS_CACHED: usize = 32;
 const PAGES_FREED: i64 = 2000;
 
 /// Steps from an older file to a newer; `user_version` counts those taken.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("metrics.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("metrics.sql"), include_str!("segments.sql")];
 
 /// Logs, traces and metrics on disk; cheap to clone.
 #[derive(Clone)]
@@ -30,7 +30,12 @@ struct Inner {
     /// None in memory, where a second connection would see another database.
     reader: Option<Mutex<Connection>>,
     limits: Limits,
+    minutes: Minutes,
+    tap: OnceLock<Tap>,
 }
+
+/// Hears of each segment document that was taken.
+pub type Tap = Box<dyn Fn(&[&str]) + Send + Sync>;
 
 /// How much is kept at most; what is oldest goes first.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +56,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             log_bytes_max: 1024 * 1024 * 1024,
-            segments_max: 200_000,
+            segments_max: 1_000_000,
             segment_age_max: Duration::from_hours(30 * 24),
             metric_points_max: 2_000_000,
             metric_age_max: Duration::from_hours(15 * 24),
@@ -116,7 +121,13 @@ impl Telemetry {
     }
 
     fn of(writer: Connection, reader: Option<Connection>, limits: Limits) -> Self {
-        Self(Arc::new(Inner { writer: Mutex::new(writer), reader: reader.map(Mutex::new), limits }))
+        Self(Arc::new(Inner {
+            writer: Mutex::new(writer),
+            reader: reader.map(Mutex::new),
+            limits,
+            minutes: Minutes::default(),
+            tap: OnceLock::new(),
+        }))
     }
 
     /// The logs.
@@ -139,6 +150,21 @@ impl Telemetry {
         let more = self.logs().trim(now)? | self.traces().trim(now)? | self.metrics().trim(now)?;
         self.writer().execute_batch(&format!("PRAGMA incremental_vacuum({PAGES_FREED})"))?;
         Ok(more)
+    }
+
+    /// Has `tap` hear of each segment document that is taken from now on; it must not wait. The first one stays.
+    pub fn listen(&self, tap: Tap) {
+        let _ = self.0.tap.set(tap);
+    }
+
+    pub(crate) fn pass_on(&self, documents: &[&str]) {
+        if let Some(tap) = self.0.tap.get() {
+            tap(documents);
+        }
+    }
+
+    pub(crate) fn minutes(&self) -> &Minutes {
+        &self.0.minutes
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -17,7 +17,7 @@ pub mod logs;
 pub mod metrics;
 pub mod traces;
 
-pub use database::{Error, Limits, Telemetry};
+pub use database::{Error, Limits, Tap, Telemetry};
 pub use logs::Logs;
 pub use metrics::Metrics;
 pub use traces::Traces;

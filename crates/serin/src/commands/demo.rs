@@ -48,6 +48,7 @@ pub(crate) async fn run(options: cli::Demo) -> Result<()> {
         envoy: None,
         access_keys: Vec::new(),
         proxies: cli::Proxies::default(),
+        otlp: cli::Otlp::default(),
     };
     let house = Running::start(&up).await?;
     let screen = Arc::new(Screen::new());

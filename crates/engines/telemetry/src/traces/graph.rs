@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use super::{Forest, Histogram, Segment};
+use super::{Forest, Histogram, Segment, minutes::minute_of};
 
 /// Who calls whom.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -64,6 +64,19 @@ impl Statistics {
     /// All of them.
     pub fn total(&self) -> u64 {
         self.ok + self.error + self.throttle + self.fault
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.ok += other.ok;
+        self.error += other.error;
+        self.throttle += other.throttle;
+        self.fault += other.fault;
+        self.seconds += other.seconds;
+        self.histogram.merge(&other.histogram);
+        self.span = match (self.span, other.span) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (one, other) => one.or(other),
+        };
     }
 
     pub(super) fn add(&mut self, segment: &Segment) {
@@ -142,21 +155,30 @@ pub(super) enum Seen<'a> {
 
 /// Tells all that is seen in what `counts` among the segments at hand.
 pub(super) fn observe<'a>(forest: &Forest<'a>, counts: impl Fn(&Segment) -> bool, mut tell: impl FnMut(Seen<'a>)) {
-    for service in forest.services().filter(|service| counts(service)) {
+    observe_by(forest, |counted, seen| {
+        if counts(counted) {
+            tell(seen);
+        }
+    });
+}
+
+/// Tells all that is seen, and with each the segment or step by which it is counted.
+fn observe_by<'a>(forest: &Forest<'a>, mut tell: impl FnMut(&'a Segment, Seen<'a>)) {
+    for service in forest.services() {
         let to = Key::service(service);
-        tell(Seen::Request(to, service));
+        tell(service, Seen::Request(to, service));
         match forest.caller(service) {
             Some((caller, step)) => {
                 let told_by = if step.is_call() { step } else { service };
-                tell(Seen::Call(Key::service(caller), to, told_by));
+                tell(service, Seen::Call(Key::service(caller), to, told_by));
             }
-            None => tell(Seen::Call(Key::client(service), to, service)),
+            None => tell(service, Seen::Call(Key::client(service), to, service)),
         }
     }
-    for (caller, step) in forest.open_calls().filter(|(_, step)| counts(step)) {
+    for (caller, step) in forest.open_calls() {
         let to = Key::inferred(step);
-        tell(Seen::Request(to, step));
-        tell(Seen::Call(Key::service(caller), to, step));
+        tell(step, Seen::Request(to, step));
+        tell(step, Seen::Call(Key::service(caller), to, step));
     }
 }
 
@@ -166,6 +188,43 @@ impl Graph {
         let mut builder = Builder::default();
         observe(forest, counts, |seen| builder.add(&seen));
         builder.finish()
+    }
+
+    /// The graph of each minute, by the begins of what tells of it.
+    pub(super) fn by_minute(forest: &Forest<'_>) -> BTreeMap<i64, Self> {
+        let mut builders: BTreeMap<i64, Builder<'_>> = BTreeMap::new();
+        observe_by(forest, |counted, seen| {
+            builders.entry(minute_of(counted.begun_millis())).or_default().add(&seen);
+        });
+        builders.into_iter().map(|(minute, builder)| (minute, builder.finish())).collect()
+    }
+
+    /// One graph of all that `graphs` tell.
+    pub(super) fn merged<'g>(graphs: impl Iterator<Item = &'g Self>) -> Self {
+        let mut nodes: BTreeMap<(&str, Option<&str>, bool), Node> = BTreeMap::new();
+        let mut edges: BTreeMap<_, Statistics> = BTreeMap::new();
+        let key = |node: &'g Node| (node.name.as_str(), node.kind.as_deref(), node.active);
+        for graph in graphs {
+            for node in &graph.nodes {
+                let merged = nodes.entry(key(node)).or_insert_with(|| Node {
+                    statistics: Statistics::default(),
+                    edges: Vec::new(),
+                    ..node.clone()
+                });
+                merged.root |= node.root;
+                merged.statistics.merge(&node.statistics);
+                for edge in &node.edges {
+                    let to = key(&graph.nodes[edge.to]);
+                    edges.entry((key(node), to)).or_default().merge(&edge.statistics);
+                }
+            }
+        }
+        let number: BTreeMap<_, usize> = nodes.keys().copied().zip(0..).collect();
+        let mut nodes: Vec<_> = nodes.into_values().collect();
+        for ((from, to), statistics) in edges {
+            nodes[number[&from]].edges.push(Edge { to: number[&to], statistics });
+        }
+        Self { nodes }
     }
 }
 
@@ -315,6 +374,38 @@ mod tests {
         ];
         let segments: Vec<_> = documents.iter().map(|document| Segment::parse(document).unwrap()).collect();
         assert_eq!(edges(&graph(&segments)), ["web -> DynamoDB(AWS::DynamoDB): 1", "web(client) -> web: 1"]);
+    }
+
+    #[test]
+    fn minutes_put_together_are_the_whole() {
+        let mut segments = Vec::new();
+        for number in 0..20 {
+            let version = if number % 3 == 0 { "2" } else { "1" };
+            segments.extend(
+                request(number, version, if number % 4 == 0 { r#","fault":true"# } else { "" }).into_iter().map(
+                    |mut segment| {
+                        #[expect(clippy::cast_precision_loss, reason = "twenty")]
+                        let later = number as f64 * 17.0;
+                        segment.trace_id = format!("1-6553f100-{number:024x}");
+                        segment.start += later;
+                        segment.end = segment.end.map(|end| end + later);
+                        segment
+                    },
+                ),
+            );
+        }
+        let forest = Forest::new(&segments);
+        let minutes = Graph::by_minute(&forest);
+        assert!(minutes.len() > 4);
+        let (merged, whole) = (Graph::merged(minutes.values()), Graph::of(&forest, |_| true));
+        assert_eq!(edges(&merged), edges(&whole));
+        for (one, other) in merged.nodes.iter().zip(&whole.nodes) {
+            assert_eq!(
+                (one.statistics.fault, &one.statistics.histogram),
+                (other.statistics.fault, &other.statistics.histogram)
+            );
+            assert_eq!((one.statistics.span, one.root), (other.statistics.span, other.root));
+        }
     }
 
     #[test]

@@ -13,6 +13,13 @@ impl Histogram {
         *self.0.entry(round(seconds)).or_default() += 1;
     }
 
+    /// Adds what another counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (micros, count) in &other.0 {
+            *self.0.entry(*micros).or_default() += count;
+        }
+    }
+
     /// The durations, in seconds, with their counts.
     #[expect(clippy::cast_precision_loss, reason = "two digits need seven bits")]
     pub fn entries(&self) -> impl Iterator<Item = (f64, u32)> + '_ {

@@ -4,40 +4,51 @@
 //! others among them. A segment names the (sub)segment that called it as its parent, so that the segments of a trace
 //! form a tree, and many traces together a [`Graph`] of services.
 //!
-//! Documents are kept as they came. Questions are answered from the documents of the time asked for, read anew each
-//! time: there is no second form that could disagree with the first.
+//! Documents are kept as they came, and questions are answered from them. The one thing that is worked out ahead are
+//! graphs of whole minutes ([`minutes`]), and they go as soon as anything comes in that may be part of them.
 
 mod filter;
 mod forest;
 mod graph;
+mod head;
 mod histogram;
+mod minutes;
 mod segment;
 mod series;
 mod summary;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+    sync::Arc,
+    time::Duration,
+};
 
 use names::{Scope, Timestamp};
 use rusqlite::{Connection, params};
+use tracing::warn;
 
 pub use filter::{Filter, FilterError, Selector};
 pub use graph::{Edge, Graph, Node, Statistics};
 pub use histogram::Histogram;
+pub(crate) use minutes::Minutes;
 pub use segment::{Http, Place, Segment, SegmentError};
 pub use series::Series;
 pub use summary::{Annotation, ServiceId, Summary};
 
 use crate::{Error, Telemetry};
 use forest::Forest;
+use head::Head;
+use minutes::{MINUTE_MILLIS, minute_of};
 
 /// Segments of one trace that are shown; a trace may have any number.
 const TRACE_SEGMENTS_MAX: i64 = 1000;
 /// Segments looked at for one question; the latest are.
-const SEGMENTS_EXAMINED_MAX: i64 = 50_000;
+const SEGMENTS_EXAMINED_MAX: i64 = 200_000;
+/// Minutes of which graphs are made at once.
+const MINUTES_AT_ONCE: i64 = 10;
 /// Segments removed at a time.
 const TRIM_BATCH: i64 = 5000;
-/// A caller is looked for this far outside the time asked for, in milliseconds.
-const MARGIN_MILLIS: i64 = 60_000;
 
 /// The traces; cheap to clone.
 #[derive(Clone)]
@@ -75,6 +86,13 @@ pub struct Span {
 }
 
 impl Span {
+    /// The whole minutes that it touches.
+    fn of_minutes(self) -> Self {
+        let first = minute_of(self.start.as_millis()).saturating_mul(MINUTE_MILLIS);
+        let last = minute_of(self.end.as_millis()).saturating_add(1).saturating_mul(MINUTE_MILLIS);
+        Self { start: Timestamp::from_millis(first), end: Timestamp::from_millis(last.saturating_sub(1)) }
+    }
+
     fn holds(&self, segment: &Segment) -> bool {
         (self.start.as_millis()..=self.end.as_millis()).contains(&segment.begun_millis())
     }
@@ -83,16 +101,25 @@ impl Span {
 impl Traces {
     /// Takes segment documents; what is wrong with one keeps no other out.
     pub fn put(&self, scope: &Scope, documents: &[String], now: Timestamp) -> Result<Vec<Rejected>, Error> {
-        let mut rejected = Vec::new();
-        let mut writer = self.0.writer();
-        let transaction = writer.transaction()?;
+        let (mut rejected, mut taken) = (Vec::new(), Vec::new());
+        // Read before the lock is taken: this is the longer part.
         for document in documents {
-            match Segment::parse(document) {
-                Ok(segment) => insert(&transaction, scope, &segment, document, now)?,
+            match Head::parse(document) {
+                Ok(head) => taken.push((head, document.as_str())),
                 Err((id, error)) => rejected.push(Rejected { id, error }),
             }
         }
+        let name = scope.to_string();
+        let mut writer = self.0.writer();
+        let transaction = writer.transaction()?;
+        for (head, document) in &taken {
+            insert(&transaction, &name, head, document, now)?;
+        }
         transaction.commit()?;
+        drop(writer);
+        self.0.minutes().change(&name, &taken.iter().map(|(head, _)| minute_of(head.begun_millis())).collect());
+        let documents: Vec<_> = taken.into_iter().map(|(_, document)| document).collect();
+        self.0.pass_on(&documents);
         Ok(rejected)
     }
 
@@ -118,12 +145,61 @@ impl Traces {
         Ok(summary::summaries(&Forest::new(&segments), span, filter))
     }
 
-    /// Who called whom within `span`, in the traces for which `filter` holds.
+    /// Who called whom within `span`, in the traces for which `filter` holds. As X-Ray's graph it is of whole minutes.
     pub fn graph(&self, scope: &Scope, span: Span, filter: &Filter) -> Result<Graph, Error> {
+        let span = span.of_minutes();
+        if filter.is_empty() {
+            return self.graph_of_minutes(scope, span);
+        }
         let segments = self.within(scope, span)?;
         let forest = Forest::new(&segments);
-        let traces = (!filter.is_empty()).then(|| summary::matching(&forest, filter));
-        Ok(Graph::of(&forest, |segment| counts(segment, span, traces.as_ref())))
+        let traces = summary::matching(&forest, filter);
+        Ok(Graph::of(&forest, |segment| counts(segment, span, Some(&traces))))
+    }
+
+    fn graph_of_minutes(&self, scope: &Scope, span: Span) -> Result<Graph, Error> {
+        let (mut graphs, last) = (Vec::new(), minute_of(span.end.as_millis()));
+        let mut minute = minute_of(span.start.as_millis());
+        // Minutes without segments are stepped over, be they millions: clocks disagree.
+        while let Some(next) = self.next_minute(scope, minute)?.filter(|next| *next <= last) {
+            if let Some(graph) = self.0.minutes().get(&scope.to_string(), next) {
+                graphs.push(graph);
+                minute = next + 1;
+            } else {
+                minute = last.min(next + MINUTES_AT_ONCE - 1) + 1;
+                graphs.extend(self.make_minutes(scope, next..=minute - 1)?);
+            }
+        }
+        Ok(Graph::merged(graphs.iter().map(Arc::as_ref)))
+    }
+
+    /// The first minute, from `minute` on, in which a segment begins.
+    fn next_minute(&self, scope: &Scope, minute: i64) -> Result<Option<i64>, Error> {
+        let sql = "SELECT min(begun) FROM segment WHERE scope = ?1 AND begun >= ?2";
+        let bounds = params![scope.to_string(), minute.saturating_mul(MINUTE_MILLIS)];
+        let begun: Option<i64> = self.0.reader().prepare_cached(sql)?.query_row(bounds, |row| row.get(0))?;
+        Ok(begun.map(minute_of))
+    }
+
+    /// Makes the graphs of some minutes, and keeps them for the next who asks.
+    fn make_minutes(&self, scope: &Scope, minutes: RangeInclusive<i64>) -> Result<Vec<Arc<Graph>>, Error> {
+        let number = self.0.minutes().begin(&scope.to_string(), minutes.clone());
+        let bound = |minute: i64| Timestamp::from_millis(minute.saturating_mul(MINUTE_MILLIS));
+        let end = Timestamp::from_millis(bound(minutes.end() + 1).as_millis() - 1);
+        let segments = match self.within(scope, Span { start: bound(*minutes.start()), end }) {
+            Ok(segments) => segments,
+            Err(error) => {
+                self.0.minutes().finish(number, []);
+                return Err(error);
+            }
+        };
+        let graphs: Vec<_> = Graph::by_minute(&Forest::new(&segments))
+            .into_iter()
+            .filter(|(minute, _)| minutes.contains(minute))
+            .map(|(minute, graph)| (minute, Arc::new(graph)))
+            .collect();
+        self.0.minutes().finish(number, graphs.clone());
+        Ok(graphs.into_iter().map(|(_, graph)| graph).collect())
     }
 
     /// How what `selector` chooses went within `span`, in the traces for which `filter` holds, by `period`.
@@ -175,8 +251,8 @@ impl Traces {
         let (start, end) = (span.start.as_millis(), span.end.as_millis());
         let bounds = params![
             scope.to_string(),
-            start.saturating_sub(MARGIN_MILLIS),
-            end.saturating_add(MARGIN_MILLIS),
+            start.saturating_sub(minutes::BEFORE * MINUTE_MILLIS),
+            end.saturating_add(minutes::AFTER * MINUTE_MILLIS),
             SEGMENTS_EXAMINED_MAX
         ];
         let documents = statement.query_map(bounds, |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
@@ -193,19 +269,36 @@ impl Traces {
         let segments_max = i64::try_from(limits.segments_max).unwrap_or(i64::MAX);
         let mut writer = self.0.writer();
         let transaction = writer.transaction()?;
-        let old = transaction.execute(
-            "DELETE FROM segment WHERE id IN (SELECT id FROM segment WHERE arrival < ?1 ORDER BY arrival LIMIT ?2)",
-            params![now.as_millis().saturating_sub(age_max), TRIM_BATCH],
-        )?;
-        let held: i64 = transaction.query_row("SELECT count(*) FROM segment", [], |row| row.get(0))?;
-        let surplus = held.saturating_sub(segments_max).clamp(0, TRIM_BATCH);
-        let many = transaction.execute(
-            "DELETE FROM segment WHERE id IN (SELECT id FROM segment ORDER BY arrival, id LIMIT ?1)",
-            [surplus],
-        )?;
+        // Numbers are given in the order of arrival and gaps are rare, so they tell how many there are without a count.
+        let (first, last): (i64, i64) =
+            transaction.query_row("SELECT ifnull(min(id), 1), ifnull(max(id), 0) FROM segment", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let surplus = (last - first + 1).saturating_sub(segments_max);
+        let bounds =
+            params![first + surplus.min(TRIM_BATCH), now.as_millis().saturating_sub(age_max), first + TRIM_BATCH];
+        let mut gone: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+        let mut count = 0;
+        {
+            let mut statement = transaction.prepare_cached(
+                "DELETE FROM segment WHERE id < ?1 OR (id < ?3 AND arrival < ?2) RETURNING scope, begun",
+            )?;
+            let rows = statement.query_map(bounds, |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+            for row in rows {
+                let (scope, begun) = row?;
+                gone.entry(scope).or_default().insert(minute_of(begun));
+                count += 1;
+            }
+        }
         transaction.commit()?;
-        let full = usize::try_from(TRIM_BATCH).unwrap_or(usize::MAX);
-        Ok(old >= full || many >= full)
+        drop(writer);
+        for (scope, minutes) in &gone {
+            self.0.minutes().change(scope, minutes);
+        }
+        if surplus > 0 {
+            warn!(gone = count, kept = segments_max, "Traces are full: the oldest segments go.");
+        }
+        Ok(count >= TRIM_BATCH)
     }
 }
 
@@ -216,13 +309,7 @@ fn counts(segment: &Segment, span: Span, traces: Option<&BTreeSet<&str>>) -> boo
 
 /// Keeps a segment. What is complete replaces what was in progress, never the other way round: datagrams overtake
 /// each other.
-fn insert(
-    connection: &Connection,
-    scope: &Scope,
-    segment: &Segment,
-    document: &str,
-    now: Timestamp,
-) -> Result<(), Error> {
+fn insert(connection: &Connection, scope: &str, head: &Head, document: &str, now: Timestamp) -> Result<(), Error> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO segment (scope, trace, segment, begun, ended, arrival, document)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -230,9 +317,8 @@ fn insert(
          SET begun = excluded.begun, ended = excluded.ended, arrival = excluded.arrival, document = excluded.document
          WHERE excluded.ended IS NOT NULL OR ended IS NULL",
     )?;
-    let (begun, ended) = (segment.begun_millis(), segment.ended_millis());
-    let scope = scope.to_string();
-    statement.execute(params![scope, segment.trace_id, segment.id, begun, ended, now.as_millis(), document])?;
+    let (begun, ended) = (head.begun_millis(), head.ended_millis());
+    statement.execute(params![scope, head.trace_id, head.id, begun, ended, now.as_millis(), document])?;
     Ok(())
 }
 

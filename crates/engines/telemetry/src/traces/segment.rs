@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 /// The longest document, in bytes, as at AWS.
-const DOCUMENT_MAX: usize = 64 * 1024;
+pub(super) const DOCUMENT_MAX: usize = 64 * 1024;
 /// The longest name, in characters, as at AWS.
-const NAME_MAX: usize = 200;
+pub(super) const NAME_MAX: usize = 200;
 
 /// What one service, or one step within it, says of one request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -187,10 +187,6 @@ impl Segment {
     pub(super) fn begun_millis(&self) -> i64 {
         millis(self.start)
     }
-
-    pub(super) fn ended_millis(&self) -> Option<i64> {
-        self.end.map(millis)
-    }
 }
 
 impl Http {
@@ -233,11 +229,11 @@ fn annotations(fields: &Map<String, Value>) -> BTreeMap<String, Value> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a float saturates on its way to an integer")]
-fn millis(seconds: f64) -> i64 {
+pub(super) fn millis(seconds: f64) -> i64 {
     (seconds * 1000.0).round() as i64
 }
 
-fn is_hex(text: &str, digits: usize) -> bool {
+pub(super) fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
