@@ -124,6 +124,10 @@ pub(crate) struct Proxies {
     /// The authorities of client certificates that name a proxy's virtual node, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub(crate) tls_client_ca: Option<PathBuf>,
+    /// A trust domain of SPIFFE whose secrets proxies get from an agent beside them, such as SPIRE's, by their
+    /// APPMESH_SDS_SOCKET_PATH; those of all others come from the built-in authority
+    #[arg(long = "sds-trust-domain", value_name = "DOMAIN")]
+    pub(crate) sds_trust_domains: Vec<String>,
 }
 
 #[derive(Args)]

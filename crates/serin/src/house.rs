@@ -192,8 +192,14 @@ impl Parts {
         let (caller, edge) = (|| self.caller.clone(), || self.edge.clone());
         let executable = std::env::current_exe().context("cannot find this program's own file")?;
         let runtime = Arc::new(ecs::MachineRuntime::new(images.clone(), data.path(), executable));
-        let mesh =
-            appmesh::State { store: store(), clock: clock(), ids: ids(), caller: caller(), cache: cache.clone() };
+        let mesh = appmesh::State {
+            store: store(),
+            clock: clock(),
+            ids: ids(),
+            caller: caller(),
+            cache: cache.clone(),
+            agents: options.proxies.sds_trust_domains.iter().cloned().collect(),
+        };
         let certificates = acm::State { store: store(), clock: clock(), ids: ids(), caller: caller() };
         let keys = iam::Keys { secrets: self.secrets.configured.clone(), default_account: options.account.clone() };
         let tasks = Arc::new(ecs::Ecs {

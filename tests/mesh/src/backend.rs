@@ -243,11 +243,14 @@ impl Server {
         }
     }
 
-    /// Answers each line with who answers and the line.
+    /// Answers each line with who answers and the line; one that says so by `slow:<milliseconds>`, after that time.
     async fn lines(self, stream: TcpStream) {
         let mut stream = BufReader::new(stream);
         let mut line = String::new();
         while matches!(stream.read_line(&mut line).await, Ok(1..)) {
+            if let Action::Slow(time) = Action::of(line.split(' ').next().unwrap_or_default(), 0, &self.name) {
+                tokio::time::sleep(time).await;
+            }
             let answer = format!("{} {line}", self.name);
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;

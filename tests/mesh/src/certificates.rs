@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use tokio_rustls::{
     TlsAcceptor, TlsConnector,
     rustls::{
@@ -26,16 +26,16 @@ use tokio_rustls::{
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer};
 
 /// An authority and its own certificate.
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub(crate) pem: String,
     der: CertificateDer<'static>,
 }
 
 /// A certificate with its key.
-struct Leaf {
-    pem: String,
-    key_pem: String,
+pub(crate) struct Leaf {
+    pub(crate) pem: String,
+    pub(crate) key_pem: String,
     der: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
 }
@@ -58,7 +58,7 @@ struct House {
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         // A name of its own: chains are found by names, and an authority of the same name as what it signs is none.
@@ -68,13 +68,20 @@ impl Authority {
         Self { pem: own.pem(), der: own.der().clone(), issuer: Issuer::new(params, key) }
     }
 
-    fn sign(&self, name: &str) -> Leaf {
+    /// A certificate for `name`, a host's or a SPIFFE id.
+    pub(crate) fn sign(&self, name: &str) -> Leaf {
         self.sign_until(name, rcgen::date_time_ymd(2096, 1, 1))
     }
 
     fn sign_until(&self, name: &str, end: time::OffsetDateTime) -> Leaf {
         let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        let mut params = if name.contains("://") {
+            let mut params = CertificateParams::new(Vec::new()).expect("no names");
+            params.subject_alt_names = vec![SanType::URI(name.try_into().expect("plain characters"))];
+            params
+        } else {
+            CertificateParams::new(vec![name.to_owned()]).expect("a name")
+        };
         params.distinguished_name.push(DnType::CommonName, name);
         params.not_after = end;
         let leaf = params.signed_by(&key, &self.issuer).expect("a certificate");

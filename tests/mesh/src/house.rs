@@ -13,6 +13,7 @@ use wire::{Call, Caller};
 use xds::Cache;
 
 use crate::{
+    agent,
     control::Refused,
     instances::{self, Instances, Registry},
 };
@@ -46,6 +47,7 @@ impl House {
             ids: Ids::counting(),
             caller: caller.clone(),
             cache: cache.clone(),
+            agents: [agent::DOMAIN.to_owned()].into(),
         });
         let certificates = acm::services(acm::State {
             store: store.clone(),

@@ -13,6 +13,7 @@
 //! as applied when both proxies have acknowledged it. What one data plane is known not to do stands in
 //! `differences.json` by name with its reason; a difference that is no more fails the test, so the list can only be true.
 
+mod agent;
 mod backend;
 mod case;
 mod certificates;
@@ -30,6 +31,7 @@ mod run;
 mod stage;
 mod world;
 
+pub use agent::Agent;
 pub use backend::Backends;
 pub use case::{Asked, Case, Expect, Group, Send, load};
 pub use certificates::Certificates;

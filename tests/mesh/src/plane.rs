@@ -19,9 +19,9 @@ use nix::{
 use tokio::sync::oneshot;
 
 use crate::{
-    certificates::Certificates,
+    Stage, agent,
     control::Identity,
-    world::{PROXY_GROUP, RESOLVER, Task, World, address},
+    world::{PROXY_GROUP, RESOLVER, Task, address},
 };
 
 /// Where a proxy finds the folder it shares with the test.
@@ -65,7 +65,7 @@ impl Kind {
         }
         command.env("APPMESH_RESOURCE_NAME", identity.id()).env("APPMESH_RESOURCE_CLUSTER", self.as_str());
         command.env("LISTENER_DRAIN_WAIT_TIME_S", "3").env("ENVOY_LOG_LEVEL", "warning").env("ENVOY_CONCURRENCY", "1");
-        command.env("TMPDIR", folder);
+        command.env("TMPDIR", folder).env("APPMESH_SDS_SOCKET_PATH", Path::new(SHARED).join(agent::SOCKET));
         command
     }
 }
@@ -87,23 +87,18 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Starts a proxy that stands for `identity`; `own` is our program.
+    /// Starts a proxy that stands for `identity`.
     ///
     /// # Panics
     /// When it cannot be started.
-    pub(crate) async fn start(
-        world: &World,
-        kind: Kind,
-        identity: Identity,
-        own: &Path,
-        certificates: &Certificates,
-    ) -> Self {
+    pub(crate) async fn start(stage: &Stage, kind: Kind, identity: Identity) -> Self {
         let host = host_of(kind, identity);
-        let task = world.task(host, identity == Identity::Client).await;
+        let task = stage.world.task(host, identity == Identity::Client).await;
         let folder = tempfile::Builder::new().prefix("conformance-").tempdir().expect("a folder");
         fs::create_dir(folder.path().join("shared")).expect("a folder");
-        certificates.write(&folder.path().join("shared"));
-        let command = kind.command(own, folder.path(), identity);
+        stage.certificates.write(&folder.path().join("shared"));
+        stage.agent.serve(&folder.path().join("shared").join(agent::SOCKET));
+        let command = kind.command(&stage.own, folder.path(), identity);
         let (pid, ended) = spawn(&task.namespace, command, folder.path().to_owned()).await;
         Self { kind, task, folder, pid, ended: Some(ended) }
     }

@@ -13,7 +13,7 @@ use network::Sockets;
 use serde_json::Value;
 
 use crate::{
-    Asked, Backends, Certificates, Client, Control, Group, Identity, Kind, Outcome, Plane, Send, World,
+    Agent, Asked, Backends, Certificates, Client, Control, Group, Identity, Kind, Outcome, Plane, Send, World,
     control::Refused,
 };
 
@@ -39,8 +39,11 @@ pub struct Stage {
     pub control: Control,
     /// Where requests end up.
     pub backends: Backends,
-    certificates: Arc<Certificates>,
-    own: PathBuf,
+    /// What keeps secrets beside each proxy.
+    pub agent: Agent,
+    pub(crate) certificates: Arc<Certificates>,
+    /// Our proxy's program.
+    pub(crate) own: PathBuf,
     planes: Vec<(Identity, Plane)>,
 }
 
@@ -54,7 +57,8 @@ impl Stage {
         let certificates = Arc::new(Certificates::new());
         backends.start(world.sockets(), &certificates).await;
         let control = Control::start(&world).await;
-        Self { world, control, backends, certificates, own: own.to_owned(), planes: Vec::new() }
+        let agent = Agent::new();
+        Self { world, control, backends, agent, certificates, own: own.to_owned(), planes: Vec::new() }
     }
 
     /// Builds the mesh of `group` and waits until its proxies have it, starting them if need be.
@@ -72,13 +76,18 @@ impl Stage {
     /// Builds a mesh; from then on clients believe the authorities that its proxies' certificates come from.
     pub(crate) async fn build(&mut self, asked: &Asked) -> Result<(), Refused> {
         self.control.apply(asked).await?;
-        self.certificates.believe(&self.control.authorities().await?);
+        self.certificates.believe(&(self.control.authorities().await? + self.agent.authority()));
         Ok(())
     }
 
-    /// Gives clients the certificate that they are to show, if it is one of the house.
+    /// Gives clients the certificate that they are to show, if it is one of the house or of the agent.
     pub async fn provide(&self, certificate: Option<&str>) -> Result<(), Refused> {
         let Some(uri) = certificate.filter(|name| name.contains("://")) else { return Ok(()) };
+        if Agent::keeps(uri) {
+            let (chain, key) = self.agent.pair(uri);
+            self.certificates.keep(uri, &chain, &key);
+            return Ok(());
+        }
         let pair = self.control.call_acm("IssueIdentity", serde_json::json!({ "Uri": uri })).await?;
         let text = |member: &str| pair[member].as_str().unwrap_or_default().to_owned();
         self.certificates.keep(uri, &text("CertificateChain"), &text("PrivateKey"));
@@ -148,7 +157,7 @@ impl Stage {
             return;
         }
         for kind in Kind::ALL {
-            let plane = Plane::start(&self.world, kind, identity, &self.own, &self.certificates).await;
+            let plane = Plane::start(self, kind, identity).await;
             if identity == Identity::Client {
                 self.backends.listen(&plane.task.sockets, "app", LOOPBACK, None).await;
             }

@@ -175,7 +175,7 @@ impl Controller for Mesher {
             return Ok(Next::Settled);
         };
         read.mesh.instances = self.instances(&key.scope, &read.mesh).await;
-        secrets::fetch(&self.state.caller, &key.scope, &mut read.mesh).await;
+        secrets::fetch(&self.state, &key.scope, &mut read.mesh).await;
         let handed = self.hand_out(key, &read);
         if self.board.get(key).as_ref() != Some(&handed) {
             self.board.set(key, Some(handed));

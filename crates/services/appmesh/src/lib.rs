@@ -24,7 +24,7 @@ mod rows;
 mod secrets;
 mod snapshot;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use names::{Clock, Ids};
 use reconcile::System;
@@ -50,6 +50,8 @@ pub struct State {
     pub caller: Caller,
     /// What proxies are told, and have acknowledged. It must have been made with [`identify`].
     pub cache: xds::Cache,
+    /// Trust domains of SPIFFE whose identities agents beside the proxies keep, and not ACM.
+    pub agents: BTreeSet<String>,
 }
 
 /// What App Mesh is to the wire.

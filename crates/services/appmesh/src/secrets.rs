@@ -1,8 +1,9 @@
 //! The certificates, keys and authorities that a mesh names and the house has: what they are, and how they are fetched.
 //!
 //! Certificates and authorities of ACM are known by their ARNs. A secret whose name is a SPIFFE id is one the house can
-//! vouch for: `spiffe://<trust domain>/<path>` is an identity, and `spiffe://<trust domain>` whom to trust. What is not
-//! to be had is left out; the plan says what is missing then.
+//! vouch for: `spiffe://<trust domain>/<path>` is an identity, and `spiffe://<trust domain>` whom to trust; unless agents
+//! beside the proxies keep the identities of that trust domain. What is not to be had is left out; the plan says what is
+//! missing then.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +16,9 @@ use api::{
 };
 use names::Scope;
 use tracing::debug;
-use wire::Caller;
 
 use crate::{
+    State,
     plan::{Certificate, Mesh},
     snapshot::tls_of,
 };
@@ -41,8 +42,9 @@ struct Wanted {
 }
 
 /// Fetches what `mesh` names, as far as it is to be had, and puts it there.
-pub(crate) async fn fetch(caller: &Caller, scope: &Scope, mesh: &mut Mesh) {
-    let Wanted { certificates, identities, authorities, domains } = Wanted::of(mesh);
+pub(crate) async fn fetch(state: &State, scope: &Scope, mesh: &mut Mesh) {
+    let Wanted { certificates, identities, authorities, domains } = Wanted::of(mesh).without(&state.agents);
+    let caller = &state.caller;
     let (mut pairs, mut bundles) = (BTreeMap::new(), BTreeMap::new());
     for arn in certificates {
         let request = GetKeyPairRequest { certificate_arn: arn.clone() };
@@ -94,6 +96,14 @@ impl Wanted {
         wanted
     }
 
+    /// What the house is asked for, where agents keep what is of those trust domains.
+    fn without(mut self, agents: &BTreeSet<String>) -> Self {
+        let of_house = |name: &String| !agents.contains(domain_of(name));
+        self.identities.retain(of_house);
+        self.domains.retain(of_house);
+        self
+    }
+
     fn listener(&mut self, tls: &ListenerTls) {
         self.certificates.extend(tls.certificate.acm.iter().map(|acm| acm.certificate_arn.clone()));
         self.identity(tls.certificate.sds.as_ref());
@@ -117,6 +127,12 @@ impl Wanted {
         let names = sds.map(|sds| sds.secret_name.clone());
         self.domains.extend(names.filter(|name| name.starts_with(SPIFFE)));
     }
+}
+
+/// The trust domain of a SPIFFE id.
+fn domain_of(name: &str) -> &str {
+    let rest = name.strip_prefix(SPIFFE).unwrap_or(name);
+    rest.split_once('/').map_or(rest, |(domain, _)| domain)
 }
 
 #[cfg(test)]
@@ -150,7 +166,11 @@ mod tests {
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         assert_eq!(wanted.certificates, set(&["one"]));
         assert_eq!(wanted.identities, set(&["spiffe://td/client", "spiffe://td/gateway"]));
-        assert_eq!((wanted.authorities, wanted.domains), (set(&["ca-1", "ca-2"]), set(&["spiffe://td"])));
+        assert_eq!((&wanted.authorities, &wanted.domains), (&set(&["ca-1", "ca-2"]), &set(&["spiffe://td"])));
+        assert_eq!(wanted.clone().without(&set(&["t", "td2"])), wanted);
+        let rest = wanted.without(&set(&["td"]));
+        assert_eq!((rest.identities, rest.domains), (set(&[]), set(&[])));
+        assert_eq!((rest.certificates.len(), rest.authorities.len()), (1, 2));
     }
 
     #[test]

@@ -47,6 +47,7 @@ impl House {
             ids: Ids::counting(),
             caller: caller.clone(),
             cache: cache.clone(),
+            agents: std::collections::BTreeSet::new(),
         });
         Self {
             service: system.service,
