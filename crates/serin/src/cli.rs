@@ -100,7 +100,7 @@ pub(crate) struct Up {
 /// Where segments are passed on to as OpenTelemetry's spans
 #[derive(Args, Clone, Default)]
 pub(crate) struct Otlp {
-    /// A collector's address, such as http://127.0.0.1:4318; OTEL_EXPORTER_OTLP_ENDPOINT where it is not given
+    /// A collector's address, HTTP on port 4318 as a rule; OpenTelemetry's own variables are read where it is not given
     #[arg(long = "otlp", value_name = "URL")]
     pub(crate) endpoint: Option<String>,
     /// What each request to it says beside: `name=value,name=value`
@@ -124,8 +124,8 @@ pub(crate) struct Proxies {
     /// The authorities of client certificates that name a proxy's virtual node, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub(crate) tls_client_ca: Option<PathBuf>,
-    /// A trust domain of SPIFFE whose secrets proxies get from an agent beside them, such as SPIRE's, by their
-    /// APPMESH_SDS_SOCKET_PATH; those of all others come from the built-in authority
+    /// A trust domain of SPIFFE whose secrets proxies get from an agent beside them, such as SPIRE's, by the path
+    /// of its socket in their environment; those of all others come from the built-in authority
     #[arg(long = "sds-trust-domain", value_name = "DOMAIN")]
     pub(crate) sds_trust_domains: Vec<String>,
 }

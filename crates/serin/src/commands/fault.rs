@@ -53,7 +53,9 @@ async fn list(options: Faults) -> Result<()> {
     if options.json {
         println!("{}", serde_json::to_string_pretty(&faults)?);
     } else {
-        faults.iter().for_each(|fault| println!("{}", line(fault)));
+        for fault in &faults {
+            println!("{}", line(fault));
+        }
     }
     Ok(())
 }

@@ -77,7 +77,7 @@ async fn follow(
             news = client.call::<DescribeRehearsal>(request) => match news {
                 Ok(news) => seen = news.rehearsal,
                 // The control plane may be away for a moment; it goes on from its record.
-                Err(error) if matches!(error, ClientError::Unreachable { .. }) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
+                Err(ClientError::Unreachable { .. }) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
                 Err(error) => return Err(error.into()),
             },
             _ = &mut interrupted, if !stopping => {
