@@ -157,7 +157,7 @@ async fn tags_are_listed_across_resources_and_taken_away() {
     let by_key = json!({"Filter": [{"Name": "key", "Value": ["Env"]}]});
     let found = house.user("DescribeTags", by_key.clone()).await.unwrap();
     let kinds: Vec<_> = found["tagSet"].as_array().unwrap().iter().map(|tag| tag["resourceType"].clone()).collect();
-    assert_eq!(kinds, ["vpc", "subnet"]);
+    assert_eq!(kinds, ["subnet", "vpc"], "in the order of their ids");
     house.user("DeleteTags", json!({"ResourceId": [vpc], "Tag": [{"Key": "Env"}]})).await.unwrap();
     let found = house.user("DescribeTags", by_key).await.unwrap();
     assert_eq!(found["tagSet"].as_array().unwrap().len(), 1);
