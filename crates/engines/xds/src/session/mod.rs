@@ -30,7 +30,7 @@ use std::{
 use crate::{Kind, Node, Resource, published::Published, snapshot::View};
 
 pub use subscription::Refusal;
-use subscription::Subscription;
+use subscription::{InFlight, Subscription};
 
 /// The two dialects of xDS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,17 +229,21 @@ impl Session {
         }
         self.nonces += 1;
         let nonce = self.nonces.to_string();
-        let resources = match self.dialect {
-            Dialect::World => view.values().cloned().collect(),
-            Dialect::Delta => change.changed.iter().filter_map(|name| view.get(name)).cloned().collect(),
+        let carried = match self.dialect {
+            Dialect::World => Arc::clone(&view),
+            Dialect::Delta => {
+                Arc::new(change.changed.iter().filter_map(|name| view.get_key_value(name)).map(cloned).collect())
+            }
         };
+        let resources = carried.values().cloned().collect();
         if kind == Kind::Cluster {
             self.send_endpoints_again(&change.changed, &view);
         }
         let subscription = &mut self.subscriptions[kind.index()];
         let removed = change.removed.clone();
         self.published.remember(kind, &version, &view);
-        subscription.sent(nonce.clone(), version.clone(), view, change, held);
+        let sent = InFlight { nonce: nonce.clone(), version: Arc::clone(&version), view, carried, change };
+        subscription.sent(sent, held);
         Some(Push { kind, nonce, version, resources, removed })
     }
 
@@ -302,7 +306,7 @@ impl Session {
         let routes = self.published.snapshot.resources(Kind::Route);
         let held = listeners.views().flat_map(|view| view.values());
         // The routes of a listener that is gone serve nobody, though Envoy lets go of them only when it has drained.
-        let used = self.of(Kind::Route).views().flat_map(|view| view.values());
+        let used = self.of(Kind::Route).may_hold().flat_map(|view| view.values());
         let used = used.filter(|route| !settled || routes.contains_key(route.name()));
         held.chain(used).any(|resource| resource.clusters().contains(name))
     }

@@ -40,10 +40,14 @@ impl Change {
 
 /// A response without an answer yet.
 pub(super) struct InFlight {
-    nonce: String,
-    version: Arc<str>,
-    view: View,
-    change: Change,
+    pub(super) nonce: String,
+    pub(super) version: Arc<str>,
+    /// What the proxy has once it took this.
+    pub(super) view: View,
+    /// The resources in it. A name that is no longer asked for leaves the view; a proxy that asks for it again before it
+    /// reads this takes it from here.
+    pub(super) carried: View,
+    pub(super) change: Change,
 }
 
 /// The state of one kind.
@@ -103,6 +107,11 @@ impl Subscription {
         std::iter::once(&self.acked).chain(self.in_flight.iter().map(|sent| &sent.view))
     }
 
+    /// All that the proxy may have at this moment, or take from what is under way if it asks for more.
+    pub(super) fn may_hold(&self) -> impl Iterator<Item = &View> {
+        self.views().chain(self.in_flight.iter().map(|sent| &sent.carried))
+    }
+
     /// Takes the answer to the response `nonce`; one that is not waited for says nothing. `version` is what the proxy says
     /// it has, in the dialect that says so: an Envoy whose clusters warm up answers several responses with the last.
     pub(super) fn answered(&mut self, nonce: &str, error: Option<String>, version: Option<&str>) {
@@ -110,13 +119,13 @@ impl Subscription {
         let mut answered: Vec<InFlight> = self.in_flight.drain(..=place).collect();
         let Some(sent) = answered.pop() else { return };
         let Some(mut reason) = error else {
-            self.accepted(sent.view, sent.version);
+            self.accepted(sent);
             return;
         };
         match version {
             Some(version) => {
                 if let Some(before) = answered.into_iter().rev().find(|before| *before.version == *version) {
-                    self.accepted(before.view, before.version);
+                    self.accepted(before);
                 }
             }
             None => self.take_back(&sent.change),
@@ -131,7 +140,17 @@ impl Subscription {
         self.refusal = Some(Refusal { version: sent.version, resources, reason });
     }
 
-    fn accepted(&mut self, view: View, version: Arc<str>) {
+    fn accepted(&mut self, sent: InFlight) {
+        let InFlight { mut view, carried, version, change, .. } = sent;
+        // A response about names says nothing of others: what the proxy has of those it keeps.
+        let kept = if self.whole { None } else { Some(&self.acked) };
+        let held = kept.into_iter().chain([&carried]).flat_map(|view| view.iter());
+        let missing = |name: &String| self.wants(name) && !view.contains_key(name) && !change.removed.contains(name);
+        let held: Vec<_> =
+            held.filter(|(name, _)| missing(name)).map(|(name, it)| (name.clone(), Arc::clone(it))).collect();
+        if !held.is_empty() {
+            Arc::make_mut(&mut view).extend(held);
+        }
         self.unclear = false;
         self.refused.retain(|name, version| view.get(name).is_none_or(|taken| taken.version() != version));
         if self.refused.is_empty() {
@@ -237,11 +256,12 @@ impl Subscription {
         Change { changed, removed: gone.chain(never).cloned().collect() }
     }
 
-    /// Notes that the proxy was sent `change`, which makes it have `view`.
-    pub(super) fn sent(&mut self, nonce: String, version: Arc<str>, view: View, change: Change, held: bool) {
+    /// Notes that the proxy was sent a response, and whether it is owed another.
+    pub(super) fn sent(&mut self, sent: InFlight, held: bool) {
         self.due &= held;
+        let change = &sent.change;
         self.again.retain(|name| !change.changed.contains(name) && !change.removed.contains(name));
-        self.in_flight.push_back(InFlight { nonce, version, view, change });
+        self.in_flight.push_back(sent);
     }
 
     /// Takes a proxy's word for what it has from an earlier stream, if it is something we remember. Hosts are sent anew:
