@@ -100,9 +100,11 @@ impl Stage {
     /// When it is refused, or changes nothing.
     pub async fn change(&self, operation: &str, request: Value) {
         let before = self.control.revision(Identity::Client);
+        // A proxy is listed with what it refused before until it has heard of the new.
+        let refused = Kind::ALL.map(|kind| self.control.refusals(Identity::Client, kind.as_str()));
         self.control.call(operation, request).await.unwrap_or_else(|refused| panic!("{refused}"));
         self.control.next_revision(Identity::Client, before).await.unwrap_or_else(|refused| panic!("{refused}"));
-        self.acknowledged(Identity::Client).await;
+        self.acknowledged_but_for(Identity::Client, &refused).await;
     }
 
     /// Waits until the proxies of `identity` go by what they should have.
@@ -110,7 +112,12 @@ impl Stage {
     /// # Panics
     /// When one refuses it.
     pub async fn acknowledged(&self, identity: Identity) {
-        let all = Kind::ALL.map(|kind| self.control.acknowledged(identity, kind.as_str(), &[]));
+        self.acknowledged_but_for(identity, &Kind::ALL.map(|_| Vec::new())).await;
+    }
+
+    async fn acknowledged_but_for(&self, identity: Identity, refused: &[Vec<String>]) {
+        let kinds = Kind::ALL.into_iter().zip(refused);
+        let all = kinds.map(|(kind, refused)| self.control.acknowledged(identity, kind.as_str(), refused));
         for (kind, result) in Kind::ALL.into_iter().zip(join_all(all).await) {
             if let Err(Refused(reason)) = result {
                 panic!("{}: {reason}", kind.as_str());
