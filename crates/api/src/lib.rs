@@ -23,6 +23,7 @@ pub mod ec2;
 pub mod ecr;
 pub mod ecs;
 pub mod elbv2;
+mod explanation;
 pub mod iam;
 pub mod logs;
 mod operation;
@@ -33,5 +34,6 @@ pub mod servicediscovery;
 pub mod sts;
 pub mod xray;
 
+pub use explanation::{Explanation, explanation};
 pub use operation::{Blob, Fault, Http, Operation};
 pub use operations::OPERATIONS;

@@ -3,19 +3,23 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use api::Explanation;
 
 use crate::{
     cli,
     exit::{self, Refusal},
 };
 
-/// One of them, whichever service it belongs to.
-struct Line {
-    service: &'static str,
-    resource: &'static str,
-    member: &'static str,
-    reason: &'static str,
-}
+/// What each service has to explain, in the order in which it is shown.
+const SERVICES: [(&str, &[Explanation]); 4] = [
+    ("cloudformation", cloudformation::EXPLAINED),
+    ("ec2", ec2::EXPLAINED),
+    ("ecr", ecr::EXPLAINED),
+    ("ecs", ecs::EXPLAINED),
+];
+
+/// One of them, with its service.
+type Line = (&'static str, &'static Explanation);
 
 /// Prints them, all or those of one resource.
 pub(crate) fn run(options: &cli::Explain) -> Result<()> {
@@ -24,28 +28,18 @@ pub(crate) fn run(options: &cli::Explain) -> Result<()> {
 }
 
 fn lines() -> Vec<Line> {
-    macro_rules! of {
-        ($service:ident) => {
-            $service::EXPLAINED.iter().map(|known| Line {
-                service: stringify!($service),
-                resource: known.resource,
-                member: known.member,
-                reason: known.reason,
-            })
-        };
-    }
-    of!(cloudformation).chain(of!(ec2)).chain(of!(ecr)).chain(of!(ecs)).collect()
+    SERVICES.iter().flat_map(|(service, table)| table.iter().map(|known| (*service, known))).collect()
 }
 
 /// A resource is named as AWS names it, `TaskDefinition` or `AWS::ECS::TaskDefinition`; a service by its short name.
 fn text(lines: &[Line], wanted: Option<&str>) -> Result<String> {
     let name = wanted.map(|wanted| wanted.rsplit("::").next().unwrap_or(wanted).to_lowercase());
-    let is_wanted = |line: &&Line| {
-        name.as_ref().is_none_or(|name| line.resource.to_lowercase() == *name || line.service == name.as_str())
+    let is_wanted = |(service, known): &&Line| {
+        name.as_ref().is_none_or(|name| known.resource.to_lowercase() == *name || *service == name.as_str())
     };
     let chosen: Vec<&Line> = lines.iter().filter(is_wanted).collect();
     if chosen.is_empty() {
-        let mut known: Vec<&str> = lines.iter().map(|line| line.resource).collect();
+        let mut known: Vec<&str> = lines.iter().map(|(_, known)| known.resource).collect();
         known.dedup();
         let wanted = wanted.unwrap_or_default();
         let message = format!(
@@ -56,13 +50,13 @@ fn text(lines: &[Line], wanted: Option<&str>) -> Result<String> {
     }
     let mut text = String::new();
     let mut before = None;
-    for line in chosen {
-        if before != Some((line.service, line.resource)) {
+    for (service, known) in chosen {
+        if before != Some((service, known.resource)) {
             let gap = if before.is_some() { "\n" } else { "" };
-            let _ = writeln!(text, "{gap}{} {}", line.service, line.resource);
+            let _ = writeln!(text, "{gap}{service} {}", known.resource);
         }
-        before = Some((line.service, line.resource));
-        let _ = writeln!(text, "  {}: {}", line.member, line.reason);
+        before = Some((service, known.resource));
+        let _ = writeln!(text, "  {}: {}", known.member, known.reason);
     }
     Ok(text)
 }

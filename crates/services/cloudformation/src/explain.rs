@@ -1,19 +1,6 @@
 //! What is accepted and kept, but has no effect here, each with the reason.
 
-/// A member that is accepted and has no effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Explanation {
-    /// The resource: `Stack`, `ChangeSet`.
-    pub resource: &'static str,
-    /// The member by its path in the API.
-    pub member: &'static str,
-    /// What it does, and why no more.
-    pub reason: &'static str,
-}
-
-const fn explanation(resource: &'static str, member: &'static str, reason: &'static str) -> Explanation {
-    Explanation { resource, member, reason }
-}
+use api::{Explanation, explanation};
 
 /// All of them; shown by `serin explain` and in the docs.
 pub const EXPLAINED: &[Explanation] = &[

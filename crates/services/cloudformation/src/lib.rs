@@ -32,7 +32,7 @@ pub mod template;
 #[cfg(test)]
 mod testing;
 
-pub use explain::{EXPLAINED, Explanation};
+pub use explain::EXPLAINED;
 
 use std::sync::Arc;
 

@@ -33,7 +33,7 @@ use reconcile::System;
 use store::Store;
 use wire::{Definition, Protocol, Service};
 
-pub use explain::{EXPLAINED, Explanation};
+pub use explain::EXPLAINED;
 
 /// What the operations work with.
 pub(crate) struct Ec2 {

@@ -29,7 +29,7 @@ use reconcile::System;
 use store::Store;
 use wire::{Definition, Protocol, Service};
 
-pub use explain::{EXPLAINED, Explanation};
+pub use explain::EXPLAINED;
 pub use records::Records;
 
 /// The service's state.

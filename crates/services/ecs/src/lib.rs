@@ -53,7 +53,7 @@ use wire::{Definition, Protocol};
 
 pub use caller::{CallingTask, task_at};
 pub use error::Error;
-pub use explain::{EXPLAINED, Explanation};
+pub use explain::EXPLAINED;
 pub use placement::Machine;
 pub use runtime::{MachineRuntime, Runtime};
 pub use state::Ecs;
