@@ -1,14 +1,19 @@
 //! An agent that keeps secrets beside each proxy, as SPIRE's do: a secret discovery service on a Unix socket, which the
-//! proxy is told of by `APPMESH_SDS_SOCKET_PATH`. What a secret's name asks for, the agent has.
+//! proxy is told of by `APPMESH_SDS_SOCKET_PATH`. What a secret's name asks for, the agent has. It can issue all of it
+//! anew, and let one authority take the place of another, as such agents do when theirs grows old.
 
 use std::{
     collections::BTreeMap,
     path::Path,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use tokio::{
     net::UnixListener,
     sync::{mpsc, watch},
@@ -43,34 +48,93 @@ const PATH: &str = "/envoy.service.secret.v3.SecretDiscoveryService/{method}";
 const SECRET: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
 /// Responses that may wait to be read.
 const QUEUE: usize = 4;
+/// How long a proxy may take to say that it has what it was sent, on a machine that is busy.
+const ANSWER_MAX: Duration = Duration::from_mins(1);
 
 /// The agent; clones are the same one.
 #[derive(Clone)]
 pub struct Agent(Arc<Inner>);
 
 struct Inner {
-    authority: Authority,
-    /// Chains and keys in PEM, by the name of the secret.
-    issued: Mutex<BTreeMap<String, (String, String)>>,
-    /// Counts how often all was issued anew.
+    authorities: [Authority; 2],
+    /// What there is to have now.
+    kept: Mutex<Kept>,
+    /// Counts how often something of it became another.
     round: watch::Sender<u64>,
+    /// The round that each open stream has acknowledged, by the stream's number.
+    acknowledged: watch::Sender<BTreeMap<u64, u64>>,
+    streams: AtomicU64,
+}
+
+struct Kept {
+    /// Which authorities are to be trusted.
+    trusted: Vec<Signer>,
+    /// Which one signs.
+    signer: Signer,
+    /// Chains and keys in PEM, by the name of the secret.
+    issued: BTreeMap<String, (String, String)>,
+}
+
+/// One of the agent's authorities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// The one that signs from the beginning.
+    First,
+    /// Its successor.
+    Second,
 }
 
 impl Agent {
     pub(crate) fn new() -> Self {
-        let (authority, round) = (Authority::new("agent"), watch::Sender::new(0));
-        Self(Arc::new(Inner { authority, issued: Mutex::default(), round }))
+        let authorities = [Authority::new("agent"), Authority::new("agent's successor")];
+        let kept = Kept { trusted: vec![Signer::First], signer: Signer::First, issued: BTreeMap::new() };
+        Self(Arc::new(Inner {
+            authorities,
+            kept: Mutex::new(kept),
+            round: watch::Sender::new(0),
+            acknowledged: watch::Sender::default(),
+            streams: AtomicU64::new(0),
+        }))
     }
 
-    /// Issues everything anew, and has proxies told.
-    pub fn renew(&self) {
-        self.issued().clear();
+    /// Issues everything anew, signed by `signer`, and has proxies told.
+    pub fn renew(&self, signer: Signer) {
+        let mut kept = self.kept();
+        kept.issued.clear();
+        kept.signer = signer;
+        drop(kept);
+        self.next();
+    }
+
+    /// Has proxies trust these authorities of it, and no others.
+    pub fn trust(&self, authorities: &[Signer]) {
+        self.kept().trusted = authorities.to_vec();
+        self.next();
+    }
+
+    fn next(&self) {
         self.0.round.send_modify(|round| *round += 1);
     }
 
-    /// Its authority's certificate, in PEM.
-    pub(crate) fn authority(&self) -> &str {
-        &self.0.authority.pem
+    /// Waits until every proxy that asks for something has said that it has what there is now.
+    ///
+    /// # Panics
+    /// When one does not in any reasonable time.
+    pub async fn acknowledged(&self) {
+        let round = *self.0.round.borrow();
+        let mut all = self.0.acknowledged.subscribe();
+        let there = all.wait_for(|all| !all.is_empty() && all.values().all(|acknowledged| *acknowledged >= round));
+        let waited = tokio::time::timeout(ANSWER_MAX, there).await.map(drop);
+        assert!(
+            waited.is_ok(),
+            "round {round} is acknowledged by none or not by all: {:?}",
+            self.0.acknowledged.borrow()
+        );
+    }
+
+    /// The certificates of its authorities, in PEM.
+    pub(crate) fn authorities(&self) -> String {
+        self.0.authorities.iter().map(|authority| authority.pem.as_str()).collect()
     }
 
     /// Whether it keeps a secret of that name, rather than the house.
@@ -80,11 +144,21 @@ impl Agent {
 
     /// The certificate chain and the key of the secret `name`, in PEM.
     pub(crate) fn pair(&self, name: &str) -> (String, String) {
+        let mut kept = self.kept();
+        let authority = self.authority(kept.signer);
         let issue = || {
-            let leaf = self.0.authority.sign(name);
+            let leaf = authority.sign(name);
             (leaf.pem, leaf.key_pem)
         };
-        self.issued().entry(name.to_owned()).or_insert_with(issue).clone()
+        kept.issued.entry(name.to_owned()).or_insert_with(issue).clone()
+    }
+
+    fn authority(&self, signer: Signer) -> &Authority {
+        let [first, second] = &self.0.authorities;
+        match signer {
+            Signer::First => first,
+            Signer::Second => second,
+        }
     }
 
     /// Answers on a socket at `path`.
@@ -97,15 +171,16 @@ impl Agent {
         tokio::spawn(async move { axum::serve(listener, routes).await });
     }
 
-    fn issued(&self) -> MutexGuard<'_, BTreeMap<String, (String, String)>> {
-        self.0.issued.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn secret(&self, name: &str) -> Secret {
         let inline =
             |text: String| Some(DataSource { specifier: Some(Specifier::InlineString(text)), ..Default::default() });
         let kind = if name == ROOT || name.strip_prefix(SPIFFE) == Some(DOMAIN) {
-            let trusted_ca = inline(self.authority().to_owned());
+            let trusted = self.kept().trusted.clone();
+            let trusted_ca = inline(trusted.into_iter().map(|signer| self.authority(signer).pem.as_str()).collect());
             secret::Type::ValidationContext(CertificateValidationContext { trusted_ca, ..Default::default() })
         } else {
             let (chain, key) = self.pair(name);
@@ -129,18 +204,23 @@ impl Agent {
         }
     }
 
-    /// Answers the first request, and sends what is issued anew; of other requests only what they ask for counts.
+    /// Answers the first request, and sends what became another; of other requests only what they ask for and what they
+    /// acknowledge counts.
     async fn follow(
         self,
         mut requests: Streaming<DiscoveryRequest>,
         responses: mpsc::Sender<Result<DiscoveryResponse, Status>>,
     ) {
+        let stream = Stream { number: self.0.streams.fetch_add(1, Relaxed), agent: self.clone() };
         let mut rounds = self.0.round.subscribe();
         let mut names: Vec<String> = Vec::new();
         loop {
             let asked = tokio::select! {
                 request = requests.next() => match request {
-                    Some(Ok(request)) => Some(request.resource_names),
+                    Some(Ok(request)) => {
+                        stream.take(&request);
+                        Some(request.resource_names)
+                    }
                     _ => return,
                 },
                 changed = rounds.changed() => match changed {
@@ -160,9 +240,32 @@ impl Agent {
     }
 }
 
+/// A stream of secrets while it is open.
+struct Stream {
+    number: u64,
+    agent: Agent,
+}
+
+impl Stream {
+    /// Takes down what a request says of what was sent before; a refusal says nothing.
+    fn take(&self, request: &DiscoveryRequest) {
+        let round = request.response_nonce.parse().ok().filter(|_| request.error_detail.is_none());
+        self.agent.0.acknowledged.send_modify(|all| {
+            let own = all.entry(self.number).or_default();
+            *own = round.unwrap_or(*own);
+        });
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.agent.0.acknowledged.send_modify(|all| _ = all.remove(&self.number));
+    }
+}
+
 #[tonic::async_trait]
 impl SecretDiscoveryService for Agent {
-    type DeltaSecretsStream = Pin<Box<dyn Stream<Item = Result<DeltaDiscoveryResponse, Status>> + Send>>;
+    type DeltaSecretsStream = Pin<Box<dyn futures::Stream<Item = Result<DeltaDiscoveryResponse, Status>> + Send>>;
     type StreamSecretsStream = ReceiverStream<Result<DiscoveryResponse, Status>>;
 
     async fn delta_secrets(

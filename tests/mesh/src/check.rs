@@ -50,6 +50,10 @@ pub(crate) fn check(expect: &Expect, outcomes: &[Outcome], attempts: &[String], 
 
 fn one(wrong: &mut Vec<String>, expect: &Expect, outcome: &Outcome, shares: bool) {
     let Outcome { status, headers, trailers, body, seen, shown, from, elapsed, error } = outcome;
+    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    if expect.after.is_some_and(|after| millis + EARLY < after) || expect.within.is_some_and(|within| millis > within) {
+        wrong.push(format!("after {millis} ms, not {:?} to {:?}", expect.after, expect.within));
+    }
     if expect.closed {
         if error.is_none() || status.is_some() {
             wrong.push(format!("an answer ({status:?}) where the connection should end"));
@@ -96,10 +100,6 @@ fn one(wrong: &mut Vec<String>, expect: &Expect, outcome: &Outcome, shares: bool
         if !fits(wanted, text.trim_end()) {
             wrong.push(format!("body `{}`, not `{wanted}`", short(&text)));
         }
-    }
-    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    if expect.after.is_some_and(|after| millis + EARLY < after) || expect.within.is_some_and(|within| millis > within) {
-        wrong.push(format!("after {millis} ms, not {:?} to {:?}", expect.after, expect.within));
     }
 }
 
@@ -217,7 +217,9 @@ mod tests {
     fn a_closed_connection_is_no_answer() {
         let closed = expect(json!({ "closed": true }));
         let none = Outcome { error: Some("reset".to_owned()), ..Outcome::default() };
-        assert!(check(&closed, &[none], &[], Kind::Envoy).is_ok());
+        assert!(check(&closed, std::slice::from_ref(&none), &[], Kind::Envoy).is_ok());
         assert!(check(&closed, &[outcome(200, "a")], &[], Kind::Envoy).is_err());
+        let late = expect(json!({ "closed": true, "after": 1000 }));
+        assert!(check(&late, &[none], &[], Kind::Envoy).is_err());
     }
 }

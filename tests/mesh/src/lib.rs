@@ -31,7 +31,7 @@ mod run;
 mod stage;
 mod world;
 
-pub use agent::Agent;
+pub use agent::{Agent, Signer};
 pub use backend::Backends;
 pub use case::{Asked, Case, Expect, Group, Send, load};
 pub use certificates::Certificates;

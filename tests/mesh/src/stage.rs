@@ -76,7 +76,7 @@ impl Stage {
     /// Builds a mesh; from then on clients believe the authorities that its proxies' certificates come from.
     pub(crate) async fn build(&mut self, asked: &Asked) -> Result<(), Refused> {
         self.control.apply(asked).await?;
-        self.certificates.believe(&(self.control.authorities().await? + self.agent.authority()));
+        self.certificates.believe(&(self.control.authorities().await? + &self.agent.authorities()));
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use conformance::{Group, Identity, Kind, Loads, Outcome, Plane, Send, Stage, alone};
+use conformance::{Group, Identity, Kind, Loads, Outcome, Plane, Send, Signer, Stage, alone};
 use names::{Clock, ManualClock};
 use serde_json::{Value, json};
 
@@ -25,10 +25,6 @@ const SHOWN_MAX: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(20);
 /// The gateway's port.
 const PORT: u16 = 8443;
-/// Who the gateway is by SDS.
-const GATEWAY: &str = "spiffe://mesh.test/gateway";
-/// Who the client is by SDS.
-const CLIENT: &str = "spiffe://mesh.test/client";
 
 /// The serials of certificates in use, by data plane.
 type Serials = BTreeMap<Kind, String>;
@@ -74,14 +70,27 @@ fn loads(stage: &Stage) -> Loads {
     Loads::each(stage, |kind| format!("/{}", kind.as_str()))
 }
 
+/// What comes of a request within TLS to the gateway of a data plane.
+async fn asked(stage: &Stage, kind: Kind, certificate: Option<&str>) -> Outcome {
+    let gateway = stage.plane(Identity::Gateway, kind).expect("a proxy");
+    let send: Send = serde_json::from_value(json!({ "tls": true, "certificate": certificate })).expect("a request");
+    let target = SocketAddrV4::new(gateway.task.address, PORT);
+    stage.client(stage.world.sockets()).send(&send, target, "").await
+}
+
+/// Whoever shows this certificate gets no answer of the gateway of any data plane.
+async fn refused(stage: &Stage, certificate: &str) {
+    for kind in Kind::ALL {
+        let outcome = asked(stage, kind, Some(certificate)).await;
+        assert!(outcome.status.is_none() && outcome.error.is_some(), "{}: {outcome:?}", kind.as_str());
+    }
+}
+
 /// The serial of the certificate that a new connection to the gateway of each data plane is shown.
 async fn shown(stage: &Stage, certificate: Option<&str>) -> Serials {
     let mut serials = Serials::new();
     for kind in Kind::ALL {
-        let gateway = stage.plane(Identity::Gateway, kind).expect("a proxy");
-        let send: Send = serde_json::from_value(json!({ "tls": true, "certificate": certificate })).expect("a request");
-        let target = SocketAddrV4::new(gateway.task.address, PORT);
-        let outcome = stage.client(stage.world.sockets()).send(&send, target, "").await;
+        let outcome = asked(stage, kind, certificate).await;
         assert_eq!((outcome.status, outcome.error.as_ref()), (Some(200), None), "{}", kind.as_str());
         serials.insert(kind, outcome.shown["serial"].replace(':', ""));
     }
@@ -181,29 +190,79 @@ async fn a_certificate_of_acm_is_renewed_under_load_before_it_ends() {
     loads.unharmed().await;
 }
 
+/// Both sides show identities of the trust domain `domain`, and demand each other's.
+async fn with_identities(clock: Clock, domain: &str) -> (Stage, String) {
+    let name = |path: &str| format!("spiffe://{domain}{path}");
+    let (gateway, client) = (name("/gateway"), name("/client"));
+    let identity = |name: &str| json!({ "sds": { "secretName": name } });
+    let trust = |peer: &str| json!({ "trust": identity(&name("")), "subjectAlternativeNames": { "match": { "exact": [peer] } } });
+    let tls = json!({ "mode": "STRICT", "certificate": identity(&gateway), "validation": trust(&client) });
+    let policy = json!({ "certificate": identity(&client), "validation": trust(&gateway) });
+    let stage = stage(clock, json!({}), tls, policy).await;
+    stage.provide(Some(&client)).await.unwrap_or_else(|refused| panic!("{refused}"));
+    (stage, client)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn identities_by_sds_are_renewed_under_load_on_both_sides() {
     let _alone = alone().await;
     // They hold for a day, and are renewed at half of it.
     let ago = Duration::from_hours(13);
     let clock = past(ago);
-    let identity = |name: &str| json!({ "sds": { "secretName": name } });
-    let trust = |peer: &str| {
-        json!({ "trust": identity("spiffe://mesh.test"),
-                                     "subjectAlternativeNames": { "match": { "exact": [peer] } } })
-    };
-    let tls = json!({ "mode": "STRICT", "certificate": identity(GATEWAY), "validation": trust(CLIENT) });
-    let policy = json!({ "certificate": identity(CLIENT), "validation": trust(GATEWAY) });
-    let stage = stage(Clock::Manual(clock.clone()), json!({}), tls, policy).await;
-    stage.provide(Some(CLIENT)).await.unwrap_or_else(|refused| panic!("{refused}"));
-    let servers = shown(&stage, Some(CLIENT)).await;
-    let clients = held(&stage, CLIENT).await;
+    let (stage, client) = with_identities(Clock::Manual(clock.clone()), "mesh.test").await;
+    let servers = shown(&stage, Some(&client)).await;
+    let clients = held(&stage, &client).await;
     let loads = loads(&stage);
     loads.more(ENOUGH).await;
-    assert_eq!((shown(&stage, Some(CLIENT)).await, held(&stage, CLIENT).await), (servers.clone(), clients.clone()));
+    assert_eq!((shown(&stage, Some(&client)).await, held(&stage, &client).await), (servers.clone(), clients.clone()));
     clock.advance(ago);
-    renewed(&servers, async || shown(&stage, Some(CLIENT)).await).await;
-    renewed(&clients, async || held(&stage, CLIENT).await).await;
+    renewed(&servers, async || shown(&stage, Some(&client)).await).await;
+    renewed(&clients, async || held(&stage, &client).await).await;
+    loads.more(ENOUGH).await;
+    loads.unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn identities_of_an_agent_are_renewed_under_load_on_both_sides() {
+    let _alone = alone().await;
+    let (stage, client) = with_identities(Clock::System, "agent.test").await;
+    let mut servers = shown(&stage, Some(&client)).await;
+    let mut clients = held(&stage, &client).await;
+    let loads = loads(&stage);
+    for _ in 0..ROUNDS {
+        loads.more(ENOUGH).await;
+        stage.agent.renew(Signer::First);
+        stage.agent.acknowledged().await;
+        servers = renewed(&servers, async || shown(&stage, Some(&client)).await).await;
+        clients = renewed(&clients, async || held(&stage, &client).await).await;
+    }
+    loads.more(ENOUGH).await;
+    loads.unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agents_authority_gives_way_to_another_under_load() {
+    let _alone = alone().await;
+    let (stage, client) = with_identities(Clock::System, "agent.test").await;
+    let servers = shown(&stage, Some(&client)).await;
+    let clients = held(&stage, &client).await;
+    let loads = loads(&stage);
+    loads.more(ENOUGH).await;
+    // Whoever has to believe the new one knows it before somebody shows what it has signed.
+    stage.agent.trust(&[Signer::First, Signer::Second]);
+    stage.agent.acknowledged().await;
+    loads.more(ENOUGH).await;
+    stage.agent.renew(Signer::Second);
+    stage.agent.acknowledged().await;
+    renewed(&servers, async || shown(&stage, Some(&client)).await).await;
+    renewed(&clients, async || held(&stage, &client).await).await;
+    loads.more(ENOUGH).await;
+    stage.agent.trust(&[Signer::Second]);
+    stage.agent.acknowledged().await;
+    loads.more(ENOUGH).await;
+    refused(&stage, &client).await;
+    stage.provide(Some(&client)).await.unwrap_or_else(|refused| panic!("{refused}"));
+    shown(&stage, Some(&client)).await;
     loads.more(ENOUGH).await;
     loads.unharmed().await;
 }
