@@ -9,7 +9,11 @@ use std::{
 use names::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{Logs, Metrics, Traces, traces::Minutes};
+use crate::{
+    Logs, Metrics, Traces,
+    full::{MaybeFull, Reserve},
+    traces::Minutes,
+};
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,6 +34,7 @@ struct Inner {
     /// None in memory, where a second connection would see another database.
     reader: Option<Mutex<Connection>>,
     limits: Limits,
+    reserve: Reserve,
     minutes: Minutes,
     tap: OnceLock<Tap>,
 }
@@ -110,7 +115,7 @@ impl Telemetry {
         let reader = Connection::open_with_flags(path, flags).map_err(at)?;
         reader.busy_timeout(BUSY_TIMEOUT).map_err(at)?;
         reader.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
-        Ok(Self::of(writer, Some(reader), limits))
+        Ok(Self::of(writer, Some((reader, Reserve::beside(path))), limits))
     }
 
     /// One that is gone with their last handle: for tests.
@@ -120,11 +125,13 @@ impl Telemetry {
         Ok(Self::of(connection, None, limits))
     }
 
-    fn of(writer: Connection, reader: Option<Connection>, limits: Limits) -> Self {
+    fn of(writer: Connection, reader: Option<(Connection, Reserve)>, limits: Limits) -> Self {
+        let (reader, reserve) = reader.unzip();
         Self(Arc::new(Inner {
             writer: Mutex::new(writer),
             reader: reader.map(Mutex::new),
             limits,
+            reserve: reserve.unwrap_or_else(Reserve::none),
             minutes: Minutes::default(),
             tap: OnceLock::new(),
         }))
@@ -147,8 +154,16 @@ impl Telemetry {
 
     /// Lets go of what is past its time or beyond the limits, one batch of each; true if there is more to do.
     pub fn trim(&self, now: Timestamp) -> Result<bool, Error> {
+        match self.trim_each(now) {
+            Err(error) if error.is_full() => Ok(self.make_room(&mut self.writer())?),
+            done => done,
+        }
+    }
+
+    fn trim_each(&self, now: Timestamp) -> Result<bool, Error> {
         let more = self.logs().trim(now)? | self.traces().trim(now)? | self.metrics().trim(now)?;
         self.writer().execute_batch(&format!("PRAGMA incremental_vacuum({PAGES_FREED})"))?;
+        self.0.reserve.lay_in();
         Ok(more)
     }
 
@@ -161,6 +176,10 @@ impl Telemetry {
         if let Some(tap) = self.0.tap.get() {
             tap(documents);
         }
+    }
+
+    pub(crate) fn reserve(&self) -> &Reserve {
+        &self.0.reserve
     }
 
     pub(crate) fn minutes(&self) -> &Minutes {

@@ -13,6 +13,7 @@
 
 pub mod daemon;
 mod database;
+mod full;
 pub mod logs;
 pub mod metrics;
 pub mod traces;

@@ -1,7 +1,7 @@
 //! Events of one stream: appended, and read forward and backward.
 
 use names::{Scope, Timestamp};
-use rusqlite::{Row, params};
+use rusqlite::{Row, Transaction, params};
 
 use super::{
     DAY_MILLIS, EVENT_OVERHEAD, Error, Event, GroupRow, Logs, NewEvent, PAGE_BYTES_MAX, Place, find_group, find_stream,
@@ -64,32 +64,7 @@ impl Logs {
         events: &[NewEvent],
         now: Timestamp,
     ) -> Result<Appended, Error> {
-        let mut writer = self.0.writer();
-        let transaction = writer.transaction()?;
-        let row = find_group(&transaction, &scope.to_string(), group)?;
-        let stream_id = find_stream(&transaction, (&row, group), stream)?;
-        let (appended, kept) = sift(events, row.horizon(now), now);
-        {
-            let mut insert = transaction.prepare_cached(
-                "INSERT INTO log_event (group_id, stream_id, time, arrival, message) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?;
-            for event in kept {
-                let time = event.time.as_millis();
-                insert.execute(params![row.id, stream_id, time, now.as_millis(), event.message])?;
-            }
-        }
-        if let (Some(first), Some(last)) = (kept.first(), kept.last()) {
-            let bytes = kept.iter().map(|event| event.message.len() + EVENT_OVERHEAD).sum::<usize>();
-            let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-            transaction.execute("UPDATE log_group SET bytes = bytes + ?2 WHERE id = ?1", params![row.id, bytes])?;
-            transaction.execute(
-                "UPDATE log_stream SET first_event = min(coalesce(first_event, ?2), ?2),
-                        last_event = max(coalesce(last_event, ?3), ?3), last_arrival = ?4 WHERE id = ?1",
-                params![stream_id, first.time.as_millis(), last.time.as_millis(), now.as_millis()],
-            )?;
-        }
-        transaction.commit()?;
-        Ok(appended)
+        self.0.write(|transaction| insert(transaction, scope, (group, stream), events, now))
     }
 
     /// At most `limit` events of a stream within `range`, beside `from` on the side of `direction`.
@@ -126,6 +101,36 @@ impl Logs {
         }
         Ok(Page { events })
     }
+}
+
+/// Writes what can be kept of `events`.
+fn insert(
+    transaction: &Transaction<'_>,
+    scope: &Scope,
+    (group, stream): (&str, &str),
+    events: &[NewEvent],
+    now: Timestamp,
+) -> Result<Appended, Error> {
+    let row = find_group(transaction, &scope.to_string(), group)?;
+    let stream_id = find_stream(transaction, (&row, group), stream)?;
+    let (appended, kept) = sift(events, row.horizon(now), now);
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO log_event (group_id, stream_id, time, arrival, message) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for event in kept {
+        insert.execute(params![row.id, stream_id, event.time.as_millis(), now.as_millis(), event.message])?;
+    }
+    if let (Some(first), Some(last)) = (kept.first(), kept.last()) {
+        let bytes = kept.iter().map(|event| event.message.len() + EVENT_OVERHEAD).sum::<usize>();
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        transaction.execute("UPDATE log_group SET bytes = bytes + ?2 WHERE id = ?1", params![row.id, bytes])?;
+        transaction.execute(
+            "UPDATE log_stream SET first_event = min(coalesce(first_event, ?2), ?2),
+                    last_event = max(coalesce(last_event, ?3), ?3), last_arrival = ?4 WHERE id = ?1",
+            params![stream_id, first.time.as_millis(), last.time.as_millis(), now.as_millis()],
+        )?;
+    }
+    Ok(appended)
 }
 
 /// Whether an event of `time` is near enough to `now` to be kept, whatever its group; milliseconds since 1970.

@@ -20,6 +20,7 @@ pub use group::{GroupQuery, NewGroup};
 pub use pattern::{Pattern, PatternError};
 pub use search::{Found, Search};
 pub use stream::{StreamOrder, StreamQuery};
+pub(crate) use trim::remove_oldest;
 
 use crate::Telemetry;
 

@@ -66,6 +66,11 @@ fn surplus(connection: &Connection, bytes_max: u64) -> rusqlite::Result<i64> {
     )
 }
 
+/// Removes the `most` events that arrived first.
+pub(crate) fn remove_oldest(connection: &Connection, most: i64) -> rusqlite::Result<i64> {
+    remove(connection, "SELECT id FROM log_event ORDER BY id LIMIT ?1", [most])
+}
+
 /// Removes the events that `chosen` selects, and takes their bytes off their groups.
 fn remove(connection: &Connection, chosen: &str, bounds: impl Params) -> rusqlite::Result<i64> {
     let statement = format!("DELETE FROM log_event WHERE id IN ({chosen}) RETURNING group_id, octet_length(message)");

@@ -17,6 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 pub use alarm::{AlarmEvent, AlarmQuery};
 pub use set::Set;
 pub use spread::Spread;
+pub(crate) use trim::remove_oldest;
 
 use crate::{Error, Telemetry};
 
@@ -90,15 +91,14 @@ impl MetricQuery {
 impl Metrics {
     /// Adds what was reported, all of it or, when this fails, nothing.
     pub fn add(&self, scope: &Scope, reported: &[(MetricId, Resolution, Point)], now: Timestamp) -> Result<(), Error> {
-        let mut writer = self.0.writer();
-        let transaction = writer.transaction()?;
-        for (metric, resolution, point) in reported {
-            let id = find_or_make(&transaction, &scope.to_string(), metric, now)?;
-            let time = point.time.as_millis().div_euclid(resolution.millis()) * resolution.millis();
-            fold(&transaction, id, time, point)?;
-        }
-        transaction.commit()?;
-        Ok(())
+        self.0.write(|transaction| {
+            for (metric, resolution, point) in reported {
+                let id = find_or_make(transaction, &scope.to_string(), metric, now)?;
+                let time = point.time.as_millis().div_euclid(resolution.millis()) * resolution.millis();
+                fold(transaction, id, time, point)?;
+            }
+            Ok(())
+        })
     }
 
     /// Points of a metric with `start <= time < end`, the earliest first; those of `unit` alone, if there is one.

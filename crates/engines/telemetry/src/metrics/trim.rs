@@ -1,13 +1,22 @@
 //! Letting go: points past their time or beyond what the file may hold, metrics of which nothing is left, old events.
 
 use names::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::Metrics;
 use crate::Error;
 
 /// Rows removed in one transaction, so that writers wait for milliseconds only.
 const BATCH: i64 = 5000;
+
+/// Removes the `most` points that are of the earliest time.
+pub(crate) fn remove_oldest(connection: &Connection, most: i64) -> rusqlite::Result<usize> {
+    connection.execute(
+        "DELETE FROM metric_point WHERE (metric_id, time, unit) IN
+         (SELECT metric_id, time, unit FROM metric_point ORDER BY time LIMIT ?1)",
+        [most],
+    )
+}
 
 impl Metrics {
     /// Removes one batch of each kind; true if there may be more.
@@ -24,11 +33,7 @@ impl Metrics {
             params![horizon, BATCH],
         )?;
         let kept: i64 = transaction.query_row("SELECT count(*) FROM metric_point", [], |row| row.get(0))?;
-        let surplus = transaction.execute(
-            "DELETE FROM metric_point WHERE (metric_id, time, unit) IN
-             (SELECT metric_id, time, unit FROM metric_point ORDER BY time LIMIT ?1)",
-            [kept.saturating_sub(points_max).clamp(0, BATCH)],
-        )?;
+        let surplus = remove_oldest(&transaction, kept.saturating_sub(points_max).clamp(0, BATCH))?;
         transaction.execute(
             "DELETE FROM metric WHERE id IN (SELECT id FROM metric WHERE last_arrival < ?1
              AND NOT EXISTS (SELECT 1 FROM metric_point WHERE metric_id = metric.id) LIMIT ?2)",

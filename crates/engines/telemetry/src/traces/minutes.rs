@@ -73,7 +73,7 @@ impl Minutes {
     }
 
     /// Takes away what segments that begin in `minutes` may have a part in.
-    pub(super) fn change(&self, scope: &str, minutes: &BTreeSet<i64>) {
+    pub(crate) fn change(&self, scope: &str, minutes: &BTreeSet<i64>) {
         let mut state = self.lock();
         for minute in minutes {
             for near in minute - AFTER..=minute + BEFORE {

@@ -13,19 +13,15 @@ mod graph;
 mod head;
 mod histogram;
 mod minutes;
+mod plain;
 mod segment;
 mod series;
 mod summary;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::RangeInclusive,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use names::{Scope, Timestamp};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Params, params};
 use tracing::warn;
 
 pub use filter::{Filter, FilterError, Selector};
@@ -36,13 +32,15 @@ pub use segment::{Http, Place, Segment, SegmentError};
 pub use series::Series;
 pub use summary::{Annotation, ServiceId, Summary};
 
-use crate::{Error, Telemetry};
+use crate::{Error, Telemetry, full::GoneSegments};
 use forest::Forest;
 use head::Head;
 use minutes::{MINUTE_MILLIS, minute_of};
 
-/// Segments of one trace that are shown; a trace may have any number.
-const TRACE_SEGMENTS_MAX: i64 = 1000;
+/// Segments of one trace that are given; a trace may have any number.
+const TRACE_SEGMENTS_MAX: usize = 1000;
+/// Bytes of the documents of one trace that are given.
+const TRACE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Segments looked at for one question; the latest are.
 const SEGMENTS_EXAMINED_MAX: i64 = 200_000;
 /// Minutes of which graphs are made at once.
@@ -110,13 +108,9 @@ impl Traces {
             }
         }
         let name = scope.to_string();
-        let mut writer = self.0.writer();
-        let transaction = writer.transaction()?;
-        for (head, document) in &taken {
-            insert(&transaction, &name, head, document, now)?;
-        }
-        transaction.commit()?;
-        drop(writer);
+        self.0.write(|transaction| {
+            taken.iter().try_for_each(|(head, document)| insert(transaction, &name, head, document, now))
+        })?;
         self.0.minutes().change(&name, &taken.iter().map(|(head, _)| minute_of(head.begun_millis())).collect());
         let documents: Vec<_> = taken.into_iter().map(|(_, document)| document).collect();
         self.0.pass_on(&documents);
@@ -127,7 +121,7 @@ impl Traces {
     pub fn get(&self, scope: &Scope, ids: &[String]) -> Result<Vec<Trace>, Error> {
         let mut traces = Vec::new();
         for id in ids {
-            let (segments, limit_exceeded) = self.of_trace(scope, id)?;
+            let (segments, limit_exceeded) = self.of_trace(scope, id, TRACE_SEGMENTS_MAX, TRACE_BYTES_MAX)?;
             if segments.is_empty() {
                 continue;
             }
@@ -221,25 +215,36 @@ impl Traces {
     pub fn graph_of(&self, scope: &Scope, ids: &[String]) -> Result<Graph, Error> {
         let mut segments = Vec::new();
         for id in ids {
-            let (documents, _) = self.of_trace(scope, id)?;
+            let most = usize::try_from(SEGMENTS_EXAMINED_MAX).unwrap_or(usize::MAX);
+            let (documents, _) = self.of_trace(scope, id, most, usize::MAX)?;
             segments.extend(documents.iter().filter_map(|(_, document)| Segment::parse(document).ok()));
         }
         Ok(Graph::of(&Forest::new(&segments), |_| true))
     }
 
-    /// The segments of one trace, and whether it has more.
-    fn of_trace(&self, scope: &Scope, id: &str) -> Result<(Vec<(String, String)>, bool), Error> {
+    /// The first segments of one trace, at most `most` and so many `bytes` of documents, and whether it has more.
+    fn of_trace(
+        &self,
+        scope: &Scope,
+        id: &str,
+        most: usize,
+        bytes: usize,
+    ) -> Result<(Vec<(String, String)>, bool), Error> {
         let reader = self.0.reader();
         let mut statement = reader.prepare_cached(
-            "SELECT segment, document FROM segment WHERE scope = ?1 AND trace = ?2 ORDER BY begun, id LIMIT ?3",
+            "SELECT segment, document FROM segment WHERE scope = ?1 AND trace = ?2 ORDER BY begun, id",
         )?;
-        let bounds = params![scope.to_string(), id, TRACE_SEGMENTS_MAX + 1];
-        let mut segments =
-            statement.query_map(bounds, |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<Vec<_>, _>>()?;
-        let shown = usize::try_from(TRACE_SEGMENTS_MAX).unwrap_or(usize::MAX);
-        let more = segments.len() > shown;
-        segments.truncate(shown);
-        Ok((segments, more))
+        let mut rows = statement.query(params![scope.to_string(), id])?;
+        let (mut segments, mut weight) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            let (segment, document): (String, String) = (row.get(0)?, row.get(1)?);
+            weight += document.len();
+            if segments.len() == most || weight > bytes {
+                return Ok((segments, true));
+            }
+            segments.push((segment, document));
+        }
+        Ok((segments, false))
     }
 
     /// The segments begun within `span` and a margin around it, in which callers are looked for.
@@ -277,29 +282,36 @@ impl Traces {
         let surplus = (last - first + 1).saturating_sub(segments_max);
         let bounds =
             params![first + surplus.min(TRIM_BATCH), now.as_millis().saturating_sub(age_max), first + TRIM_BATCH];
-        let mut gone: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
-        let mut count = 0;
-        {
-            let mut statement = transaction.prepare_cached(
-                "DELETE FROM segment WHERE id < ?1 OR (id < ?3 AND arrival < ?2) RETURNING scope, begun",
-            )?;
-            let rows = statement.query_map(bounds, |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
-            for row in rows {
-                let (scope, begun) = row?;
-                gone.entry(scope).or_default().insert(minute_of(begun));
-                count += 1;
-            }
-        }
+        let gone = remove(&transaction, "id < ?1 OR (id < ?3 AND arrival < ?2)", bounds)?;
         transaction.commit()?;
         drop(writer);
-        for (scope, minutes) in &gone {
+        for (scope, minutes) in &gone.changed {
             self.0.minutes().change(scope, minutes);
         }
         if surplus > 0 {
-            warn!(gone = count, kept = segments_max, "Traces are full: the oldest segments go.");
+            warn!(gone = gone.segments, kept = segments_max, "Traces are full: the oldest segments go.");
         }
-        Ok(count >= TRIM_BATCH)
+        Ok(i64::try_from(gone.segments).is_ok_and(|gone| gone >= TRIM_BATCH))
     }
+}
+
+/// Removes the `most` segments that arrived first.
+pub(crate) fn remove_oldest(connection: &Connection, most: i64) -> rusqlite::Result<GoneSegments> {
+    remove(connection, "id IN (SELECT id FROM segment ORDER BY id LIMIT ?1)", [most])
+}
+
+/// Removes the segments for which `condition` holds.
+fn remove(connection: &Connection, condition: &str, bounds: impl Params) -> rusqlite::Result<GoneSegments> {
+    let statement = format!("DELETE FROM segment WHERE {condition} RETURNING scope, begun");
+    let mut statement = connection.prepare_cached(&statement)?;
+    let mut gone = GoneSegments::default();
+    let rows = statement.query_map(bounds, |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    for row in rows {
+        let (scope, begun) = row?;
+        gone.changed.entry(scope).or_default().insert(minute_of(begun));
+        gone.segments += 1;
+    }
+    Ok(gone)
 }
 
 /// Whether a segment is within the time and, where only some traces are asked for, of one of these.
@@ -383,6 +395,31 @@ mod tests {
         let documents: Vec<_> = (0..1200).map(|id| document(id, r#""end_time":1700000001.0"#)).collect();
         put(&traces, &documents);
         assert_eq!((held(&traces)[0].segments.len(), held(&traces)[0].limit_exceeded), (1000, true));
+    }
+
+    #[test]
+    fn a_trace_of_ten_thousand_segments_is_whole_in_graphs_and_summaries() {
+        let (_telemetry, traces) = traces(Limits::default());
+        let parent = format!(r#""end_time":1700000001.0,"parent_id":"{:016x}""#, 1);
+        let documents: Vec<_> =
+            (1..=10_000).map(|id| document(id, if id == 1 { r#""end_time":1700000001.0"# } else { &parent })).collect();
+        put(&traces, &documents);
+        let ids = [TRACE.to_owned()];
+        assert_eq!(traces.graph_of(&Scope::default(), &ids).unwrap().nodes[0].statistics.total(), 10_000);
+        let span = Span { start: NOW, end: NOW };
+        let (found, looked_at) = traces.summaries(&Scope::default(), span, &Filter::parse("ok").unwrap()).unwrap();
+        assert_eq!((found[0].revision, looked_at), (10_000, 1));
+        let graph = traces.graph(&Scope::default(), span, &Filter::parse("").unwrap()).unwrap();
+        assert_eq!(graph.nodes[0].statistics.total(), 10_000);
+    }
+
+    #[test]
+    fn heavy_documents_are_given_up_to_a_weight() {
+        let (_telemetry, traces) = traces(Limits::default());
+        let rest = format!(r#""end_time":1700000001.0,"user":"{}""#, "u".repeat(60_000));
+        put(&traces, &(0..100).map(|id| document(id, &rest)).collect::<Vec<_>>());
+        let trace = &held(&traces)[0];
+        assert!(trace.limit_exceeded && (60..75).contains(&trace.segments.len()), "{}", trace.segments.len());
     }
 
     #[test]

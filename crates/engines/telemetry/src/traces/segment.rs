@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::plain;
+
 /// The longest document, in bytes, as at AWS.
 pub(super) const DOCUMENT_MAX: usize = 64 * 1024;
 /// The longest name, in characters, as at AWS.
@@ -113,6 +115,12 @@ impl Segment {
         if document.len() > DOCUMENT_MAX {
             return Err((None, SegmentError::TooLong(document.len())));
         }
+        let plain = serde_json::from_str::<plain::Document>(document).ok().and_then(plain::Document::segment);
+        plain.map_or_else(|| Self::parse_patiently(document), Ok)
+    }
+
+    /// Reads a document of which fields may be of the wrong type, or that is none.
+    fn parse_patiently(document: &str) -> Result<Self, (Option<String>, SegmentError)> {
         let Ok(Value::Object(fields)) = serde_json::from_str(document) else {
             return Err((None, SegmentError::Json));
         };
@@ -268,6 +276,28 @@ mod tests {
         assert!(segment.subsegments.len() == 1 && segment.subsegments[0].is_call());
         assert_eq!(segment.each().count(), 2);
         assert!((segment.duration().unwrap() - 0.178).abs() < 1e-6);
+    }
+
+    #[test]
+    fn both_ways_of_reading_find_the_same() {
+        let more = r#""aws":{"ec2":{"availability_zone":"a"},"xray":{"x":1}},"cause":{"exceptions":[{"message":"m"},{}]},
+                      "fault":null,"origin""#;
+        let variants = [
+            WHOLE.to_owned(),
+            WHOLE.replace("\"origin\"", more),
+            WHOLE.replace("429", "503"),
+            WHOLE.replace("\"user\":\"ann\"", "\"type\":\"subsegment\",\"parent_id\":\"\""),
+            WHOLE.replace("\"user\":\"ann\"", "\"type\":\"subsegment\",\"parent_id\":\"53995c3f42cd8ad8\""),
+            WHOLE.replace("53995c3f42cd8ad8", "5399"),
+            WHOLE.replace("\"end_time\":1478293361.449", "\"in_progress\":true"),
+        ];
+        for document in variants {
+            assert_eq!(Segment::parse(&document), Segment::parse_patiently(&document), "{document}");
+        }
+        // A field of the wrong type is passed over, and nothing else with it.
+        let odd = WHOLE.replace("\"ann\"", "[7]").replace("429", "\"late\"");
+        let segment = Segment::parse(&odd).unwrap();
+        assert_eq!((segment.user, segment.http.status, segment.subsegments.len()), (None, None, 1));
     }
 
     #[test]
