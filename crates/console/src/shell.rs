@@ -35,7 +35,7 @@ pub(crate) fn page(cx: &Cx, view: &View) -> Markup {
                 }
             }
             h1 { (view.title) }
-            p #live.live role="status" { "not live" }
+            @if !view.is_still { p #live.live role="status" { "not live" } }
         }
         @for part in &view.parts {
             div id=(part.id) .part { (part.html) }

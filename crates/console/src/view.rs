@@ -58,6 +58,8 @@ pub(crate) struct View {
     pub(crate) parts: Vec<Part>,
     /// Commands that show or do the same.
     pub(crate) commands: Vec<String>,
+    /// Whether it is as it is: an answer to a form, of which the page's own address knows nothing.
+    pub(crate) is_still: bool,
 }
 
 /// A part of a page.
@@ -71,7 +73,7 @@ impl View {
     /// An empty page at `place`.
     pub(crate) fn new(cx: &Cx, place: Place, title: impl Into<String>) -> Self {
         let (title, scope) = (title.into(), cx.scope.clone());
-        Self { title, trail: Vec::new(), place, scope, parts: Vec::new(), commands: Vec::new() }
+        Self { title, trail: Vec::new(), place, scope, parts: Vec::new(), commands: Vec::new(), is_still: false }
     }
 
     /// Below the page `title` at `link`.
@@ -86,6 +88,12 @@ impl View {
     pub(crate) fn part(mut self, id: &'static str, html: Markup) -> Self {
         self.parts.push(Part { id, html });
         self
+    }
+
+    /// Not live.
+    #[must_use]
+    pub(crate) fn still(self) -> Self {
+        Self { is_still: true, ..self }
     }
 
     /// With a command that does the same.

@@ -69,7 +69,7 @@ pub(crate) async fn view(cx: Cx) -> Result<View, Fault> {
         Err(fault) => return Err(fault),
     };
     Ok(View::new(&cx, Place::Logs, "Logs")
-        .part("search", form(&groups, &search))
+        .part("search", form(&groups, &search, &cx.link(&["logs", "insights"])))
         .part("lines", found)
         .command(format!("serin logs {} --follow", search.stream))
         .command(command(&search)))
@@ -134,7 +134,7 @@ fn line(event: FilteredLogEvent) -> Line {
 }
 
 /// A line as it can be shown: no longer than sensible, and without characters that would steer a terminal.
-fn readable(message: &str) -> String {
+pub(super) fn readable(message: &str) -> String {
     let mut text: String = message
         .trim_end()
         .chars()
@@ -147,7 +147,7 @@ fn readable(message: &str) -> String {
     text
 }
 
-fn form(groups: &[String], search: &Search) -> Markup {
+fn form(groups: &[String], search: &Search, insights: &str) -> Markup {
     html! {
         form.search method="get" role="search" {
             label { "Group" select name="group" {
@@ -161,6 +161,7 @@ fn form(groups: &[String], search: &Search) -> Markup {
                 @for (minutes, name) in SPANS { option value=(minutes) selected[minutes == search.minutes] { (name) } }
             } }
             button.primary { "Search" }
+            a href=(insights) { "Ask more: Logs Insights" }
         }
     }
 }
@@ -188,7 +189,7 @@ mod tests {
         let bad = Line { at: 0, stream: BAD.into(), id: String::new(), message: BAD.into() };
         assert_harmless(&lines(&[bad]));
         let search = Search { group: BAD.into(), stream: BAD.into(), pattern: BAD.into(), ..Search::default() };
-        assert_harmless(&form(&[BAD.to_owned()], &search));
+        assert_harmless(&form(&[BAD.to_owned()], &search, "/"));
     }
 
     #[test]

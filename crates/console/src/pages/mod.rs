@@ -3,6 +3,7 @@
 mod alarms;
 mod canaries;
 mod canary;
+mod insights;
 mod logs;
 mod map;
 mod mesh;
@@ -10,6 +11,7 @@ mod overview;
 mod route;
 mod services;
 mod stacks;
+mod trace;
 mod traces;
 
 use std::sync::Arc;
@@ -52,8 +54,10 @@ pub(crate) fn router() -> Router<Arc<Console>> {
         .route("/console/{account}/{region}/tasks/{cluster}/{task}", page(services::task))
         .route("/console/{account}/{region}/map", page(map::view))
         .route("/console/{account}/{region}/traces", page(traces::list))
-        .route("/console/{account}/{region}/traces/{trace}", page(traces::view))
+        .route("/console/{account}/{region}/traces/{trace}", page(trace::view))
         .route("/console/{account}/{region}/logs", page(logs::view))
+        .route("/console/{account}/{region}/logs/insights", page(insights::ask).post(insights::start))
+        .route("/console/{account}/{region}/logs/insights/{query}", page(insights::answer))
         .route("/console/{account}/{region}/alarms", page(alarms::list))
         .route("/console/{account}/{region}/alarms/{alarm}", page(alarms::view))
         .fallback(async || failed(None, &api::Fault::new("NotFound", 404, "There is no page at this address.")))

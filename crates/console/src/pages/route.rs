@@ -85,7 +85,7 @@ async fn running(cx: &Cx) -> Result<Option<CanaryDescription>, Fault> {
 }
 
 /// What flowed to each target that is asked for, where the proxies can tell.
-async fn flows(cx: &Cx, mesh: &str, route: &str, status: &DescribeRouteStatusResponse) -> Option<Vec<Flow>> {
+pub(super) async fn flows(cx: &Cx, mesh: &str, route: &str, status: &DescribeRouteStatusResponse) -> Option<Vec<Flow>> {
     let clusters = |target: &WeightedTarget| status.clusters.get(&target.virtual_node).cloned().unwrap_or_default();
     let targets: Vec<_> = status.asked.iter().map(clusters).collect();
     cx.console.flows.of(&cx.scope, mesh, route, &targets).await
