@@ -207,6 +207,7 @@ impl Parts {
             clock: clock(),
             ids: ids(),
             caller: caller(),
+            metrics: telemetry.metrics(),
             machine: machine()?,
             runtime,
             task_secret: self.secrets.tasks.clone(),

@@ -24,7 +24,7 @@ use nix::{
 use crate::{TaskLimits, TaskSpec};
 
 /// Where the kernel's cgroups are mounted on every distribution.
-const ROOT: &str = "/sys/fs/cgroup";
+pub(crate) const ROOT: &str = "/sys/fs/cgroup";
 /// The directory of all tasks in each hierarchy.
 const PARENT: &str = "serin";
 /// The quota's period, in microseconds.
@@ -207,7 +207,8 @@ impl TaskCgroup {
         Ok(())
     }
 
-    fn directory(&self, hierarchy: &Path) -> PathBuf {
+    /// Its directory in a hierarchy.
+    pub(crate) fn directory(&self, hierarchy: &Path) -> PathBuf {
         hierarchy.join(PARENT).join(&self.task)
     }
 }

@@ -34,6 +34,7 @@ mod seccomp;
 mod spec;
 mod state;
 mod ulimits;
+mod usage;
 
 pub use capabilities::{ADDABLE_CAPABILITIES, ALL_CAPABILITIES};
 pub use client::{Adopted, Client, Condition, Netns, layers_in_use};
@@ -45,3 +46,4 @@ pub use spec::{
 pub use state::{
     ContainerState, ContainerStatus, Health, REASON_OUT_OF_MEMORY, StopCause, TaskState, TaskStatus, TaskStop,
 };
+pub use usage::Usage;

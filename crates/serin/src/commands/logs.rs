@@ -1,6 +1,6 @@
 //! `serin logs`: what containers wrote, oldest first.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, io::IsTerminal, time::Duration};
 
 use anyhow::Result;
 use api::logs;
@@ -27,7 +27,7 @@ struct Line {
 /// Prints lines; with `--follow` until Ctrl-C.
 pub(crate) async fn run(options: cli::Logs) -> Result<()> {
     let client = connect(&options.target);
-    let (mut seen, mut since) = (BTreeSet::new(), 0);
+    let (mut seen, mut since, is_terminal) = (BTreeSet::new(), 0, std::io::stdout().is_terminal());
     loop {
         let mut lines = Vec::new();
         for scope in scopes(&client, &options.target).await? {
@@ -36,12 +36,8 @@ pub(crate) async fn run(options: cli::Logs) -> Result<()> {
         lines.sort();
         for line in lines {
             if seen.insert(line.id.clone()) {
-                println!(
-                    "{} {} {}",
-                    Timestamp::from_millis(line.at).to_iso8601(),
-                    line.stream,
-                    line.message.trim_end()
-                );
+                let at = Timestamp::from_millis(line.at).to_iso8601();
+                println!("{at} {} {}", tame(&line.stream, is_terminal), tame(line.message.trim_end(), is_terminal));
             }
         }
         if !options.follow {
@@ -53,6 +49,12 @@ pub(crate) async fn run(options: cli::Logs) -> Result<()> {
             () = tokio::time::sleep(PAUSE) => {}
         }
     }
+}
+
+/// Text as a terminal may have it: characters that would steer it are shown by a sign instead. Programs get it as it is.
+fn tame(text: &str, is_terminal: bool) -> Cow<'_, str> {
+    let steers = |c: char| c.is_control() && c != '\t' && c != '\n';
+    if is_terminal && text.contains(steers) { text.replace(steers, "\u{fffd}").into() } else { text.into() }
 }
 
 async fn read(client: &Client, options: &cli::Logs, since: i64) -> Result<Vec<Line>> {
@@ -85,4 +87,15 @@ async fn read(client: &Client, options: &cli::Logs, since: i64) -> Result<Vec<Li
         }
     }
     Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_steers_a_terminal() {
+        assert_eq!(tame("\u{1b}]0;mine\u{7}\ta\u{9b}2J", true), "\u{fffd}]0;mine\u{fffd}\ta\u{fffd}2J");
+        assert_eq!(tame("\u{1b}[31mred", false), "\u{1b}[31mred");
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use api::xray::{GetServiceGraph, GetServiceGraphRequest, Service, ServiceStatistics};
+use api::xray::{GetServiceGraph, GetServiceGraphRequest, HistogramEntry, Service, ServiceStatistics};
 use names::Clock;
 use wire::{Client, ClientError};
 
@@ -42,7 +42,7 @@ pub(crate) fn draw(services: &[Service]) -> String {
     let is_root = |service: &&Service| service.reference_id.is_none_or(|id| !called.contains(&id));
     let (mut out, mut drawn) = (String::new(), Vec::new());
     for root in services.iter().filter(is_root) {
-        out.push_str(&line(root, root.summary_statistics.as_ref()));
+        out.push_str(&line(root, root.summary_statistics.as_ref(), &root.response_time_histogram));
         out.push('\n');
         branches(services, root, "", &mut drawn, &mut out);
     }
@@ -60,13 +60,14 @@ fn branches(services: &[Service], from: &Service, indent: &str, drawn: &mut Vec<
     for (index, edge) in from.edges.iter().enumerate() {
         let Some(to) = services.iter().find(|s| s.reference_id == edge.reference_id) else { continue };
         let (branch, below) = if index == last { ("└─▶ ", "    ") } else { ("├─▶ ", "│   ") };
-        out.push_str(&format!("{indent}{branch}{}\n", line(to, edge.summary_statistics.as_ref())));
+        let text = line(to, edge.summary_statistics.as_ref(), &edge.response_time_histogram);
+        out.push_str(&format!("{indent}{branch}{text}\n"));
         branches(services, to, &format!("{indent}{below}"), drawn, out);
     }
 }
 
-/// `api_1_todo  200 requests, 0 faults, 1.2 ms`.
-fn line(service: &Service, statistics: Option<&ServiceStatistics>) -> String {
+/// `api_1_todo  200 requests, 0 errors, 0 faults, 1.2 ms, p50 1.1 ms, p99 3.4 ms`.
+fn line(service: &Service, statistics: Option<&ServiceStatistics>, histogram: &[HistogramEntry]) -> String {
     let name = service.name.as_deref().unwrap_or("?");
     let kind =
         service.r#type.as_deref().filter(|kind| !kind.is_empty()).map(|kind| format!(" ({kind})")).unwrap_or_default();
@@ -79,7 +80,25 @@ fn line(service: &Service, statistics: Option<&ServiceStatistics>) -> String {
     }
     #[expect(clippy::cast_precision_loss, reason = "counts of requests fit into 53 bits")]
     let mean = statistics.total_response_time.unwrap_or(0.0) * 1000.0 / total as f64;
-    format!("{name}{kind}  {total} requests, {errors} errors, {faults} faults, {mean:.1} ms")
+    let mut text = format!("{name}{kind}  {total} requests, {errors} errors, {faults} faults, {mean:.1} ms");
+    for (name, percent) in [("p50", 50), ("p99", 99)] {
+        if let Some(seconds) = quantile(histogram, percent) {
+            text.push_str(&format!(", {name} {:.1} ms", seconds * 1000.0));
+        }
+    }
+    text
+}
+
+/// The time in seconds that so many of 100 requests did not exceed, as well as a histogram knows it.
+fn quantile(histogram: &[HistogramEntry], percent: i64) -> Option<f64> {
+    let mut entries: Vec<_> =
+        histogram.iter().map(|entry| (entry.value.unwrap_or(0.0), i64::from(entry.count.unwrap_or(0)))).collect();
+    entries.sort_by(|left, right| left.0.total_cmp(&right.0));
+    let (total, mut passed): (i64, i64) = (entries.iter().map(|(_, count)| count).sum(), 0);
+    entries.into_iter().find_map(|(value, count)| {
+        passed += count;
+        (count > 0 && passed * 100 >= total * percent).then_some(value)
+    })
 }
 
 #[cfg(test)]
@@ -87,9 +106,12 @@ mod tests {
     use super::*;
     use api::xray::Edge;
 
+    fn statistics(total: i64) -> ServiceStatistics {
+        ServiceStatistics { total_count: Some(total), total_response_time: Some(0.006), ..Default::default() }
+    }
+
     fn service(id: i32, name: &str, to: &[i32]) -> Service {
-        let statistics =
-            ServiceStatistics { total_count: Some(3), total_response_time: Some(0.006), ..Default::default() };
+        let statistics = statistics(3);
         let edge = |id: &i32| Edge {
             reference_id: Some(*id),
             summary_statistics: Some(statistics.clone()),
@@ -112,5 +134,14 @@ mod tests {
             "client\n└─▶ gateway  {statistics}\n    ├─▶ v1  {statistics}\n    │   └─▶ gateway  {statistics}\n    └─▶ v2  {statistics}\n"
         );
         assert_eq!(draw(&services), wanted);
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_histogram() {
+        let entry = |(value, count): (f64, i32)| HistogramEntry { value: Some(value), count: Some(count) };
+        let histogram = [(0.5, 1), (0.001, 49), (0.002, 50)].map(entry);
+        let text = line(&service(0, "api", &[]), Some(&statistics(3)), &histogram);
+        assert_eq!(text, "api  3 requests, 0 errors, 0 faults, 2.0 ms, p50 2.0 ms, p99 2.0 ms");
+        assert_eq!(quantile(&[], 50), None);
     }
 }

@@ -25,6 +25,8 @@ pub struct Ecs {
     pub ids: Ids,
     /// How neighbours are called.
     pub caller: Caller,
+    /// Where it is written what tasks use.
+    pub metrics: telemetry::Metrics,
     /// What tasks may use together.
     pub machine: Machine,
     /// What runs tasks.

@@ -5,6 +5,7 @@
 //! - [`traffic`] tells load balancers the weights that a service's release asks for, [`hooks`] asks its hooks,
 //!   [`alarms`] looks at the alarms it is watched by.
 //! - [`links`] puts tasks back on a VPC that was made anew.
+//! - [`usage`] writes what tasks use as metrics.
 //! - [`sweep`] ends what runs on the machine and has no row any more.
 
 mod alarms;
@@ -22,6 +23,7 @@ mod spec;
 mod sweep;
 mod task;
 mod traffic;
+mod usage;
 
 use std::sync::Arc;
 
@@ -42,6 +44,12 @@ pub(crate) enum Error {
     /// The machine failed.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
+    /// What tasks use could not be written down.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::Error),
+    /// The work on that was interrupted.
+    #[error("the work on metrics was interrupted")]
+    Interrupted(#[from] tokio::task::JoinError),
     /// A neighbour's answer lacks what it must have.
     #[error("the answer about {0} can't be understood")]
     Answer(String),
@@ -56,6 +64,7 @@ pub(crate) fn controllers(ecs: &Arc<Ecs>) -> Vec<Boxed> {
         boxed(hooks::Hooks::new(Arc::clone(ecs))),
         boxed(alarms::Alarms::new(Arc::clone(ecs))),
         boxed(links::Links::new(Arc::clone(ecs))),
+        boxed(usage::Meter::new(Arc::clone(ecs))),
         boxed(sweep::Sweeper::new(Arc::clone(ecs))),
     ]
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use container::{Client, Condition, Netns, TaskSpec, TaskState, client::Error as ShimError, logs};
+use container::{Client, Condition, Netns, TaskSpec, TaskState, Usage, client::Error as ShimError, logs};
 use futures::FutureExt;
 use image::{Image, Images};
 use names::Scope;
@@ -195,6 +195,15 @@ impl Runtime for MachineRuntime {
 
     fn remove<'a>(&'a self, task: &'a str, link: Option<(&'a Path, &'a str)>) -> Answer<'a, ()> {
         self.remove_task(task, link).boxed()
+    }
+
+    fn usage(&self, tasks: Vec<String>) -> Answer<'_, BTreeMap<String, Usage>> {
+        async move {
+            let used = |task: String| Usage::of(&task).map(|usage| (task, usage));
+            let read = tokio::task::spawn_blocking(move || tasks.into_iter().filter_map(used).collect());
+            read.await.map_err(|error| io_error("read the cgroups of", &self.tasks)(io::Error::other(error)))
+        }
+        .boxed()
     }
 
     fn tasks(&self) -> Answer<'_, Vec<String>> {

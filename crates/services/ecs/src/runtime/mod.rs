@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use container::{TaskSpec, TaskState, logs::Entry};
+use container::{TaskSpec, TaskState, Usage, logs::Entry};
 use futures::future::BoxFuture;
 use image::Image;
 use names::Scope;
@@ -59,6 +59,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// Removes what is left of a task that has ended: its link in the VPC (given by the path of its namespace and
     /// the id of the interface), its files, its volumes.
     fn remove<'a>(&'a self, task: &'a str, link: Option<(&'a Path, &'a str)>) -> Answer<'a, ()>;
+
+    /// What each of these tasks has used; those that do not run are left out.
+    fn usage(&self, tasks: Vec<String>) -> Answer<'_, BTreeMap<String, Usage>>;
 
     /// The ids of all tasks the machine has anything of.
     fn tasks(&self) -> Answer<'_, Vec<String>>;

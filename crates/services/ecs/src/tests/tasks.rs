@@ -205,3 +205,28 @@ async fn a_stopped_task_is_forgotten_after_an_hour() {
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert!(house.tasks().await.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_tasks_of_services_use_is_told_as_metrics() {
+    let house = House::new().await;
+    house.register("app", "v1").await;
+    house.create_service(service_request("web", "app", 1)).await.unwrap();
+    house.stable("web").await;
+    let metric = |name: &str| telemetry::metrics::MetricId {
+        namespace: "AWS/ECS".to_owned(),
+        name: name.to_owned(),
+        dimensions: [("ClusterName", "flask"), ("ServiceName", "web")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into(),
+    };
+    let all = (names::Timestamp::from_millis(0), names::Timestamp::from_millis(i64::MAX));
+    let points = |name: &str| house.metrics.points(&house.scope, &metric(name), None, all).unwrap();
+    let deadline = tokio::time::Instant::now() + super::PATIENCE;
+    while points("CPUUtilization").is_empty() {
+        assert!(tokio::time::Instant::now() < deadline, "nothing was told");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let (processor, memory) = (points("CPUUtilization").remove(0), points("MemoryUtilization").remove(0));
+    assert!(processor.set.minimum > 0.0 && processor.unit == "Percent", "{processor:?}");
+    assert!(memory.set.samples >= 1.0 && memory.set.minimum > 0.0, "{memory:?}");
+}
