@@ -26,9 +26,10 @@ macro_rules! for_each_operation {
                 DeleteVirtualRouter DeleteVirtualService DescribeGatewayRoute DescribeMesh DescribeRoute
                 DescribeRouteStatus DescribeVirtualGateway DescribeVirtualNode DescribeVirtualRouter
                 DescribeVirtualService InjectFault ListFaults ListGatewayRoutes ListMeshes ListProxies ListRoutes
-                ListTagsForResource ListTurnedAwayProxies ListVirtualGateways ListVirtualNodes ListVirtualRouters
-                ListVirtualServices RemoveFault TagResource UntagResource UpdateGatewayRoute UpdateMesh UpdateRoute
-                UpdateVirtualGateway UpdateVirtualNode UpdateVirtualRouter UpdateVirtualService;
+                ListTagsForResource ListTrials ListTurnedAwayProxies ListVirtualGateways ListVirtualNodes
+                ListVirtualRouters ListVirtualServices PutTrial RemoveFault RemoveTrial TagResource UntagResource
+                UpdateGatewayRoute UpdateMesh UpdateRoute UpdateVirtualGateway UpdateVirtualNode UpdateVirtualRouter
+                UpdateVirtualService;
             canary:
                 CheckCanaryPolicy CommandCanary DescribeCanary DescribeRehearsal GetCanaryRecord ListCanaries StartCanary
                 StartRehearsal StopRehearsal;

@@ -248,6 +248,12 @@ fn requests(mesh: &Value) -> Vec<(&'static str, Value)> {
         request["virtualNodeName"] = json!(node);
         ("InjectFault", request)
     }));
+    let trials = mesh.get("trials").and_then(Value::as_object).into_iter().flatten();
+    all.extend(trials.map(|(path, trial)| {
+        let (router, route) = path.split_once('/').unwrap_or(("api", path));
+        let route = json!({ "meshName": MESH, "virtualRouterName": router, "routeName": route, "trial": trial });
+        ("PutTrial", route)
+    }));
     all
 }
 

@@ -5,7 +5,7 @@
 //! sends two, or none, is told so by the service in words, instead of by a parser. Bounds of numbers and lengths are
 //! the service's to check too; the names of enumerations are checked here, where the type knows them.
 //!
-//! The operations of [`status`] and [`fault`] are not Amazon's but ours.
+//! The operations of [`status`], [`fault`] and [`trial`] are not Amazon's but ours.
 
 pub mod fault;
 mod gateway_route;
@@ -19,6 +19,7 @@ mod route_policy;
 pub mod status;
 mod tag;
 mod tls;
+pub mod trial;
 mod virtual_gateway;
 mod virtual_node;
 mod virtual_router;
@@ -36,6 +37,7 @@ pub use route_policy::*;
 pub use status::{DescribeRouteStatus, ListProxies, ListTurnedAwayProxies};
 pub use tag::*;
 pub use tls::*;
+pub use trial::{ListTrials, PutTrial, RemoveTrial};
 pub use virtual_gateway::*;
 pub use virtual_node::*;
 pub use virtual_router::*;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use api::{
     appmesh::{
         GatewayRouteSpec, IpPreference, MeshSpec, RouteSpec, VirtualGatewaySpec, VirtualNodeSpec, VirtualRouterSpec,
-        VirtualServiceSpec,
+        VirtualServiceSpec, trial::Trial,
     },
     servicediscovery::{DiscoverInstances, DiscoverInstancesRequest},
 };
@@ -20,12 +20,12 @@ use crate::{
     error::Error,
     identity,
     plan::{self, GatewayRouteName, Mesh, MeshEndpoint, RouteName},
-    rows::{Injection, Resource, Spec, mesh_of, own_name, targets},
+    rows::{Injection, OnTrial, Resource, Spec, mesh_of, own_name, targets},
     secrets,
 };
 
 /// The rows of a mesh, and what its virtual nodes may be found by and prove themselves with.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     MeshSpec::KIND,
     VirtualNodeSpec::KIND,
     VirtualRouterSpec::KIND,
@@ -34,6 +34,7 @@ const KINDS: [&str; 13] = [
     VirtualGatewaySpec::KIND,
     GatewayRouteSpec::KIND,
     Injection::KIND,
+    OnTrial::KIND,
     "servicediscovery/instance",
     "acm/certificate",
     "acm/identity",
@@ -74,6 +75,7 @@ impl Mesher {
             let routes = under::<RouteSpec>(tx, key)?;
             let handed = routes.iter().map(|(key, row)| (route_name(key), handed(row))).collect();
             let (injections, turns) = injections(tx, key, self.state.clock.now())?;
+            let trials = trials(tx, key, &routes)?;
             let gateway_routes = under::<GatewayRouteSpec>(tx, key)?.into_iter();
             let mesh = Mesh {
                 name: key.name.clone(),
@@ -85,6 +87,7 @@ impl Mesher {
                 gateways: by_name(under::<VirtualGatewaySpec>(tx, key)?),
                 gateway_routes: gateway_routes.map(|(key, row)| (gateway_route_name(&key), row.spec)).collect(),
                 injections,
+                trials,
                 ..Mesh::default()
             };
             Ok(Some(Read { mesh, routes: handed, turns }))
@@ -208,6 +211,18 @@ fn injections(
     let turns = times.filter(|time| *time > now).min();
     let now_on = all.into_iter().filter(|(_, injection)| injection.begins_at <= now && now < injection.ends_at);
     Ok((now_on.map(|(key, injection)| (own_name(&key).to_owned(), injection)).collect(), turns))
+}
+
+/// What is tried on the `routes` of the mesh at `key`.
+fn trials(
+    tx: &Transaction<'_>,
+    key: &Key,
+    routes: &[(Key, Resource<RouteSpec>)],
+) -> Result<BTreeMap<RouteName, Trial>, Error> {
+    let all = tx.list_under::<OnTrial>(&key.scope, &format!("{}/", key.name))?;
+    let stands = |(key, row): &(Key, OnTrial)| routes.iter().any(|(route, of)| route == key && of.uid == row.uid);
+    let standing = all.into_iter().filter(stands);
+    Ok(standing.map(|(key, row)| (route_name(&key), row.trial)).collect())
 }
 
 /// The rows of a kind in the mesh at `key`.

@@ -11,7 +11,7 @@ use std::{
 
 use api::appmesh::{
     AwsCloudMapServiceDiscovery, GatewayRouteSpec, MeshSpec, RouteSpec, VirtualGatewaySpec, VirtualNodeSpec,
-    VirtualRouterSpec, VirtualServiceSpec,
+    VirtualRouterSpec, VirtualServiceSpec, trial::Trial,
 };
 use serde::{Deserialize, Serialize};
 use xds::Snapshot;
@@ -41,6 +41,8 @@ pub struct Mesh {
     pub instances: BTreeMap<String, Vec<String>>,
     /// The faults that are made on purpose now, by virtual node.
     pub injections: BTreeMap<String, Injection>,
+    /// What is tried on routes.
+    pub trials: BTreeMap<RouteName, Trial>,
     /// The certificates that are to be had, by the name the mesh has for them: the ARN of one of ACM, or the name of a
     /// secret that the house itself vouches for.
     pub certificates: BTreeMap<String, Certificate>,

@@ -8,6 +8,7 @@ use api::appmesh::{
     VirtualRouterSpec, VirtualServiceSpec, WeightedTarget,
     fault::{Abort, Delay},
     status::Refusal,
+    trial::Trial,
 };
 use names::{Arn, Tags, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -152,6 +153,19 @@ pub struct Injection {
 
 impl Row for Injection {
     const KIND: &'static str = "appmesh/injection";
+}
+
+/// What is tried on a route; it stands at the route's own key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct OnTrial {
+    /// The id of the route: another one of the same name is not on trial.
+    pub uid: String,
+    /// It.
+    pub trial: Trial,
+}
+
+impl Row for OnTrial {
+    const KIND: &'static str = "appmesh/trial";
 }
 
 /// What the proxies do of a route; it stands at the route's own key.

@@ -21,7 +21,7 @@ use reconcile::{Controller, Next};
 use store::{Key, Row};
 
 use crate::{
-    Canaries, Error,
+    Canaries, Error, audience,
     live::{self, Live},
     plan::{self, Action, Observation, Phase},
     policy::Weight,
@@ -84,13 +84,13 @@ impl Controller for Watcher {
         let (route, status) = match self.route(&key.scope, &canary).await {
             Ok(found) => found,
             Err(fault) if fault.code == "NotFoundException" => {
-                return self.abandon(key, seen, now, format!("the route {} is gone", canary.route));
+                return self.abandon(key, &canary, seen, now, format!("the route {} is gone", canary.route)).await;
             }
             Err(fault) => return Err(fault.into()),
         };
         if seen.route.as_ref().is_some_and(|ours| *ours != route) {
             let why = format!("somebody else changed the route {}, and it stays as they wanted it", canary.route);
-            return self.abandon(key, seen, now, why);
+            return self.abandon(key, &canary, seen, now, why).await;
         }
         let between = Move { baseline: canary.baseline.clone(), canary: canary.canary.clone() };
         let look = Look { key, canary: &canary, between, before: &seen, now, route, status };
@@ -120,8 +120,16 @@ impl Watcher {
     }
 
     /// The canary comes to an end that its ramp does not know.
-    fn abandon(&self, key: &Key, seen: CanaryObserved, now: Timestamp, why: String) -> Result<Next, Error> {
+    async fn abandon(
+        &self,
+        key: &Key,
+        canary: &Canary,
+        seen: CanaryObserved,
+        now: Timestamp,
+        why: String,
+    ) -> Result<Next, Error> {
         let mut after = CanaryObserved { ended: Some(now), abandoned: Some(why.clone()), ..seen };
+        audience::end(&self.service, &key.scope, canary, &mut after).await?;
         after.version += 1;
         after.tell(now, format!("The canary ends: {why}."));
         self.service.store.write(|tx| tx.put(key, &after))?;
@@ -157,10 +165,11 @@ impl Watcher {
             decision: Some(decision),
             ..CanaryObserved::clone(before)
         };
+        audience::keep(&self.service, &key.scope, canary, &mut after, now).await?;
         for action in actions {
             self.act(look, action, &mut live, &mut after).await?;
         }
-        self.conclude(look, live, after)
+        self.conclude(look, live, after).await
     }
 
     /// Does what the ramp says. Versions are the user's to retire: they are services and virtual nodes of their own.
@@ -214,11 +223,12 @@ impl Watcher {
     }
 
     /// Writes down what has become of the canary, and looks again soon unless it has ended.
-    fn conclude(&self, look: &Look<'_>, live: Live, mut after: CanaryObserved) -> Result<Next, Error> {
+    async fn conclude(&self, look: &Look<'_>, live: Live, mut after: CanaryObserved) -> Result<Next, Error> {
         let ended = after.state.ended();
         if ended && after.state.phase == look.before.state.phase {
             // One more look has passed, in which nothing wanted to begin again.
             after.ended = Some(look.now);
+            audience::end(&self.service, &look.key.scope, look.canary, &mut after).await?;
         }
         let counted = millis(look.now) / WRITE != look.before.state.seen_at / WRITE;
         if counted || changed(look.before, &after) {
@@ -273,6 +283,7 @@ fn changed(before: &CanaryObserved, after: &CanaryObserved) -> bool {
             seen.heard,
             verdict,
             seen.route.clone(),
+            seen.trial.clone(),
         )
     };
     before.events.len() != after.events.len()

@@ -11,6 +11,7 @@
 //! routes by App Mesh's own API (`shift.rs`), as a user would: whoever changes a route in the middle of its canary ends
 //! that.
 
+mod audience;
 mod controller;
 mod error;
 pub mod judge;

@@ -1,6 +1,9 @@
 //! What is asked of a canary, and what was seen of it.
 
-use api::{appmesh::RouteSpec, canary::CanaryEvent};
+use api::{
+    appmesh::{RouteSpec, trial::Trial},
+    canary::CanaryEvent,
+};
 use names::{Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Key, Row};
@@ -62,6 +65,9 @@ pub(crate) struct CanaryObserved {
     pub(crate) judgement: u32,
     /// What this canary last made of the route.
     pub(crate) route: Option<RouteSpec>,
+    /// Who goes first on that route now.
+    #[serde(default)]
+    pub(crate) trial: Option<Trial>,
     /// The part of the new version that every proxy has acknowledged.
     pub(crate) applied: Option<Weight>,
     pub(crate) proxies: u32,
@@ -88,6 +94,7 @@ impl CanaryObserved {
             heard: 0,
             judgement: 0,
             route: None,
+            trial: None,
             applied: None,
             proxies: 0,
             healthy: Healthy { baseline: 0, canary: 0 },

@@ -32,9 +32,9 @@ pub(super) async fn counts(State(admin): State<Admin>, RawQuery(query): RawQuery
     Json(json!({ "clusters": clusters }))
 }
 
-/// Whether `cluster` is `name` or a variant of it.
+/// Whether `cluster` is `name` or a variant of it. What is behind a slash is of requests that are counted apart.
 fn is_of(cluster: &str, name: &str) -> bool {
-    cluster.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    cluster.strip_prefix(name).is_some_and(|rest| rest.is_empty() || (rest.starts_with('_') && !rest.contains('/')))
 }
 
 fn of(sets: &[std::sync::Arc<PerCore<ClusterCounters>>], healthy: usize) -> Value {
@@ -65,5 +65,7 @@ mod tests {
         assert!(is_of("cds_egress_m_api_http_80", "cds_egress_m_api_http_80"));
         assert!(is_of("cds_egress_m_api_http_80_1a2b", "cds_egress_m_api_http_80"));
         assert!(!is_of("cds_egress_m_api_http_8080", "cds_egress_m_api_http_80"));
+        assert!(!is_of("cds_egress_m_api_http_80/testers", "cds_egress_m_api_http_80"));
+        assert!(!is_of("cds_egress_m_api_http_80_1a2b/testers", "cds_egress_m_api_http_80"));
     }
 }

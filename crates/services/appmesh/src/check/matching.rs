@@ -37,17 +37,26 @@ pub(super) fn headers(checks: &mut Checks, path: &str, headers: Option<&[HttpRou
     let Some(headers) = headers else { return };
     checks.count(path, headers.len(), 1, 10);
     for (index, header) in headers.iter().enumerate() {
-        let path = format!("{path}.{}.member", index + 1);
-        checks.length(&format!("{path}.name"), &header.name, 1, 50);
-        let token = |character: char| character.is_ascii_graphic() && !"\"(),/;<=>?@[\\]{}".contains(character);
-        checks.demand(header.name.chars().all(token), &format!("{path}.name"), "must be the name of a header");
-        if let Some(method) = &header.r#match {
-            header_match(checks, &format!("{path}.match"), method);
-        }
+        self::header(checks, &format!("{path}.{}.member", index + 1), header);
     }
 }
 
-fn header_match(checks: &mut Checks, path: &str, method: &HeaderMatchMethod) {
+/// One of them.
+pub(super) fn header(checks: &mut Checks, path: &str, header: &HttpRouteHeader) {
+    name(checks, &format!("{path}.name"), &header.name, "must be the name of a header");
+    if let Some(method) = &header.r#match {
+        header_match(checks, &format!("{path}.match"), method);
+    }
+}
+
+/// The name of a header or a cookie, which has the same characters; `what` says which.
+pub(super) fn name(checks: &mut Checks, path: &str, name: &str, what: &str) {
+    checks.length(path, name, 1, 50);
+    let token = |character: char| character.is_ascii_graphic() && !"\"(),/;<=>?@[\\]{}".contains(character);
+    checks.demand(name.chars().all(token), path, what);
+}
+
+pub(super) fn header_match(checks: &mut Checks, path: &str, method: &HeaderMatchMethod) {
     let HeaderMatchMethod { exact, prefix, range, regex, suffix } = method;
     let members = [
         ("exact", exact.is_some()),

@@ -9,6 +9,7 @@ mod matching;
 mod node;
 mod route;
 mod tls;
+mod trial;
 
 use std::fmt::Display;
 
@@ -19,6 +20,7 @@ use crate::error::Error;
 pub(crate) use gateway::{gateway, gateway_route};
 pub(crate) use node::node;
 pub(crate) use route::route;
+pub(crate) use trial::trial;
 
 /// Tags that a resource can have.
 pub(crate) const TAGS_MAX: usize = 50;

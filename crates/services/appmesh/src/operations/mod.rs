@@ -9,6 +9,7 @@ mod resource;
 mod route;
 mod status;
 mod tag;
+mod trial;
 mod virtual_gateway;
 mod virtual_node;
 mod virtual_router;
@@ -95,5 +96,8 @@ fn others() -> Vec<Bound<State>> {
         bind::<api::InjectFault, _, _, _, _>(fault::inject_fault),
         bind::<api::RemoveFault, _, _, _, _>(fault::remove_fault),
         bind::<api::ListFaults, _, _, _, _>(fault::list_faults),
+        bind::<api::PutTrial, _, _, _, _>(trial::put_trial),
+        bind::<api::RemoveTrial, _, _, _, _>(trial::remove_trial),
+        bind::<api::ListTrials, _, _, _, _>(trial::list_trials),
     ]
 }

@@ -75,6 +75,10 @@ pub(super) fn node(scene: &mut Scene<'_>, client: Client<'_>, node: &str, listen
     if let Some(variant) = client.variant {
         name = format!("{name}_{variant}");
     }
+    if let Some(apart) = client.apart {
+        // No name of App Mesh's has a slash: who reads what a cluster and its variants have counted tells it by that.
+        name = format!("{name}/{apart}");
+    }
     let discovery = mesh.nodes.get(node).and_then(|spec| spec.service_discovery.as_ref());
     let (dns, map) = discovery.map(|found| (found.dns.as_ref(), found.aws_cloud_map.as_ref())).unwrap_or_default();
     let Some(host) = host_of(dns, map) else {

@@ -45,7 +45,7 @@ pub(super) fn build(scene: &mut Scene<'_>, spec: &VirtualNodeSpec) {
         let own = tls_of(backend.client_policy.as_ref());
         // One node may stand behind two services that are to be spoken to differently.
         let variant = own.filter(|own| Some(*own) != default).map(|_| name);
-        let client = Client { policy: own.or(default), variant, pool: None };
+        let client = Client { policy: own.or(default), variant, ..Client::default() };
         add_service(scene, client, &mut ports, name);
     }
     let https_is_taken = ports.contains_key(&HTTPS);

@@ -75,6 +75,7 @@ fn routes_of(
         pool,
         // Each listener has a pool of its own toward the same hosts.
         variant: (pool.is_some() && scene.listeners > 1).then_some(port.as_str()),
+        apart: None,
     };
     let mesh = scene.mesh;
     let own = mesh.gateway_routes.iter().filter(|(name, _)| name.gateway == scene.name);

@@ -24,7 +24,7 @@ use xds::pb::envoy::{
 use super::{
     Client, Scene, cluster, fault,
     proto::{duration, matcher, millis, regex, uint},
-    retry,
+    retry, trial,
 };
 use crate::plan::RouteName;
 
@@ -58,7 +58,11 @@ pub(super) fn of_port(
             scene.routes.insert(name.clone());
             let route = part.route(scene, client, name, mapping);
             let matched = route.r#match.clone().unwrap_or_default();
-            found.push((Order::new(spec.priority, &name.route, &matched), route));
+            let order = || Order::new(spec.priority, &name.route, &matched);
+            let first = trial::of_testers(scene, client, name, mapping.protocol, part.targets(), &route);
+            // Both have the same place, and keep the order in which they came.
+            found.extend(first.map(|first| (order(), first)));
+            found.push((order(), route));
         }
     }
     found.sort_by(|a, b| a.0.cmp(&b.0));
@@ -143,14 +147,7 @@ impl<'a> Part<'a> {
     }
 
     fn route(&self, scene: &mut Scene<'_>, client: Client<'_>, name: &RouteName, mapping: PortMapping) -> Route {
-        let clusters = weights(scene, client, name, mapping.protocol, self.targets());
-        let clusters = clusters.into_iter().map(|Share { cluster, weight, node }| ClusterWeight {
-            name: cluster,
-            weight: Some(uint(weight)),
-            request_headers_to_add: fault::marks(scene.mesh, node, Some(name)),
-            ..ClusterWeight::default()
-        });
-        let clusters: Vec<ClusterWeight> = clusters.collect();
+        let clusters = shares(scene, client, name, mapping.protocol, self.targets());
         let shared = clusters.iter().any(|cluster| cluster.weight.is_some_and(|weight| weight.value > 0));
         let timeout = self.timeout();
         let action = if shared {
@@ -168,6 +165,24 @@ impl<'a> Part<'a> {
         };
         Route { name: name.route.clone(), r#match: Some(self.matched()), action: Some(action), ..Route::default() }
     }
+}
+
+/// What each of `targets` gets, as Envoy has it.
+pub(super) fn shares(
+    scene: &mut Scene<'_>,
+    client: Client<'_>,
+    name: &RouteName,
+    protocol: PortProtocol,
+    targets: &[WeightedTarget],
+) -> Vec<ClusterWeight> {
+    let clusters = weights(scene, client, name, protocol, targets);
+    let share = |Share { cluster, weight, node }| ClusterWeight {
+        name: cluster,
+        weight: Some(uint(weight)),
+        request_headers_to_add: fault::marks(scene.mesh, node, Some(name)),
+        ..ClusterWeight::default()
+    };
+    clusters.into_iter().map(share).collect()
 }
 
 /// What a target gets.
@@ -269,7 +284,8 @@ fn pseudo_header(name: &str, value: &str) -> HeaderMatcher {
     }
 }
 
-fn header(asked: &HttpRouteHeader) -> HeaderMatcher {
+/// A header that is asked for.
+pub(super) fn header(asked: &HttpRouteHeader) -> HeaderMatcher {
     let specifier = asked.r#match.as_ref().map_or(HeaderMatchSpecifier::PresentMatch(true), header_specifier);
     HeaderMatcher {
         name: asked.name.clone(),

@@ -18,6 +18,7 @@ mod retry;
 mod service;
 mod tcp_route;
 mod tls;
+mod trial;
 
 use std::collections::BTreeSet;
 
@@ -95,6 +96,8 @@ struct Client<'a> {
     pool: Option<VirtualNodeConnectionPool>,
     /// What tells the backend's clusters from others that lead to the same hosts in another way.
     variant: Option<&'a str>,
+    /// Whose requests have clusters of their own, so that they are counted apart.
+    apart: Option<&'a str>,
 }
 
 /// The TLS part of a client's policy.

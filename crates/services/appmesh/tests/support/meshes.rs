@@ -39,6 +39,7 @@ pub fn read(text: &str) -> Mesh {
         let (router, route) = path.split_once('/').unwrap();
         RouteName { router: router.to_owned(), route: route.to_owned() }
     };
+    let trials: BTreeMap<String, _> = part(&mut mesh, "trials");
     let gateway_routes: BTreeMap<String, _> = part(&mut mesh, "gatewayRoutes");
     let gateway_route_of = |path: String| {
         let (gateway, route) = path.split_once('/').unwrap();
@@ -56,6 +57,7 @@ pub fn read(text: &str) -> Mesh {
         gateway_routes: gateway_routes.into_iter().map(|(path, spec)| (gateway_route_of(path), spec)).collect(),
         instances: part(&mut mesh, "instances"),
         injections: BTreeMap::new(),
+        trials: trials.into_iter().map(|(path, trial)| (name_of(path), trial)).collect(),
         certificates: certificates.into_iter().map(|(name, text)| (name, certificate(&text))).collect(),
         authorities: part(&mut mesh, "authorities"),
     }

@@ -167,7 +167,9 @@ impl Machine<'_> {
     fn wait(&mut self) {
         let Healthy { baseline, canary } = self.seen.healthy;
         let late = self.state.watched > self.policy.healthy_seconds * 1000;
+        let alone = self.policy.testers.as_ref().map_or(0, |testers| testers.seconds);
         let learned = self.seen.known || self.state.learned >= self.policy.baseline_seconds * 1000;
+        let learned = learned && self.state.learned >= alone * 1000;
         match (baseline, canary) {
             (1.., 1..) if !self.state.paused && learned => self.next(0),
             (0, 1..) if late => {

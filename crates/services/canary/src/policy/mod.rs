@@ -4,12 +4,14 @@
 //! same template stays valid there. Everything has a default; `{}` is a policy. What is not understood is refused by
 //! name.
 
+mod audience;
 mod number;
 
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{Margin, Metric, Settings};
 
+pub use audience::{Cookie, Header, Match, Range, Testers};
 pub use number::Weight;
 use number::{number, optional, truth};
 
@@ -80,6 +82,9 @@ pub struct Policy {
     pub unhealthy_seconds: u64,
     /// What is left out of the comparison of latencies.
     pub cold_start: ColdStart,
+    /// Whose requests go to the new version before its weight sends anybody there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub testers: Option<Testers>,
 }
 
 /// One part of a ramp; in JSON also just its weight.
@@ -237,6 +242,7 @@ impl Default for Policy {
             healthy_seconds: 600,
             unhealthy_seconds: 60,
             cold_start: ColdStart::default(),
+            testers: None,
         }
     }
 }
@@ -285,6 +291,7 @@ impl Policy {
     pub fn check(&self) -> Result<(), Error> {
         self.check_steps()?;
         self.check_times()?;
+        self.testers.as_ref().map_or(Ok(()), Testers::check)?;
         range("FalseTakeBack", self.false_take_back, 1e-9..=0.5, "0.000000001 to 0.5")?;
         range("FalseCertificate", self.false_certificate, 1e-9..=0.5, "0.000000001 to 0.5")?;
         range("RelativeBound", self.relative_bound, 1.01..=1000.0, "1.01 to 1000")?;
@@ -356,7 +363,8 @@ impl Policy {
         let gates = self.steps.iter().filter(|step| step.gate).count();
         let waits = u64::try_from(self.steps.len() + gates + 1).unwrap_or(u64::MAX);
         let steps = self.maximum_step_seconds.saturating_mul(waits);
-        let before = self.healthy_seconds.saturating_add(self.baseline_seconds);
+        let alone = self.testers.as_ref().map_or(0, |testers| testers.seconds);
+        let before = self.healthy_seconds.saturating_add(self.baseline_seconds.max(alone));
         let once = before.saturating_add(steps).saturating_add(self.bake_seconds);
         once.saturating_mul(u64::from(self.retries).saturating_add(1))
     }

@@ -25,10 +25,11 @@ const RETRY: &str = ".retry";
 /// Characters that mean something in a regular expression.
 const SPECIAL: &str = r"\.+*?()|[]{}^$";
 
-/// The expression that selects the statistics of the clusters `names` and their variants.
+/// The expression that selects the statistics of the clusters `names` and their variants. What has a slash in its name is
+/// of requests that are counted apart.
 pub(super) fn filter(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| escaped(&spelt(name))).collect();
-    format!(r"^cluster\.({})(_[^.]*)?\.{WANTED}$", names.join("|"))
+    format!(r"^cluster\.({})(_[^./]*)?\.{WANTED}$", names.join("|"))
 }
 
 /// A cluster's name as it stands in statistics: colons part tags there.
@@ -243,7 +244,7 @@ mod tests {
     #[test]
     fn a_name_is_taken_as_it_is_and_not_as_an_expression() {
         let filter = filter(&["cds_egress_m.x_v+1_http_80", "a:b"]);
-        assert!(filter.starts_with(r"^cluster\.(cds_egress_m\.x_v\+1_http_80|a_b)(_[^.]*)?\.("), "{filter}");
+        assert!(filter.starts_with(r"^cluster\.(cds_egress_m\.x_v\+1_http_80|a_b)(_[^./]*)?\.("), "{filter}");
         assert_eq!(of(&["a:b"], "cluster.a_b.upstream_rq_2xx"), Some(("a:b", ".upstream_rq_2xx")));
     }
 }
