@@ -5,7 +5,7 @@ use api::{Explanation, explanation};
 /// All of them; shown by `serin explain` and in the docs.
 pub const EXPLAINED: &[Explanation] = &[
     explanation("AccountSetting", "awsvpcTrunking", "kept; every task has an interface of its own without it"),
-    explanation("AccountSetting", "containerInsights", "kept; no metrics are made of clusters, services and tasks"),
+    explanation("AccountSetting", "containerInsights", "kept; no metrics of ECS/ContainerInsights are made"),
     explanation(
         "AccountSetting",
         "defaultLogDriverMode",
@@ -19,7 +19,7 @@ pub const EXPLAINED: &[Explanation] = &[
         "capacityProviders",
         "FARGATE and FARGATE_SPOT are known by name; both mean this machine, and spot is never taken away",
     ),
-    explanation("Cluster", "settings.containerInsights", "kept; no metrics are made of clusters, services and tasks"),
+    explanation("Cluster", "settings.containerInsights", "kept; no metrics of ECS/ContainerInsights are made"),
     explanation(
         "Service",
         "availabilityZoneRebalancing",
