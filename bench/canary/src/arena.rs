@@ -41,9 +41,9 @@ pub(crate) struct Findings {
     pub(crate) figures: Vec<Figure>,
 }
 
-/// Runs everything.
-pub(crate) fn run(size: Size) -> Findings {
-    let mut arena = Arena { size, findings: Findings::default() };
+/// Runs everything, or ours alone in the scenarios that have `only` in their names.
+pub(crate) fn run(size: Size, only: Option<String>) -> Findings {
+    let mut arena = Arena { size, only, findings: Findings::default() };
     arena.healthy();
     arena.failing();
     arena.slower();
@@ -53,10 +53,15 @@ pub(crate) fn run(size: Size) -> Findings {
 
 struct Arena {
     size: Size,
+    only: Option<String>,
     findings: Findings,
 }
 
 impl Arena {
+    fn wanted(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only))
+    }
+
     fn figure(&mut self, name: String, value: f64, unit: &'static str, goal: f64) {
         self.findings.figures.push(Figure { name, value, unit, goal: Some(goal) });
     }
@@ -92,10 +97,14 @@ impl Arena {
         let names: Vec<_> = [OURS].iter().chain(&PEERS).map(|contender| contender.name).collect();
         self.head("A healthy version: taken back, %", "scenario", &names);
         for scenario in scenarios::healthy() {
+            if !self.wanted(&scenario.name) {
+                continue;
+            }
             let ours = self.spared(scenario.contender, &scenario.service, scenario.seconds);
             let mut cells = vec![scenario.name.clone(), format!("{:.2}", ours.taken_back())];
             for peer in PEERS {
-                let shown = scenario.peers && !(self.size.short && scenario.service.rate > 100.0);
+                let few = self.size.short && scenario.service.rate > 100.0;
+                let shown = scenario.peers && !few && self.only.is_none();
                 let taken_back = || format!("{:.1}", self.spared(peer, &scenario.service, HOUR).taken_back());
                 cells.push(if shown { taken_back() } else { String::new() });
             }
@@ -129,11 +138,14 @@ impl Arena {
             );
             self.head(&title, "fails", &names);
             for errors in FAULTS {
+                if !self.wanted(&format!("{} % failing, {rate} rps", errors * 100.0)) {
+                    continue;
+                }
                 let service = scenarios::failing(rate, errors);
                 let ours = self.caught(OURS, &service, HOUR);
                 let mut cells = vec![format!("{} %", errors * 100.0), cell(&ours)];
                 for peer in PEERS {
-                    let shown = !self.size.short || rate < 100.0;
+                    let shown = self.only.is_none() && (!self.size.short || rate < 100.0);
                     cells.push(if shown { cell(&self.caught(peer, &service, HOUR)) } else { String::new() });
                 }
                 self.row(&cells);
@@ -172,6 +184,9 @@ impl Arena {
                 ("+25 %, the slowest tenth alone", 1.0, 1.25),
                 ("+100 %, the slowest tenth alone", 1.0, 2.0),
             ] {
+                if !self.wanted(&format!("p99 {name}, {rate} rps")) {
+                    continue;
+                }
                 let service = scenarios::slower(rate, scale, tail);
                 let aimed = (scale - 1.25).abs() < 1e-9;
                 // A median of few runs is rough, and these are soon over.
@@ -196,6 +211,9 @@ impl Arena {
             &[HELD.name],
         );
         for errors in [0.005, 0.02, 0.5] {
+            if !self.wanted(&format!("{} % late", errors * 100.0)) {
+                continue;
+            }
             let mut service = scenarios::failing(50.0, errors);
             service.fault.from = 1800;
             let ours = self.caught(HELD, &service, 2 * HOUR);

@@ -25,18 +25,24 @@ struct Arguments {
     /// Few runs on one core; what chance may add is added to the goals
     #[arg(long)]
     short: bool,
+    /// Only scenarios whose names have this in them, and no peers: for whoever changes the judge
+    #[arg(long, value_name = "TEXT", conflicts_with = "lines")]
+    only: Option<String>,
+    /// Rollouts of a healthy version in each scenario, in the place of the usual number
+    #[arg(long, conflicts_with = "lines")]
+    healthy: Option<u64>,
+    /// The same of a faulty one
+    #[arg(long, conflicts_with = "lines")]
+    faulty: Option<u64>,
 }
 
 fn main() -> ExitCode {
-    let Arguments { lines, short } = Arguments::parse();
+    let Arguments { lines, short, only, healthy, faulty } = Arguments::parse();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let size = if short {
-        Size { healthy: 100, faulty: 40, short, threads: 1 }
-    } else {
-        Size { healthy: 1000, faulty: 300, short, threads }
-    };
+    let usual = if short { (100, 40, 1) } else { (1000, 300, threads) };
+    let size = Size { healthy: healthy.unwrap_or(usual.0), faulty: faulty.unwrap_or(usual.1), short, threads: usual.2 };
     let begun = Instant::now();
-    let findings = arena::run(size);
+    let findings = arena::run(size, only);
     let text = format!("{}\n{}", method(size), findings.tables.trim_end());
     if lines {
         findings.figures.iter().for_each(|figure| println!("{}", fields(figure)));
@@ -68,7 +74,8 @@ fn method(size: Size) -> String {
     format!(
         "Simulated requests, Poisson, second by second; {healthy} rollouts of a healthy version and {faulty} of a \
          faulty one in each scenario, a tenth to a twentieth of that by the loops of the peers. Serin runs its usual \
-         policy, its own judge and ramp. The peers are loops of our own, written from what they document (Flagger 1.44 \
+         policy, its own judge and ramp, and has read the old version before for no longer than it does in fact: a \
+         minute, or 5000 requests. The peers are loops of our own, written from what they document (Flagger 1.44 \
          with steps of 10 %, threshold 5; Argo Rollouts' example; Kayenta and PipeCD at 10 % against a baseline of \
          equal size, by points of a minute; a z-test every 10 s), without the delay of a metric store and with \
          weights that apply at once, which favours them: corrections are welcome.{chance}"

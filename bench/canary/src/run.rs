@@ -2,18 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use canary::judge::Tick;
+use canary::{judge::Tick, policy::Policy};
 
 use crate::{
     detector::{Decision, Detector},
     random::Random,
     traffic::{Service, Times, Traffic, real},
 };
-
-/// How long the old version is looked at before a canary, in seconds.
-const BEFORE_SECONDS: i64 = 600;
-/// How long a look at it lasts.
-const BEFORE_TICK: u32 = 5;
 
 /// What came of a rollout.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -37,11 +32,13 @@ pub(crate) fn one(service: &Service, detector: &mut dyn Detector, random: Random
 fn rollout(service: &Service, times: &Times, detector: &mut dyn Detector, random: Random, seconds: u64) -> Outcome {
     let mut traffic = Traffic::new(service, times, random);
     let mut tick = Tick::default();
-    let mut second = -BEFORE_SECONDS;
-    while second < 0 {
-        traffic.tick(&mut tick, second, BEFORE_TICK, 0.0, detector.control());
-        detector.prepare(&tick);
-        second += i64::from(BEFORE_TICK);
+    // As in the program: so long at most, less where that is enough.
+    let before = i64::try_from(Policy::default().baseline_seconds).unwrap_or(i64::MAX);
+    for second in -before..0 {
+        traffic.tick(&mut tick, second, 1, 0.0, detector.control());
+        if detector.prepare(&tick) {
+            break;
+        }
     }
     let mut outcome = Outcome::default();
     for now in 1..=seconds {

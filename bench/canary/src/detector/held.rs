@@ -34,8 +34,9 @@ impl Detector for Held {
         self.weight
     }
 
-    fn prepare(&mut self, tick: &Tick) {
+    fn prepare(&mut self, tick: &Tick) -> bool {
         self.judge.observe(tick);
+        self.judge.knows_baseline()
     }
 
     fn observe(&mut self, tick: &Tick, now: u64) -> Decision {

@@ -43,8 +43,10 @@ pub(crate) trait Detector {
         0.5
     }
 
-    /// Takes in what the old version does before the canary.
-    fn prepare(&mut self, _tick: &Tick) {}
+    /// Takes in what the old version does before the canary; whether that is known well enough.
+    fn prepare(&mut self, _tick: &Tick) -> bool {
+        false
+    }
 
     /// Takes in the second that ends at `now`, counted from the beginning.
     fn observe(&mut self, tick: &Tick, now: u64) -> Decision;

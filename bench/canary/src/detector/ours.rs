@@ -59,8 +59,9 @@ impl Detector for Ours {
         self.seen.applied.unwrap_or(Weight::NONE).percent() / 100.0
     }
 
-    fn prepare(&mut self, tick: &Tick) {
+    fn prepare(&mut self, tick: &Tick) -> bool {
         self.judge.observe(tick);
+        self.judge.knows_baseline()
     }
 
     fn observe(&mut self, tick: &Tick, now: u64) -> Decision {

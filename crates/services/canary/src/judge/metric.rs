@@ -161,7 +161,7 @@ impl Totals {
 }
 
 impl Comparison {
-    pub(super) fn new(metric: Metric, part: f64, tolerance: f64, prior: f64) -> Self {
+    pub(super) fn new(metric: Metric, part: f64, tolerance: f64, (prior, doubt): (f64, f64)) -> Self {
         let known = metric.badness(&Histogram::default(), Margin::default());
         Self {
             metric,
@@ -169,7 +169,7 @@ impl Comparison {
             badness: known.as_ref().map(|(badness, _)| *badness),
             classes: known.map(|(_, classes)| classes).unwrap_or_default(),
             process: EProcess::with_onsets(metric.bets(), tolerance),
-            dispersion: Dispersion::new(prior),
+            dispersion: Dispersion::new(prior, doubt),
             evidence: interval::Evidence::default(),
             totals: Totals::default(),
         }

@@ -73,6 +73,9 @@ pub struct Settings {
     /// The same for slow requests, of which there are more.
     #[serde(default = "first_prior")]
     pub latency_prior: f64,
+    /// How many of its own errors are added to the estimate of clusters of failures; none in records that do not say.
+    #[serde(default)]
+    pub error_doubt: f64,
     /// A version is also certified that has shown to fail less than this many times as often as the old one.
     pub relative_bound: f64,
     /// Latencies are not compared before a new process has served so many requests …
@@ -93,8 +96,9 @@ impl Default for Settings {
             beta: 0.05,
             metrics: Metric::USUAL.map(|metric| (metric, 1.0)).to_vec(),
             margin: Margin::USUAL,
-            error_prior: 3.0,
-            latency_prior: 3.0,
+            error_prior: 1.0,
+            latency_prior: 50.0,
+            error_doubt: 2.0,
             relative_bound: 2.0,
             cold_requests: 20,
             cold_millis: 3000,
@@ -176,8 +180,9 @@ impl Judge {
             1.0 / groups / real(of as u64)
         };
         let comparison = |(metric, tolerance): &(Metric, f64)| {
-            let prior = if *metric == Metric::Errors { settings.error_prior } else { settings.latency_prior };
-            Comparison::new(*metric, part(*metric), *tolerance, prior)
+            let of_errors = (settings.error_prior, settings.error_doubt);
+            let clusters = if *metric == Metric::Errors { of_errors } else { (settings.latency_prior, 0.0) };
+            Comparison::new(*metric, part(*metric), *tolerance, clusters)
         };
         Self {
             comparisons: settings.metrics.iter().map(comparison).collect(),

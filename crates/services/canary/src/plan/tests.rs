@@ -99,7 +99,7 @@ fn the_usual_ramp_takes_a_minute_and_a_half_to_half_the_traffic() {
 #[test]
 fn the_old_version_is_read_before_the_new_one_gets_anything() {
     let mut ramp = Ramp::new("{}");
-    ramp.healthy(1, 0).run(20).healthy(1, 1).run(29);
+    ramp.healthy(1, 0).run(20).healthy(1, 1).run(59);
     assert_eq!((&ramp.state.phase, ramp.seen.applied), (&Phase::Waiting, Some(Weight::NONE)));
     ramp.run(2);
     assert_eq!(ramp.state.phase, Phase::Watching { step: 0 });

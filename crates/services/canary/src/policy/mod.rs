@@ -220,7 +220,7 @@ impl Default for Policy {
         };
         Self {
             steps: USUAL_STEPS.map(step).to_vec(),
-            baseline_seconds: 30,
+            baseline_seconds: 60,
             minimum_step_seconds: 15,
             maximum_step_seconds: 3600,
             hold_back_percent: Weight::tenths(50).unwrap_or_default(),
@@ -379,6 +379,7 @@ impl Policy {
             margin: self.latency_margin.margin(),
             error_prior: judge.error_prior,
             latency_prior: judge.latency_prior,
+            error_doubt: judge.error_doubt,
             relative_bound: self.relative_bound,
             cold_requests: self.cold_start.requests,
             cold_millis: self.cold_start.seconds * 1000,

@@ -35,7 +35,7 @@ fn a_policy_reads_what_it_writes() {
 fn the_longest_time_counts_every_wait() {
     let json = r#"{"Steps": [5, {"Weight": 50, "Gate": true}], "MinimumStepSeconds": 1, "MaximumStepSeconds": 10,
         "BakeSeconds": 7, "HealthySeconds": 100, "Retries": 1}"#;
-    assert_eq!(Policy::parse(json).unwrap().longest_seconds(), 2 * (100 + 30 + 4 * 10 + 7));
+    assert_eq!(Policy::parse(json).unwrap().longest_seconds(), 2 * (100 + 60 + 4 * 10 + 7));
 }
 
 #[test]
