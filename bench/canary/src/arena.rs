@@ -3,13 +3,16 @@
 use std::fmt::Write as _;
 
 use crate::{
-    scenarios::{self, Contender, FAULTS, FLAGGER_HELD, HELD, HOUR, OURS, PEERS, RATES, USUAL_ERRORS},
+    scenarios::{self, Contender, FAULTS, FLAGGER_HELD, HELD, HOUR, Healthy, OURS, PEERS, RATES, USUAL_ERRORS},
     summary::{Summary, by_chance},
     traffic::Service,
 };
 
 /// A healthy version is taken back in so many of a hundred rollouts at most.
 const FALSE_GOAL: f64 = 1.0;
+
+/// Healthy rollouts whose times are measured, at least.
+const RAMPS: u64 = 1000;
 
 /// How much is run.
 #[derive(Clone, Copy, Debug)]
@@ -83,9 +86,11 @@ impl Arena {
         let _ = writeln!(self.findings.tables, "|{}", "---|".repeat(contenders.len() + 1));
     }
 
-    /// A healthy version.
-    fn spared(&self, contender: Contender, service: &Service, seconds: u64) -> Summary {
-        scenarios::run(contender, service, self.size.healthy, seconds, self.size.threads)
+    /// Ours with a healthy version.
+    fn spared(&self, scenario: &Healthy) -> Summary {
+        // One in twenty of few rollouts is rough, and these are soon over.
+        let count = if is_usual(scenario) { self.size.healthy.max(RAMPS) } else { self.size.healthy };
+        scenarios::run(scenario.contender, &scenario.service, count, scenario.seconds, self.size.threads)
     }
 
     /// A faulty one.
@@ -100,17 +105,19 @@ impl Arena {
             if !self.wanted(&scenario.name) {
                 continue;
             }
-            let ours = self.spared(scenario.contender, &scenario.service, scenario.seconds);
+            let ours = self.spared(&scenario);
             let mut cells = vec![scenario.name.clone(), format!("{:.2}", ours.taken_back())];
             for peer in PEERS {
                 let few = self.size.short && scenario.service.rate > 100.0;
                 let shown = scenario.peers && !few && self.only.is_none();
-                let taken_back = || format!("{:.1}", self.spared(peer, &scenario.service, HOUR).taken_back());
+                let Size { healthy, threads, .. } = self.size;
+                let seen = || scenarios::run(peer, &scenario.service, healthy, HOUR, threads);
+                let taken_back = || format!("{:.1}", seen().taken_back());
                 cells.push(if shown { taken_back() } else { String::new() });
             }
             self.row(&cells);
             self.percent(format!("false take-backs: {}", scenario.name), ours.taken_back(), FALSE_GOAL, ours.count());
-            if (scenario.service.errors - USUAL_ERRORS).abs() < 1e-9 && scenario.name.contains("% errors") {
+            if is_usual(&scenario) {
                 self.ramp(&ours, scenario.service.rate);
             }
         }
@@ -221,6 +228,11 @@ impl Arena {
             self.row(&[format!("{} %", errors * 100.0), format!("{:.1} / {after}", ours.taken_back())]);
         }
     }
+}
+
+/// Whether the time that the ramp takes is measured in it.
+fn is_usual(scenario: &Healthy) -> bool {
+    (scenario.service.errors - USUAL_ERRORS).abs() < 1e-9 && scenario.name.contains("% errors")
 }
 
 fn found(summary: &Summary) -> String {

@@ -96,7 +96,7 @@ impl Default for Settings {
             beta: 0.05,
             metrics: Metric::USUAL.map(|metric| (metric, 1.0)).to_vec(),
             margin: Margin::USUAL,
-            error_prior: 1.0,
+            error_prior: 4.0,
             latency_prior: 50.0,
             error_doubt: 2.0,
             relative_bound: 2.0,
