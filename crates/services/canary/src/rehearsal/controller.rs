@@ -54,11 +54,14 @@ const DELAY_MAX: u64 = 10_000;
 /// Takes rehearsals to their ends.
 pub(crate) struct Rehearser {
     service: Arc<Canaries>,
+    /// Since when anybody could have asked: nobody can while the house is away.
+    up: Timestamp,
 }
 
 impl Rehearser {
     pub(crate) fn new(service: Arc<Canaries>) -> Self {
-        Self { service }
+        let up = service.clock.now();
+        Self { service, up }
     }
 }
 
@@ -83,7 +86,8 @@ impl Controller for Rehearser {
             return Ok(Next::Settled);
         }
         let now = self.service.clock.now();
-        let outcome = Step { service: &self.service, key, rehearsal: &rehearsal, now }.run(&mut seen).await;
+        let outcome =
+            Step { service: &self.service, key, rehearsal: &rehearsal, now, up: self.up }.run(&mut seen).await;
         // What was done is written down even if the next thing failed.
         if before.as_ref() != Some(&seen) {
             seen.version += 1;
@@ -100,6 +104,7 @@ struct Step<'a> {
     key: &'a Key,
     rehearsal: &'a Rehearsal,
     now: Timestamp,
+    up: Timestamp,
 }
 
 impl Step<'_> {
@@ -131,7 +136,7 @@ impl Step<'_> {
         let harm = seen.harm(fault);
         if *stopped {
             Some("somebody stopped it".to_owned())
-        } else if self.now.since(*heard) > Duration::from_secs(*lease_seconds) {
+        } else if self.now.since((*heard).max(self.up)) > Duration::from_secs(*lease_seconds) {
             Some(format!("nobody has asked for it for {lease_seconds} s"))
         } else if harm >= *maximum_harm {
             Some(format!("{harm} requests have failed by it, and {maximum_harm} may"))
