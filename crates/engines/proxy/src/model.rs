@@ -6,6 +6,7 @@
 
 mod cluster;
 mod edge;
+pub(crate) mod expression;
 mod fields;
 mod log;
 mod matching;

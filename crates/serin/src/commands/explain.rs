@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// What each service has to explain, in the order in which it is shown.
-const SERVICES: [(&str, &[Explanation]); 4] = [
+const SERVICES: [(&str, &[Explanation]); 5] = [
+    ("appmesh", appmesh::EXPLAINED),
     ("cloudformation", cloudformation::EXPLAINED),
     ("ec2", ec2::EXPLAINED),
     ("ecr", ecr::EXPLAINED),

@@ -1,7 +1,9 @@
 //! Which requests a route is for.
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 use serde::{Serialize, Serializer};
+
+use super::expression;
 
 /// What a request must be like; all of it must hold.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -143,13 +145,10 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Compiles an expression in RE2's language. The error says what is wrong with it.
+    /// Compiles an expression in RE2's language. The error says what is wrong with it, or that it is larger or deeper than
+    /// a proxy runs.
     pub fn new(text: &str) -> Result<Self, String> {
-        let build = |text: &str| {
-            // RE2's classes are of ASCII; only an expression that speaks of more is compiled for more.
-            let ascii = RegexBuilder::new(text).unicode(false).build();
-            ascii.or_else(|_| RegexBuilder::new(text).build()).map_err(|error| format!("the expression {error}"))
-        };
+        let build = |text: &str| expression::bytes(text).map_err(|error| format!("the expression {error}"));
         let part = build(text)?;
         Ok(Self { text: text.to_owned(), whole: build(&format!(r"\A(?:{text})\z"))?, part })
     }

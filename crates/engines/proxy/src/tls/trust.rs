@@ -25,7 +25,7 @@ use super::{
     certificate::{Certificate, covers},
     hash,
 };
-use crate::model::{NameKind, NameMatch, TextMatch, TextPattern};
+use crate::model::{NameKind, NameMatch, TextMatch, TextPattern, expression};
 
 /// Why a certificate is not believed; counted apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +79,7 @@ impl Name {
     pub(crate) fn new(name: &NameMatch) -> Result<Self, String> {
         let expression = match &name.text.pattern {
             TextPattern::Expression(text) => {
-                let whole = Regex::new(&format!("^(?:{text})$"));
+                let whole = expression::text(&format!("^(?:{text})$"));
                 Some(whole.map_err(|error| format!("`{text}` is no expression: {error}"))?)
             }
             _ => None,

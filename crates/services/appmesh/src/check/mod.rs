@@ -15,7 +15,7 @@ use std::fmt::Display;
 
 use api::appmesh::{TagRef, VirtualRouterSpec, VirtualServiceSpec};
 
-use crate::error::Error;
+use crate::{error::Error, expression};
 
 pub(crate) use gateway::{gateway, gateway_route};
 pub(crate) use node::node;
@@ -89,8 +89,12 @@ impl Checks {
     /// Demands that `text` is a regular expression that proxies can run.
     pub(crate) fn regex(&mut self, path: &str, text: &str) {
         self.length(path, text, 1, 255);
-        if regex::Regex::new(text).is_err() {
-            self.fault(path, text, "Member must be a valid regular expression of RE2");
+        if expression::compile(text).is_err() {
+            self.fault(
+                path,
+                text,
+                "Member must be a valid regular expression of RE2, of a size and depth that proxies run",
+            );
         }
     }
 

@@ -15,6 +15,9 @@ use crate::{
 /// How many a list holds if its caller does not say.
 const LIST_LIMIT: u32 = 100;
 
+/// Names that an answer tells of many.
+const NAMES_TOLD: usize = 5;
+
 /// The status of what is there.
 pub(super) const ACTIVE: ResourceStatus = ResourceStatus { status: StatusCode::Active };
 /// The status of what was just deleted.
@@ -219,6 +222,20 @@ pub(super) fn present<S: Spec>(tx: &Transaction<'_>, key: &Key) -> Result<Resour
 pub(super) fn demand<S: Spec>(tx: &Transaction<'_>, key: &Key, name: &str) -> Result<Resource<S>, Error> {
     let there = tx.get::<Resource<S>>(&Key::new(&key.scope, format!("{}/{name}", mesh_of(key).name)))?;
     there.ok_or_else(|| Error::Missing { noun: S::NOUN, name: name.to_owned() })
+}
+
+/// Demands that the routes of a router or gateway say for which of its `listeners` they are, if it has several;
+/// `without_port` are those that do not.
+pub(super) fn demand_ports(noun: &str, listeners: usize, without_port: &[&str]) -> Result<(), Error> {
+    if listeners < 2 || without_port.is_empty() {
+        return Ok(());
+    }
+    let (count, some) = (without_port.len(), without_port[..without_port.len().min(NAMES_TOLD)].join(", "));
+    let text = format!(
+        "All Routes for this {noun} must define a port match before adding multiple listeners to this {noun}. {count} \
+         Route(s) are missing port. Listing up to {NAMES_TOLD} route names: [{some}]"
+    );
+    Err(Error::Invalid(text))
 }
 
 fn not_present<S: Spec>(key: &Key) -> Error {

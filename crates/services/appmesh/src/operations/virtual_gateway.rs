@@ -84,14 +84,7 @@ fn demand_routes_fit(tx: &Transaction<'_>, key: &Key, spec: &VirtualGatewaySpec)
     let routes = routes_of(tx, key)?;
     let without_port = routes.iter().filter(|(_, row)| gateway_route::port(&row.spec).is_none());
     let names: Vec<&str> = without_port.map(|(key, _)| own_name(key)).collect();
-    if spec.listeners.len() > 1 && !names.is_empty() {
-        let (count, some) = (names.len(), names[..names.len().min(5)].join(", "));
-        let text = format!(
-            "All Routes for this Virtual Gateway must define a port match before adding multiple listeners to this \
-             Virtual Gateway. {count} Route(s) are missing port. Listing up to 5 route names: [{some}]"
-        );
-        return Err(Error::Invalid(text));
-    }
+    resource::demand_ports("Virtual Gateway", spec.listeners.len(), &names)?;
     for (key, row) in &routes {
         gateway_route::demand_listener(spec, own_name(key), &row.spec)?;
     }

@@ -4,7 +4,6 @@
 //! Here both steps are taken at once: a request is for the pair if it is for the gateway route and, rewritten, for the
 //! route behind it. Paths can be held against each other when the routes are made, so a request passes one proxy once.
 
-use regex::Regex;
 use xds::pb::envoy::{
     config::route::v3::{
         HeaderMatcher, Route, RouteAction, RouteMatch,
@@ -17,6 +16,7 @@ use xds::pb::envoy::{
 };
 
 use super::proto::{matcher, regex};
+use crate::expression;
 
 /// What a gateway route asks of a request, and what it makes of it.
 #[derive(Clone, Debug)]
@@ -186,8 +186,9 @@ fn is_for(asked: &PathSpecifier, path: &str) -> bool {
     match asked {
         PathSpecifier::Prefix(prefix) => path.starts_with(prefix.as_str()),
         PathSpecifier::Path(exact) => path == exact,
-        PathSpecifier::SafeRegex(expression) => {
-            Regex::new(&format!("^(?:{})$", expression.regex)).is_ok_and(|regex| regex.is_match(path))
+        PathSpecifier::SafeRegex(wanted) => {
+            let whole = expression::compile(&format!("^(?:{})$", wanted.regex));
+            whole.is_ok_and(|whole| whole.is_match(path.as_bytes()))
         }
         _ => false,
     }

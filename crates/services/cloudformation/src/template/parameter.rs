@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
 use super::{Error, text_of};
+
+/// Groups in groups of an `AllowedPattern`: the compiler calls itself for each, and the stack of a thread is small. Its size
+/// is limited by the library's own ten megabytes, as letters of all languages take much.
+const PATTERN_DEPTH_MAX: u32 = 40;
 
 /// A declared parameter.
 #[derive(Clone, Debug)]
@@ -260,7 +264,9 @@ fn allowed_values(members: &Map<String, Value>, path: &str) -> Result<Vec<String
 
 fn pattern(members: &Map<String, Value>, path: &str) -> Result<Option<Pattern>, Error> {
     let Some(spelling) = optional_text(members, "AllowedPattern", path)? else { return Ok(None) };
-    let whole = Regex::new(&format!("^(?:{spelling})$")).map_err(|_| {
+    let mut whole = RegexBuilder::new(&format!("^(?:{spelling})$"));
+    let whole = whole.nest_limit(PATTERN_DEPTH_MAX);
+    let whole = whole.build().map_err(|_| {
         Error::at(path, format!("AllowedPattern {spelling} is not a regular expression that is supported here."))
     })?;
     Ok(Some(Pattern { spelling, whole }))
@@ -283,6 +289,19 @@ mod tests {
         bind(&declared, &given, &BTreeMap::new())
             .map(|mut bound| bound.remove("P").unwrap())
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_pattern_that_would_exhaust_a_stack_or_the_memory_is_refused() {
+        let read = |pattern: &str| Declaration::read("P", &json!({"Type": "String", "AllowedPattern": pattern}));
+        for right in [r"[\w-]{1,64}", "(?:[a-z]+(?:,[a-z]+)*)?", "[a-zA-Z0-9.-]{1,255}"] {
+            assert!(read(right).is_ok(), "{right}");
+        }
+        let deep = format!("{}a{}", "(".repeat(100_000), ")".repeat(100_000));
+        for wrong in [deep.as_str(), "((a{100}){100}){100}", "("] {
+            let refusal = read(wrong).unwrap_err().to_string();
+            assert!(refusal.contains("not a regular expression that is supported here"), "{refusal:.100}");
+        }
     }
 
     #[test]
