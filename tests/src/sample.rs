@@ -41,9 +41,14 @@ impl Sample {
     /// # Panics
     /// When a stack does not come up.
     pub fn deploy(&self) -> String {
+        self.deploy_version("2")
+    }
+
+    /// The same with `version` as the second version.
+    pub fn deploy_version(&self, version: &str) -> String {
         self.deploy_stack("network", "");
         self.deploy_mesh(1, 0);
-        self.deploy_services("2");
+        self.deploy_services(version);
         self.url()
     }
 
