@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddrV4},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -13,10 +13,13 @@ use network::Namespace;
 use nix::{
     mount::{MsFlags, mount},
     sched::{CloneFlags, unshare},
-    sys::signal::{Signal, kill, killpg},
+    sys::{
+        signal::{Signal, kill, killpg},
+        socket::{setsockopt, sockopt::RcvBufForce},
+    },
     unistd::Pid,
 };
-use tokio::sync::oneshot;
+use tokio::{net::UdpSocket, sync::oneshot};
 
 use crate::{
     Stage, agent,
@@ -26,6 +29,12 @@ use crate::{
 
 /// Where a proxy finds the folder it shares with the test.
 const SHARED: &str = "/mnt";
+/// Where proxies send statistics to.
+const STATISTICS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8125);
+/// Bytes of statistics that may wait to be read: Envoy sends each number by itself, all at once.
+const STATISTICS_MAX: usize = 32 << 20;
+/// Bytes of a datagram at most.
+const DATAGRAM_MAX: usize = 65_536;
 
 /// Which proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +74,8 @@ impl Kind {
         }
         command.env("APPMESH_RESOURCE_NAME", identity.id()).env("APPMESH_RESOURCE_CLUSTER", self.as_str());
         command.env("LISTENER_DRAIN_WAIT_TIME_S", "3").env("ENVOY_LOG_LEVEL", "warning").env("ENVOY_CONCURRENCY", "1");
+        command.env("ENABLE_ENVOY_STATS_TAGS", "1");
+        command.env("ENABLE_ENVOY_DOG_STATSD", "1").env("ENVOY_STATS_FLUSH_INTERVAL", "1s");
         command.env("TMPDIR", folder).env("APPMESH_SDS_SOCKET_PATH", Path::new(SHARED).join(agent::SOCKET));
         command
     }
@@ -82,6 +93,7 @@ pub struct Plane {
     /// Where it runs.
     pub task: Task,
     folder: tempfile::TempDir,
+    statistics: UdpSocket,
     pid: Pid,
     ended: Option<oneshot::Receiver<()>>,
 }
@@ -98,9 +110,11 @@ impl Plane {
         fs::create_dir(folder.path().join("shared")).expect("a folder");
         stage.certificates.write(&folder.path().join("shared"));
         stage.agent.serve(&folder.path().join("shared").join(agent::SOCKET));
+        let statistics = task.sockets.udp(STATISTICS).await.expect("the port of statistics");
+        setsockopt(&statistics, RcvBufForce, &STATISTICS_MAX).expect("room for statistics");
         let command = kind.command(&stage.own, folder.path(), identity);
         let (pid, ended) = spawn(&task.namespace, command, folder.path().to_owned()).await;
-        Self { kind, task, folder, pid, ended: Some(ended) }
+        Self { kind, task, folder, statistics, pid, ended: Some(ended) }
     }
 
     /// The names of the virtual gateway's proxies, one for each: `envoy.gateway.local` and `serin.gateway.local`.
@@ -115,6 +129,16 @@ impl Plane {
     /// The text of `file` in the folder it shares with the test, which it sees as `/mnt`.
     pub fn shared(&self, file: &str) -> String {
         fs::read_to_string(self.shared_folder().join(file)).unwrap_or_default()
+    }
+
+    /// The lines of statistics that it has sent since this was asked before.
+    pub fn statistics(&self) -> Vec<String> {
+        let mut bytes = vec![0; DATAGRAM_MAX];
+        let mut lines = Vec::new();
+        while let Ok(length) = self.statistics.try_recv(&mut bytes) {
+            lines.extend(String::from_utf8_lossy(&bytes[..length]).lines().map(str::to_owned));
+        }
+        lines
     }
 
     /// The folder it sees as `/mnt`.

@@ -10,7 +10,6 @@ use axum::{
     routing::{get, post},
 };
 use names::Timestamp;
-use regex::Regex;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -21,8 +20,8 @@ use super::{
 };
 use crate::{
     mesh::Plane,
-    model::{Config, NameKind},
-    stats::{ServerFacts, Value, as_json, as_prometheus, as_text},
+    model::{Config, NameKind, expression},
+    stats::{Group, ServerFacts, Value, as_json, as_prometheus, as_text},
     tls::Identity,
 };
 
@@ -122,6 +121,15 @@ impl Admin {
         }
     }
 
+    /// All statistics as they are now, with the tags that all carry.
+    pub(super) async fn groups(&self) -> Vec<Group> {
+        self.plane.count_members().await;
+        let mut groups = self.plane.registry().groups(self.facts());
+        let tags = &self.process.settings.statistics.tags;
+        groups.iter_mut().for_each(|group| group.labels.extend(tags.iter().cloned()));
+        groups
+    }
+
     fn facts(&self) -> ServerFacts {
         let uptime = self.process.started.elapsed().as_secs();
         let state = self.state();
@@ -175,9 +183,8 @@ async fn stats(State(admin): State<Admin>, Query(query): Query<StatsQuery>) -> R
     match query.format.as_deref() {
         None | Some("text") => {}
         Some("json") => {
-            admin.plane.count_members().await;
             let kind = query.r#type.as_deref();
-            let groups = admin.plane.registry().groups(admin.facts());
+            let groups = admin.groups().await;
             let used = |value: &Value| query.usedonly.is_none() || value.is_used();
             return Json(as_json(&groups, |name, value| wanted(name) && value.is_of(kind) && used(value)))
                 .into_response();
@@ -188,8 +195,7 @@ async fn stats(State(admin): State<Admin>, Query(query): Query<StatsQuery>) -> R
             return (StatusCode::BAD_REQUEST, refusal).into_response();
         }
     }
-    admin.plane.count_members().await;
-    let mut groups = admin.plane.registry().groups(admin.facts());
+    let mut groups = admin.groups().await;
     for group in &mut groups {
         group.metrics.retain(|(_, value)| value.is_of(query.r#type.as_deref()));
     }
@@ -204,8 +210,7 @@ pub(super) async fn prometheus(State(admin): State<Admin>, Query(query): Query<S
         Ok(wanted) => wanted,
         Err(refusal) => return (StatusCode::BAD_REQUEST, refusal).into_response(),
     };
-    admin.plane.count_members().await;
-    let mut groups = admin.plane.registry().groups(admin.facts());
+    let mut groups = admin.groups().await;
     for group in &mut groups {
         group.metrics.retain(|(_, value)| query.usedonly.is_none() || value.is_used());
     }
@@ -215,7 +220,7 @@ pub(super) async fn prometheus(State(admin): State<Admin>, Query(query): Query<S
 
 /// Whether the name of a statistic is asked for: the expression is found in it.
 fn wanted(query: &StatsQuery) -> Result<impl Fn(&str) -> bool + use<>, String> {
-    let filter = query.filter.as_deref().map(Regex::new).transpose();
+    let filter = query.filter.as_deref().map(expression::text).transpose();
     let filter = filter.map_err(|error| format!("Invalid re2 regex: {error}\n"))?;
     Ok(move |name: &str| filter.as_ref().is_none_or(|filter| filter.is_match(name)))
 }
@@ -268,7 +273,7 @@ async fn config_dump(State(admin): State<Admin>, Query(query): Query<DumpQuery>)
     if query.mask.is_some() {
         return refuse("mask is not supported by this proxy\n".to_owned());
     }
-    let name = match query.name_regex.map(|wanted| Regex::new(&format!("^(?:{wanted})$"))).transpose() {
+    let name = match query.name_regex.map(|wanted| expression::text(&format!("^(?:{wanted})$"))).transpose() {
         Ok(name) => name,
         Err(error) => return refuse(format!("Error while parsing name_regex from {error}\n")),
     };

@@ -6,6 +6,8 @@ mod counts;
 mod dump;
 mod messages;
 mod settings;
+mod statistics;
+mod statsd;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +43,7 @@ use crate::{
 
 use admin::Admin;
 pub use settings::{Door, Settings, SettingsError};
+pub use statistics::Statistics;
 
 /// The exit code of settings that make no sense.
 const EXIT_USAGE: u8 = 64;
@@ -127,6 +130,10 @@ async fn run(settings: Settings, set_level: impl Fn(&str) -> bool + Send + Sync 
         // The application may have that port for its own; the proxy is no less a proxy.
         tracing::warn!(door = ?settings.agent, %error, "the agent's pages cannot be served");
     }
+    let sending = settings.statistics.sink.clone().map(|address| {
+        let sending = statsd::send(admin.clone(), address, settings.statistics.interval);
+        AbortOnDropHandle::new(tokio::spawn(sending))
+    });
     let serving = serve(&settings.admin, admin.router()).await?;
     let client = Client::new(settings.client(), plane.clone(), configured, Arc::clone(&process.received));
     let following = tokio::spawn(client.run());
@@ -139,7 +146,7 @@ async fn run(settings: Settings, set_level: impl Fn(&str) -> bool + Send + Sync 
     plane.drain(false);
     drained(&plane, settings.drain_time).await;
     following.abort();
-    drop((serving, agent));
+    drop((serving, agent, sending));
     tokio::task::spawn_blocking(move || plane.stop()).await.map_err(std::io::Error::other)
 }
 

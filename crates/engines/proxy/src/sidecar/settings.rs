@@ -11,6 +11,7 @@ use envoy_types::pb::{
     google::protobuf::{Struct, Value, value::Kind},
 };
 
+use super::statistics::Statistics;
 use crate::{
     TracerSettings,
     xds::{
@@ -30,10 +31,8 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("APPMESH_DUALSTACK_ENDPOINT", "there is one control plane, the one this proxy is connected to"),
     ("APPMESH_FIPS_ENDPOINT", "there is one control plane, the one this proxy is connected to"),
     ("APPMESH_METRIC_EXTENSION_VERSION", "metrics are counted without that extension"),
-    ("ENABLE_ENVOY_STATS_TAGS", "statistics carry Envoy's own tags"),
     ("ENVOY_ADMIN_ACCESS_LOG_FILE", "requests to the admin pages are not written down"),
     ("ENVOY_ADMIN_ACCESS_ENABLE_IPV6", "a VPC has IPv4 addresses alone"),
-    ("ENVOY_STATS_FLUSH_INTERVAL", "statistics are read at /stats, where they are never old"),
     ("MAX_REQUESTS_PER_IO_CYCLE", "connections take turns after each request"),
     ("ENVOY_ENABLE_TCP_POOL_IDLE_TIMEOUT", "connections of TCP listeners are not kept for others"),
     ("ENVOY_OUTLIER_DETECTION_EVENT_LOG_PATH", "ejections are among the log's lines"),
@@ -55,10 +54,10 @@ const REFUSED: &[(&str, &str)] = &[
     ("ENVOY_RESOURCES_CONFIG_FILE", "it takes its configuration by xDS alone"),
     ("ENVOY_TRACING_CFG_FILE", "X-Ray is its one tracer"),
     ("ENVOY_STATS_CONFIG_FILE", "its statistics have Envoy's names and tags"),
-    ("ENVOY_STATS_SINKS_CFG_FILE", "its statistics are read at /stats"),
+    ("ENVOY_STATS_SINKS_CFG_FILE", "its statistics are read at /stats, and sent to DogStatsD alone"),
     ("ENABLE_ENVOY_JAEGER_TRACING", "X-Ray is its one tracer"),
     ("ENABLE_ENVOY_DATADOG_TRACING", "X-Ray is its one tracer"),
-    ("ENABLE_ENVOY_DOG_STATSD", "its statistics are read at /stats"),
+    ("ENABLE_ENVOY_OTEL_TRACING", "X-Ray is its one tracer; `serin up` passes spans on by OTLP"),
     ("XRAY_SAMPLING_RULE_MANIFEST", "XRAY_SAMPLING_RATE is the rate for all requests"),
     ("APPNET_ENABLE_RELAY_MODE_FOR_XDS", "it speaks to the control plane itself"),
     ("APPNET_ENVOY_LOG_DESTINATION", "it writes its log to its standard output"),
@@ -95,6 +94,8 @@ pub struct Settings {
     pub drain_time: Duration,
     /// How requests are traced, if they are.
     pub tracer: Option<TracerSettings>,
+    /// What is done with statistics.
+    pub statistics: Statistics,
 }
 
 /// Where pages are served.
@@ -157,6 +158,7 @@ impl Settings {
             log_level: log_level(set("ENVOY_LOG_LEVEL"))?.to_owned(),
             drain_time: Duration::from_secs(seconds),
             tracer: tracer(&set, &node_id)?,
+            statistics: Statistics::read(&set, &node_id)?,
             node_id,
         })
     }
@@ -244,9 +246,7 @@ fn agent(set: &impl Fn(&str) -> Option<String>) -> Result<Door, SettingsError> {
 pub(crate) fn without_effect(variable: impl Fn(&str) -> Option<String>) -> Vec<(&'static str, &'static str)> {
     let off = |value: &str| matches!(value, "" | "0" | "false" | "False" | "FALSE");
     let set = |(name, _): &&(&'static str, &'static str)| variable(name).is_some_and(|value| !off(&value));
-    // Tags are on in most task definitions and lose nothing here: not worth a line in every log.
-    let told = |(name, _): &&(&'static str, &'static str)| *name != "ENABLE_ENVOY_STATS_TAGS";
-    WITHOUT_EFFECT.iter().filter(told).filter(set).copied().collect()
+    WITHOUT_EFFECT.iter().filter(set).copied().collect()
 }
 
 fn control_plane(endpoint: &str) -> ControlPlane {
@@ -289,7 +289,7 @@ fn credentials(
     }
 }
 
-fn number<T: std::str::FromStr + PartialOrd>(
+pub(super) fn number<T: std::str::FromStr + PartialOrd>(
     set: &impl Fn(&str) -> Option<String>,
     name: &'static str,
     default: T,
@@ -322,8 +322,17 @@ pub(crate) fn level_word(level: &str) -> Option<&'static str> {
     })
 }
 
+/// The mesh, the kind and the name of what a proxy stands for.
+pub(super) fn resource(node_id: &str) -> Option<(&str, &str, &str)> {
+    let steps: Vec<&str> = node_id.rsplit(':').next().unwrap_or(node_id).split('/').collect();
+    match steps[..] {
+        ["mesh", mesh, kind, name] => Some((mesh, kind, name)),
+        _ => None,
+    }
+}
+
 /// A truth as Go's `strconv.ParseBool` reads it, which the image uses.
-fn truth(value: Option<String>) -> bool {
+pub(super) fn truth(value: Option<String>) -> bool {
     matches!(value.as_deref(), Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
 }
 
@@ -331,11 +340,7 @@ fn tracer(set: &impl Fn(&str) -> Option<String>, node_id: &str) -> Result<Option
     if !truth(set("ENABLE_ENVOY_XRAY_TRACING")) {
         return Ok(None);
     }
-    let steps: Vec<&str> = node_id.rsplit(':').next().unwrap_or(node_id).split('/').collect();
-    let (mesh, node) = match steps[..] {
-        ["mesh", mesh, _, node] => (mesh, node),
-        _ => ("", node_id),
-    };
+    let (mesh, node) = resource(node_id).map_or(("", node_id), |(mesh, _, node)| (mesh, node));
     let rate = set("XRAY_SAMPLING_RATE").map_or(Ok(0.05), |value| {
         let rate = value.parse::<f64>().ok().filter(|rate| (0.0..=1.0).contains(rate));
         rate.ok_or(SettingsError::Value { name: "XRAY_SAMPLING_RATE", value, wanted: "a share between 0 and 1" })

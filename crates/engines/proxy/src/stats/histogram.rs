@@ -85,6 +85,12 @@ impl Latencies {
         self.buckets.iter().copied().enumerate().filter(|(_, count)| *count > 0)
     }
 
+    /// The time in the middle of a bucket.
+    pub(crate) fn middle_of(bucket: usize) -> Duration {
+        let start = bucket.checked_sub(1).map_or(0, end_of);
+        Duration::from_micros(start.midpoint(end_of(bucket)))
+    }
+
     /// The sum of all times.
     pub fn sum(&self) -> Duration {
         Duration::from_micros(self.microseconds)

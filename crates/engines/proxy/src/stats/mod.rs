@@ -19,6 +19,6 @@ pub(crate) use histogram::Histogram;
 pub use histogram::Latencies;
 pub(crate) use json::as_json;
 pub(crate) use outlier::OutlierCounters;
-pub(crate) use registry::{HealthCounters, Registry, ServerFacts};
-pub(crate) use render::{as_prometheus, as_text};
+pub(crate) use registry::{Group, HealthCounters, Registry, ServerFacts};
+pub(crate) use render::{as_prometheus, as_text, classes};
 pub(crate) use tls::TlsCounters;

@@ -97,6 +97,20 @@ fn groups<T>(
     kind.iter().map(|(name, sets)| group(&name.replace(':', "_"), metrics(sets))).collect()
 }
 
+/// The labels of a prefix. Those of nodes with several listeners, `ingress.http.3000`, say which one it is about: App
+/// Mesh's dashboards know that by tags of its own.
+fn prefix_labels(label: &'static str, name: &str) -> Vec<(&'static str, String)> {
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts[..] {
+        ["ingress", protocol, port] => vec![
+            ("appmesh_listener_port", port.to_owned()),
+            ("appmesh_listener_protocol", protocol.to_owned()),
+            (label, "ingress".to_owned()),
+        ],
+        _ => vec![(label, name.to_owned())],
+    }
+}
+
 impl Registry {
     pub(crate) fn cluster(&self, name: &str) -> Arc<PerCore<ClusterCounters>> {
         named(&self.clusters, name)
@@ -172,7 +186,7 @@ impl Registry {
         all.extend(groups(&self.managers, HttpCounters::metrics, |name, metrics| Group {
             path: format!("http.{name}"),
             family: "envoy_http",
-            labels: label("envoy_http_conn_manager_prefix", name),
+            labels: prefix_labels("envoy_http_conn_manager_prefix", name),
             metrics,
         }));
         all.extend(groups(&self.virtual_hosts, VirtualHostCounters::metrics, |name, metrics| Group {
@@ -190,7 +204,7 @@ impl Registry {
         all.extend(groups(&self.tcp, TcpCounters::metrics, |name, metrics| Group {
             path: format!("tcp.{name}"),
             family: "envoy_tcp",
-            labels: label("envoy_tcp_prefix", name),
+            labels: prefix_labels("envoy_tcp_prefix", name),
             metrics,
         }));
         all.extend(groups(&self.tls_listeners, TlsCounters::metrics, |name, metrics| Group {

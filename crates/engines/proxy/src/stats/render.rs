@@ -106,7 +106,7 @@ pub(crate) fn as_prometheus(groups: &[Group], only: impl Fn(&str) -> bool) -> St
 }
 
 /// How often each class of status codes was seen. All five are there, as dashboards divide by them.
-pub(super) fn classes(counts: &BTreeMap<u16, u64>) -> impl Iterator<Item = (u16, u64)> {
+pub(crate) fn classes(counts: &BTreeMap<u16, u64>) -> impl Iterator<Item = (u16, u64)> {
     let of = |class: u16| counts.range(class * 100..(class + 1) * 100).map(|(_, count)| count).sum();
     (1..=5).map(move |class| (class, of(class)))
 }
