@@ -126,7 +126,9 @@ impl Admin {
         self.plane.count_members().await;
         let mut groups = self.plane.registry().groups(self.facts());
         let tags = &self.process.settings.statistics.tags;
-        groups.iter_mut().for_each(|group| group.labels.extend(tags.iter().cloned()));
+        for group in &mut groups {
+            group.labels.extend(tags.iter().cloned());
+        }
         groups
     }
 
