@@ -23,6 +23,12 @@ pub(crate) enum Part {
     E2e,
 }
 
+/// The packages of [`Part::Mesh`].
+const MESH: [&str; 2] = ["conformance", "differential"];
+
+/// The package of [`Part::E2e`].
+const E2E: &str = "e2e";
+
 /// Runs `parts` in their order, or all of them.
 pub(crate) fn run(parts: &[Part]) -> Result<()> {
     let all = Part::value_variants();
@@ -53,18 +59,17 @@ fn house() -> Result<()> {
 
 fn unit() -> Result<Vec<String>> {
     needs_root()?;
-    suite::run(&["--workspace", "--exclude", "e2e", "--exclude", "conformance", "--exclude", "differential"])
+    suite::run(|package| !MESH.contains(&package) && package != E2E)
 }
 
 fn mesh() -> Result<Vec<String>> {
     needs_root()?;
-    suite::run(&["--package", "conformance", "--package", "differential"])
+    suite::run(|package| MESH.contains(&package))
 }
 
 fn end_to_end() -> Result<Vec<String>> {
     needs_root()?;
-    cargo(&["build", "--package", "serin", "--package", "todo"])?;
-    suite::run(&["--package", "e2e"])
+    suite::run(|package| package == E2E)
 }
 
 /// Runs the test that compares the coverage pages; without `check` it writes them instead.
