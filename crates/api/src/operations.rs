@@ -69,12 +69,13 @@ macro_rules! for_each_operation {
                 RegisterTaskDefinition RunTask StopServiceDeployment StopTask TagResource UntagResource UpdateCluster
                 UpdateClusterSettings UpdateService;
             elbv2:
-                AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup DeleteListener
-                DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets DescribeListeners
-                DescribeLoadBalancerAttributes DescribeLoadBalancerUrls DescribeLoadBalancers DescribeRuleStates
-                DescribeRules DescribeTags DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
+                AddListenerCertificates AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup
+                DeleteListener DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets
+                DescribeListenerCertificates DescribeListeners DescribeLoadBalancerAttributes
+                DescribeLoadBalancerUrls DescribeLoadBalancers DescribeRuleStates DescribeRules DescribeSSLPolicies
+                DescribeTags DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
                 ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup ModifyTargetGroupAttributes
-                RegisterTargets RemoveTags SetRulePriorities SetSecurityGroups;
+                RegisterTargets RemoveListenerCertificates RemoveTags SetRulePriorities SetSecurityGroups;
             iam:
                 AttachRolePolicy CreateRole CreateServiceLinkedRole DeleteRole DeleteRolePermissionsBoundary
                 DeleteRolePolicy DeleteServiceLinkedRole DetachRolePolicy GetRole GetRolePolicy

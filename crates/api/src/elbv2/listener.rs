@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Empty, Tag};
+use super::{Certificate, Empty, Tag};
 use crate::operation;
 
 operation!(CreateListener, "elasticloadbalancing", CreateListenerRequest, ListenersResponse);
@@ -16,12 +16,18 @@ operation!(DeleteListener, "elasticloadbalancing", DeleteListenerRequest, Empty)
 pub struct CreateListenerRequest {
     /// The load balancer's ARN.
     pub load_balancer_arn: String,
-    /// `HTTP`.
+    /// `HTTP` or `HTTPS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
     /// 1 to 65535.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// The default certificate of `HTTPS`, just one; others are added with [`AddListenerCertificates`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<Certificate>,
+    /// The security policy of `HTTPS`, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssl_policy: Option<String>,
     /// What happens to a request; the last one ends it.
     pub default_actions: Vec<Action>,
     /// Tags.
@@ -165,8 +171,14 @@ pub struct Listener {
     pub load_balancer_arn: String,
     /// Its port.
     pub port: u16,
-    /// `HTTP`.
+    /// `HTTP` or `HTTPS`.
     pub protocol: String,
+    /// The default certificate of `HTTPS`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<Certificate>,
+    /// The security policy of `HTTPS`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssl_policy: Option<String>,
     /// What it does.
     #[serde(default)]
     pub default_actions: Vec<Action>,
@@ -181,9 +193,15 @@ pub struct ModifyListenerRequest {
     /// A new port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// `HTTP`.
+    /// `HTTP` or `HTTPS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
+    /// Another default certificate of `HTTPS`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<Certificate>,
+    /// Another security policy of `HTTPS`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssl_policy: Option<String>,
     /// New actions in place of the old ones.
     #[serde(default)]
     pub default_actions: Vec<Action>,

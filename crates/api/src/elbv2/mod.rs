@@ -1,6 +1,7 @@
 //! Elastic Load Balancing v2 (2015-12-01), application load balancers: what answers at a DNS name, on which ports, and
 //! which targets share the work.
 
+mod certificate;
 mod listener;
 mod load_balancer;
 mod rule;
@@ -8,6 +9,7 @@ mod tag;
 mod target;
 mod target_group;
 
+pub use certificate::*;
 pub use listener::*;
 pub use load_balancer::*;
 pub use rule::*;

@@ -11,11 +11,15 @@ use std::{
     time::Duration,
 };
 
-use api::elbv2::TargetHealth;
+use api::{
+    acm::inside::{GetKeyPair, GetKeyPairRequest},
+    elbv2::TargetHealth,
+};
 use edge::balancers::{SECTION, Seen, TargetSeen};
 use names::Scope;
 use reconcile::{Controller, Next};
 use store::{Change, Key, Row};
+use tracing::warn;
 
 use crate::{
     LoadBalancing,
@@ -44,6 +48,7 @@ impl Controller for Balancers {
             Rule::KIND,
             Group::KIND,
             Target::KIND,
+            "acm/certificate",
             "ec2/security-group",
             "ec2/vpc.observed",
             "serin/edge",
@@ -92,7 +97,9 @@ impl Balancers {
             groups: store.list_all()?,
             targets: store.list_all()?,
             access: BTreeMap::new(),
+            certificates: BTreeMap::new(),
         };
+        self.fetch_certificates(&mut world).await;
         let mut wanted: BTreeMap<Scope, BTreeSet<String>> = BTreeMap::new();
         for (key, balancer) in &world.balancers {
             wanted.entry(key.scope.clone()).or_default().extend(balancer.security_groups.iter().cloned());
@@ -108,6 +115,21 @@ impl Balancers {
             }
         }
         Ok(world)
+    }
+
+    /// What listeners show, as far as it is to be had.
+    async fn fetch_certificates(&self, world: &mut World) {
+        let tls = |(key, row): &(Key, Listener)| Some((key.scope.clone(), row.tls.as_ref()?.certificates.clone()));
+        let wanted: Vec<(Scope, Vec<String>)> = world.listeners.iter().filter_map(tls).collect();
+        for (scope, arns) in wanted {
+            for arn in arns {
+                let request = GetKeyPairRequest { certificate_arn: arn.clone() };
+                match self.0.caller.call::<GetKeyPair>(&scope, request).await {
+                    Ok(pair) => drop(world.certificates.insert(arn, plan::certificate(pair))),
+                    Err(error) => warn!(arn, %error, "A certificate of a listener is not to be had."),
+                }
+            }
+        }
     }
 
     /// A network interface in each subnet of each balancer.

@@ -221,6 +221,7 @@ mod tests {
             load_balancer: "web/7".to_owned(),
             id: "l".to_owned(),
             port: 80,
+            tls: None,
             actions: vec![forward],
             tags: names::Tags::default(),
         };

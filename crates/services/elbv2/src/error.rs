@@ -63,8 +63,23 @@ pub(crate) enum Error {
     #[error("{0}")]
     InvalidConfigurationRequest(String),
     /// The protocol is none of ours.
-    #[error("Protocol '{0}' is not supported by Serin: HTTP is")]
+    #[error("Protocol '{0}' is not supported by Serin: HTTP and HTTPS are")]
     UnsupportedProtocol(String),
+    /// No such certificate.
+    #[error("Certificate '{0}' not found")]
+    CertificateNotFound(String),
+    /// The listener has as many certificates as it may have.
+    #[error("A listener can have {0} certificates besides its default one")]
+    TooManyCertificates(usize),
+    /// The default certificate stands with the listener.
+    #[error("Certificate '{0}' is the default of its listener and cannot be removed: modify the listener")]
+    DefaultCertificate(String),
+    /// Somebody else was quicker.
+    #[error("Listener '{0}' was modified by somebody else in the same moment: try again")]
+    Changed(String),
+    /// No such policy.
+    #[error("One or more SSL policies not found: {0}")]
+    SslPolicyNotFound(String),
     /// The edge does not answer.
     #[error("the edge could not be told: {0}")]
     Edge(#[source] edge::ClientError),
@@ -99,7 +114,13 @@ impl Error {
             Self::DuplicateTargetGroupName(_) => ("DuplicateTargetGroupName", 400),
             Self::DuplicateListener(_) => ("DuplicateListener", 400),
             Self::ResourceInUse(_) => ("ResourceInUse", 400),
-            Self::OperationNotPermitted(_) | Self::DefaultRule(_) => ("OperationNotPermitted", 400),
+            Self::OperationNotPermitted(_) | Self::DefaultRule(_) | Self::DefaultCertificate(_) => {
+                ("OperationNotPermitted", 400)
+            }
+            Self::Changed(_) => ("ResourceInUse", 400),
+            Self::CertificateNotFound(_) => ("CertificateNotFound", 400),
+            Self::TooManyCertificates(_) => ("TooManyCertificates", 400),
+            Self::SslPolicyNotFound(_) => ("SSLPolicyNotFound", 400),
             Self::SubnetNotFound(_) => ("SubnetNotFound", 400),
             Self::InvalidSubnet(_) => ("InvalidSubnet", 400),
             Self::InvalidSecurityGroup(_) => ("InvalidSecurityGroup", 400),

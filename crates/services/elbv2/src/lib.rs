@@ -16,6 +16,7 @@ mod error;
 mod operations;
 mod plan;
 mod rows;
+mod security_policy;
 
 use std::sync::Arc;
 

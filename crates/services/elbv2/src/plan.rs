@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use api::elbv2::{Action, TargetGroup};
+use api::{
+    acm::inside::GetKeyPairResponse,
+    elbv2::{Action, TargetGroup},
+};
 use edge::balancers as desired;
 use ipnet::Ipv4Net;
 use names::{Scope, Timestamp};
@@ -14,7 +17,8 @@ use store::Key;
 
 use crate::{
     operations::{attributes, condition},
-    rows::{Group, Listener, LoadBalancer, LoadBalancerObserved, Rule, Target, Uses, target_groups},
+    rows::{Group, Listener, LoadBalancer, LoadBalancerObserved, Rule, Target, Tls, Uses, target_groups},
+    security_policy,
 };
 
 /// All rows, of every account and region: the machine has one edge.
@@ -28,6 +32,8 @@ pub(crate) struct World {
     pub(crate) targets: Vec<(Key, Target)>,
     /// Who may connect, by security group.
     pub(crate) access: BTreeMap<String, Vec<desired::Access>>,
+    /// The certificates that listeners show, by ARN, as far as they are to be had.
+    pub(crate) certificates: BTreeMap<String, desired::Certificate>,
 }
 
 /// What the edge is to do.
@@ -84,23 +90,34 @@ fn balancer(world: &World, key: &Key, row: &LoadBalancer) -> Option<desired::Bal
         addresses,
         allowed: allowed.cloned().collect(),
         idle_timeout_seconds: attributes::value(&row.attributes, "idle_timeout.timeout_seconds").parse().unwrap_or(60),
-        listeners: listeners.map(|(key, row)| listener(world, key, row)).collect(),
+        listeners: listeners.filter_map(|(key, row)| listener(world, key, row)).collect(),
     })
 }
 
-fn listener(world: &World, key: &Key, row: &Listener) -> desired::Listener {
+/// A listener as the edge knows it; none while its default certificate is not to be had, since without one it would
+/// take in the clear what was meant to be secret.
+fn listener(world: &World, key: &Key, row: &Listener) -> Option<desired::Listener> {
+    let (certificates, versions) = match &row.tls {
+        None => (Vec::new(), desired::Versions::default()),
+        Some(Tls { policy, certificates }) => {
+            world.certificates.get(certificates.first()?)?;
+            let known = certificates.iter().filter_map(|arn| world.certificates.get(arn)).cloned();
+            (known.collect(), security_policy::versions(policy)?)
+        }
+    };
     let mut rules: Vec<&Rule> = world.rules.iter().filter(|(rule, _)| owns(key, rule)).map(|(_, row)| row).collect();
     rules.sort_by_key(|rule| rule.priority);
     let rules = rules.into_iter().map(|rule| desired::Rule {
         conditions: rule.conditions.iter().filter_map(condition::desired).collect(),
         action: last_action(&rule.actions),
     });
-    desired::Listener {
+    Some(desired::Listener {
         port: row.port,
         action: last_action(&row.actions),
         rules: rules.collect(),
-        certificates: Vec::new(),
-    }
+        certificates,
+        versions,
+    })
 }
 
 fn last_action(actions: &[Action]) -> desired::Action {
@@ -157,6 +174,11 @@ fn check(settings: &TargetGroup) -> desired::Check {
     }
 }
 
+/// A certificate of ACM as the edge knows it.
+pub(crate) fn certificate(pair: GetKeyPairResponse) -> desired::Certificate {
+    desired::Certificate { chain: pair.certificate_chain, key: pair.private_key }
+}
+
 /// The edge's name for the balancer at `key`.
 pub(crate) fn id(key: &Key) -> String {
     key.to_string()
@@ -199,11 +221,13 @@ pub(crate) fn zones(desired: &desired::Desired) -> BTreeMap<String, dns::Zones> 
 }
 
 /// The URL of a listener on this machine: its own port, or the API's where that could not be had.
-pub(crate) fn url(host: &str, port: u16, unbound: bool, api_port: u16) -> String {
-    match (unbound, port) {
-        (true, _) => format!("http://{host}:{api_port}"),
-        (false, 80) => format!("http://{host}"),
-        (false, port) => format!("http://{host}:{port}"),
+pub(crate) fn url(host: &str, port: u16, secured: bool, unbound: bool, api_port: u16) -> String {
+    match (unbound, secured, port) {
+        (true, ..) => format!("http://{host}:{api_port}"),
+        (false, false, 80) => format!("http://{host}"),
+        (false, true, 443) => format!("https://{host}"),
+        (false, false, port) => format!("http://{host}:{port}"),
+        (false, true, port) => format!("https://{host}:{port}"),
     }
 }
 
@@ -241,6 +265,7 @@ mod tests {
             load_balancer: "b/1".into(),
             id: "2".into(),
             port: 80,
+            tls: None,
             actions: vec![forward],
             tags: names::Tags::default(),
         };

@@ -84,8 +84,20 @@ pub(crate) struct Listener {
     pub(crate) load_balancer: String,
     pub(crate) id: String,
     pub(crate) port: u16,
+    /// How it secures connections; none if it is asked for HTTP.
+    #[serde(default)]
+    pub(crate) tls: Option<Tls>,
     pub(crate) actions: Vec<Action>,
     pub(crate) tags: Tags,
+}
+
+/// How a listener secures connections.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tls {
+    /// The name of its security policy.
+    pub(crate) policy: String,
+    /// The ARNs of its certificates, the default one first.
+    pub(crate) certificates: Vec<String>,
 }
 
 impl Row for Listener {

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 pub use proxy::balancer::{
     Access, Action, BalancerConfig, Certificate, Check, Condition, Counted, Group, Listener, Rule, Target, TargetSeen,
-    Totals,
+    Totals, Versions,
 };
 
 use crate::{ItemError, Section, Vpcs, protocol::Observed};

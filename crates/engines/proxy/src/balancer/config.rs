@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::rule::Rule;
 use crate::{
     TlsError,
-    model::{self, CertificateSource, CommonTls, Material, ServerTls},
+    model::{self, CertificateSource, CommonTls, Material, ServerTls, Versions},
     tls::Store,
 };
 
@@ -68,6 +68,9 @@ pub struct Listener {
     /// first for all others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<Certificate>,
+    /// The versions of TLS it speaks.
+    #[serde(default)]
+    pub versions: Versions,
 }
 
 /// A certificate of a listener, in PEM.
@@ -93,7 +96,7 @@ impl Listener {
         let given = |one: &Certificate| model::Certificate { chain: inline(&one.chain), key: inline(&one.key) };
         let certificates: Vec<_> = self.certificates.iter().map(|one| CertificateSource::Given(given(one))).collect();
         let protocols = ["h2", "http/1.1"].map(str::to_owned).to_vec();
-        let common = CommonTls { certificates, protocols, ..CommonTls::default() };
+        let common = CommonTls { certificates, protocols, versions: self.versions, ..CommonTls::default() };
         (!self.certificates.is_empty()).then(|| ServerTls { common, ..ServerTls::default() })
     }
 

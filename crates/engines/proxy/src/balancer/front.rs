@@ -198,7 +198,7 @@ impl Application for Front {
 
     fn codec(&self) -> Codec {
         // An application load balancer speaks HTTP/2 to whom it agreed on it with, which needs TLS.
-        Codec::Http1
+        Codec::Agreed
     }
 
     fn http2(&self) -> &Http2 {

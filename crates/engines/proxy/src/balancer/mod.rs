@@ -29,6 +29,8 @@ pub use config::{
 pub use ledger::{Counted, Totals};
 pub use rule::{Condition, Rule};
 
+pub use crate::model::Versions;
+
 use std::{io, rc::Rc, sync::Arc, time::Duration};
 
 use names::Clock;

@@ -88,7 +88,13 @@ fn config(action: Action, groups: Vec<Group>) -> Config {
         addresses: vec![],
         allowed: vec![everybody],
         idle_timeout_seconds: 5,
-        listeners: vec![Listener { port: 80, action, rules: Vec::new(), certificates: Vec::new() }],
+        listeners: vec![Listener {
+            port: 80,
+            action,
+            rules: Vec::new(),
+            certificates: Vec::new(),
+            versions: Versions::All,
+        }],
     };
     Config { balancers: vec![balancer], groups }
 }
@@ -294,7 +300,10 @@ async fn a_target_that_died_costs_no_request() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tls_listeners_choose_the_certificate_by_name_and_tell_the_target() {
-    use crate::{testing::Client, tls::testing::Authority};
+    use crate::{
+        testing::{Client, Client2},
+        tls::testing::Authority,
+    };
     let (authority, target) = (Authority::new("public"), server("1"));
     let certificate = |names: &[&str]| {
         let (chain, key) = authority.issue(names);
@@ -323,6 +332,21 @@ async fn tls_listeners_choose_the_certificate_by_name_and_tell_the_target() {
     let shown = caller.stream.session().unwrap().peer().unwrap().names[0].1.clone();
     assert_eq!(shown, "default.example");
     assert!(get(port, "b.elb.localhost").await.starts_with("HTTP/1.1 400"), "a bare request has come to a TLS port");
+    let mut modern = client("v1.api.example");
+    modern.common.protocols = vec!["h2".to_owned()];
+    let caller = Client::secured(address, &modern).await.unwrap();
+    let mut caller = Client2::over(caller.stream).await;
+    let answer = caller.get("https://v1.api.example/todos").await;
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    assert_eq!(answer.parts.status, 200);
+    assert!(text.contains("x-forwarded-proto: https") && text.contains("host: v1.api.example"), "{text}");
+    let mut strict = secured.clone();
+    strict.balancers[0].listeners[0].versions = Versions::Tls13;
+    balancer.apply(strict).await;
+    let mut old = client("default.example");
+    old.common.versions = Versions::Tls12;
+    assert!(Client::secured(address, &old).await.is_err(), "TLS 1.2 where 1.3 alone is allowed");
+    assert!(Client::secured(address, &client("default.example")).await.is_ok());
     let mut renewed = secured.clone();
     renewed.balancers[0].listeners[0].certificates = vec![certificate(&["renewed.example"])];
     balancer.apply(renewed).await;

@@ -60,7 +60,7 @@ pub(crate) async fn serve<A: Application>(application: Rc<A>, stream: Transport,
     let mut client = Client { stream, peer, inbound: Vec::new(), alarm: Alarm::default() };
     let agreed = client.stream.protocol();
     match (application.codec(), agreed) {
-        (Codec::Http2, _) | (Codec::Auto, Some(tls::Protocol::Http2)) => {
+        (Codec::Http2, _) | (Codec::Auto | Codec::Agreed, Some(tls::Protocol::Http2)) => {
             return Box::pin(http2::serve(application, client.stream, client.peer, client.inbound)).await;
         }
         (Codec::Auto, None) => match client.greets(&core, application.patience()).await {
@@ -70,7 +70,7 @@ pub(crate) async fn serve<A: Application>(application: Rc<A>, stream: Transport,
             Greeting::Http1 => {}
             Greeting::Nothing => return,
         },
-        (Codec::Auto, Some(_)) | (Codec::Http1, _) => {}
+        (Codec::Auto, Some(_)) | (Codec::Agreed | Codec::Http1, _) => {}
     }
     application.see_version(Version::Http11);
     let mut request = Request::default();

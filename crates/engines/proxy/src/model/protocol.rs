@@ -10,6 +10,8 @@ pub enum Codec {
     /// What was agreed on by ALPN; without that, what the first bytes say.
     #[default]
     Auto,
+    /// What was agreed on by ALPN; without that, HTTP/1.1 or HTTP/1.0.
+    Agreed,
     /// HTTP/1.1 or HTTP/1.0.
     Http1,
     /// HTTP/2, as the client knows beforehand.

@@ -16,7 +16,10 @@ use h2::{
     server::SendResponse,
 };
 use http::{HeaderMap, Request, Response, response::Parts};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::soon;
@@ -46,6 +49,11 @@ impl Client2 {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = soon("a connection", TcpStream::connect(address)).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::over(stream).await
+    }
+
+    /// On a connection that was made already.
+    pub(crate) async fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> Self {
         let (send, connection) = soon("a greeting", h2::client::handshake(stream)).await.unwrap();
         let driver = tokio::spawn(async move {
             // Tests see errors at their streams.

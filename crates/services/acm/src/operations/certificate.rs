@@ -1,20 +1,17 @@
 //! One certificate: what is known of it, the certificate itself, its renewal and its end.
 
-use api::{
-    Fault,
-    acm::{
-        CertificateDetail, CertificateStatus, CertificateType, DeleteCertificateRequest, DescribeCertificateRequest,
-        DescribeCertificateResponse, DomainStatus, DomainValidation, Done, ExportCertificateRequest,
-        ExportCertificateResponse, ExtendedKeyUsage, ExtendedKeyUsageName, GetCertificateRequest,
-        GetCertificateResponse, KeyUsage, KeyUsageName, Preference, RecordType, RenewCertificateRequest,
-        RenewalEligibility, RenewalStatus, RenewalSummary, ResourceRecord, ValidationMethod,
-    },
-    appmesh::{self, ListenerTls},
+use api::acm::{
+    CertificateDetail, CertificateStatus, CertificateType, DeleteCertificateRequest, DescribeCertificateRequest,
+    DescribeCertificateResponse, DomainStatus, DomainValidation, Done, ExportCertificateRequest,
+    ExportCertificateResponse, ExtendedKeyUsage, ExtendedKeyUsageName, GetCertificateRequest, GetCertificateResponse,
+    KeyUsage, KeyUsageName, Preference, RecordType, RenewCertificateRequest, RenewalEligibility, RenewalStatus,
+    RenewalSummary, ResourceRecord, ValidationMethod,
 };
 use certificate::{Details, Key as PrivateKey};
 use names::Timestamp;
 use store::{Key, Transaction};
 
+use super::users::users;
 use crate::{Cx, Error, check, renewal, rows::Certificate};
 
 /// The key of the certificate `arn`.
@@ -180,74 +177,4 @@ pub(super) async fn delete_certificate(cx: Cx, request: DeleteCertificateRequest
     }
     cx.store.write(|tx| tx.delete::<Certificate>(&key))?;
     Ok(Done {})
-}
-
-/// The ARNs of the virtual nodes and gateways whose listeners show the certificate `arn`. Where there is no App Mesh,
-/// nothing uses it.
-async fn users(cx: &Cx, arn: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    // Their quotas keep all of these lists on one page.
-    let Ok(meshes) = send::<appmesh::ListMeshes>(cx, appmesh::ListMeshesRequest::default()).await else { return found };
-    for mesh in meshes.meshes {
-        let request = appmesh::ListVirtualNodesRequest {
-            limit: None,
-            mesh_name: mesh.mesh_name.clone(),
-            mesh_owner: None,
-            next_token: None,
-        };
-        let mut nodes = Vec::new();
-        let mut page = Some(request);
-        while let Some(request) = page.take() {
-            let Ok(answer) = send::<appmesh::ListVirtualNodes>(cx, request.clone()).await else { break };
-            nodes.extend(answer.virtual_nodes);
-            page =
-                answer.next_token.map(|token| appmesh::ListVirtualNodesRequest { next_token: Some(token), ..request });
-        }
-        for node in nodes {
-            let request = appmesh::DescribeVirtualNodeRequest {
-                mesh_name: node.mesh_name,
-                mesh_owner: None,
-                virtual_node_name: node.virtual_node_name,
-            };
-            let Ok(answer) = send::<appmesh::DescribeVirtualNode>(cx, request).await else { continue };
-            let mut listeners = answer.virtual_node.spec.listeners.iter();
-            if listeners.any(|listener| shows(listener.tls.as_ref(), arn)) {
-                found.push(node.arn.to_string());
-            }
-        }
-        found.extend(gateways(cx, &mesh.mesh_name, arn).await);
-    }
-    found
-}
-
-/// The ARNs of the virtual gateways of `mesh` whose listeners show the certificate `arn`.
-async fn gateways(cx: &Cx, mesh: &str, arn: &str) -> Vec<String> {
-    let request = appmesh::ListVirtualGatewaysRequest {
-        limit: None,
-        mesh_name: mesh.to_owned(),
-        mesh_owner: None,
-        next_token: None,
-    };
-    let mut found = Vec::new();
-    let Ok(answer) = send::<appmesh::ListVirtualGateways>(cx, request).await else { return found };
-    for gateway in answer.virtual_gateways {
-        let request = appmesh::DescribeVirtualGatewayRequest {
-            mesh_name: gateway.mesh_name,
-            mesh_owner: None,
-            virtual_gateway_name: gateway.virtual_gateway_name,
-        };
-        let Ok(answer) = send::<appmesh::DescribeVirtualGateway>(cx, request).await else { continue };
-        if answer.virtual_gateway.spec.listeners.iter().any(|listener| shows(listener.tls.as_ref(), arn)) {
-            found.push(gateway.arn.to_string());
-        }
-    }
-    found
-}
-
-async fn send<Op: api::Operation>(cx: &Cx, request: Op::Request) -> Result<Op::Response, Fault> {
-    cx.caller.call::<Op>(cx.scope(), request).await
-}
-
-fn shows(tls: Option<&ListenerTls>, arn: &str) -> bool {
-    tls.and_then(|tls| tls.certificate.acm.as_ref()).is_some_and(|acm| acm.certificate_arn == arn)
 }

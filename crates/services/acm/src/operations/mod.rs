@@ -5,6 +5,7 @@ mod inside;
 mod list;
 mod request;
 mod tag;
+mod users;
 
 use api::acm as api;
 use wire::{Bound, bind};

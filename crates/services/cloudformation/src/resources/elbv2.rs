@@ -290,6 +290,9 @@ impl Resource for TargetGroup {
 pub(super) struct Listener;
 
 impl Listener {
+    /// The properties that can be changed in place.
+    const CHANGED: &[&str] = &["Port", "Protocol", "Certificates", "SslPolicy", "DefaultActions"];
+
     fn made(listener: &elbv2::Listener) -> Made {
         Made::new(&listener.listener_arn, &[("ListenerArn", &listener.listener_arn)])
     }
@@ -301,13 +304,16 @@ impl Resource for Listener {
             property("LoadBalancerArn").required().replaces(),
             property("Port"),
             property("Protocol"),
+            property("Certificates"),
+            property("SslPolicy"),
             property("DefaultActions").required(),
         ])
         .attributes(&["ListenerArn"])
         .identity(&["LoadBalancerArn", "Port"]);
 
     async fn create(call: &Call<'_>) -> Result<Made, Failure> {
-        let mut members = call.properties(&["LoadBalancerArn", "Port", "Protocol", "DefaultActions"]);
+        let mut members = call.properties(&["LoadBalancerArn"]);
+        members.extend(call.properties(Self::CHANGED));
         members.insert("Tags".to_owned(), call.tag_list());
         let made = call.send::<elbv2::CreateListener>(call.read(members)?).await?.listeners;
         made.first().map(Self::made).ok_or_else(|| Failure::Wrong("no listener was made".to_owned()))
@@ -326,7 +332,11 @@ impl Resource for Listener {
     }
 
     async fn update(call: &Call<'_>) -> Result<Made, Failure> {
-        let mut members = call.properties(&["Port", "Protocol", "DefaultActions"]);
+        let mut members = call.properties(Self::CHANGED);
+        // A template that no longer says so goes back to the default.
+        if call.lost("SslPolicy") && call.text("Protocol").as_deref() == Some("HTTPS") {
+            members.insert("SslPolicy".to_owned(), "ELBSecurityPolicy-2016-08".into());
+        }
         members.insert("ListenerArn".to_owned(), call.id()?.into());
         let listeners = call.send::<elbv2::ModifyListener>(call.read(members)?).await?.listeners;
         listeners.first().map(Self::made).ok_or_else(|| Failure::Wrong("the listener is gone".to_owned()))
@@ -335,6 +345,58 @@ impl Resource for Listener {
     async fn delete(call: &Call<'_>) -> Result<(), Failure> {
         let request = elbv2::DeleteListenerRequest { listener_arn: call.id()?.to_owned() };
         call.look::<elbv2::DeleteListener>(request, MISSING).await.map(|_| ())
+    }
+}
+
+/// `AWS::ElasticLoadBalancingV2::ListenerCertificate`.
+pub(super) struct ListenerCertificate;
+
+impl ListenerCertificate {
+    fn asked(call: &Call<'_>) -> Result<elbv2::AddListenerCertificatesRequest, Failure> {
+        call.read(call.properties(&["ListenerArn", "Certificates"]))
+    }
+
+    /// The certificates that any version of the template before asked for.
+    fn before(call: &Call<'_>) -> Vec<elbv2::Certificate> {
+        let lists = call.thing.before.iter().filter_map(|had| had.get("Certificates").cloned());
+        lists.filter_map(|list| serde_json::from_value::<Vec<elbv2::Certificate>>(list).ok()).flatten().collect()
+    }
+
+    async fn remove(call: &Call<'_>, listener: &str, certificates: Vec<elbv2::Certificate>) -> Result<(), Failure> {
+        if certificates.is_empty() {
+            return Ok(());
+        }
+        let request = elbv2::RemoveListenerCertificatesRequest { listener_arn: listener.to_owned(), certificates };
+        call.look::<elbv2::RemoveListenerCertificates>(request, MISSING).await.map(|_| ())
+    }
+}
+
+impl Resource for ListenerCertificate {
+    const KIND: Kind = Kind::new("AWS::ElasticLoadBalancingV2::ListenerCertificate")
+        .properties(&[property("ListenerArn").required().replaces(), property("Certificates").required()]);
+
+    async fn create(call: &Call<'_>) -> Result<Made, Failure> {
+        call.send::<elbv2::AddListenerCertificates>(Self::asked(call)?).await?;
+        Ok(Made::new(call.name("Id", MADE_UP_MAX), &[]))
+    }
+
+    async fn find(_: &Call<'_>) -> Result<Option<Made>, Failure> {
+        // To add what is there already changes nothing, so it is simply asked for again.
+        Ok(None)
+    }
+
+    async fn update(call: &Call<'_>) -> Result<Made, Failure> {
+        let asked = Self::asked(call)?;
+        let gone = Self::before(call).into_iter().filter(|one| !asked.certificates.contains(one)).collect();
+        Self::remove(call, &asked.listener_arn, gone).await?;
+        call.send::<elbv2::AddListenerCertificates>(asked).await?;
+        Ok(Made::new(call.id()?, &[]))
+    }
+
+    async fn delete(call: &Call<'_>) -> Result<(), Failure> {
+        let asked = Self::asked(call)?;
+        let all = asked.certificates.into_iter().chain(Self::before(call)).collect();
+        Self::remove(call, &asked.listener_arn, all).await
     }
 }
 

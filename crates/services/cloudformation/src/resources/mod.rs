@@ -176,6 +176,7 @@ pub fn catalogue() -> Catalogue {
         Entry::of::<ecs::Service>(),
         Entry::of::<ecs::TaskDefinition>(),
         Entry::of::<elbv2::Listener>(),
+        Entry::of::<elbv2::ListenerCertificate>(),
         Entry::of::<elbv2::ListenerRule>(),
         Entry::of::<elbv2::LoadBalancer>(),
         Entry::of::<elbv2::TargetGroup>(),

@@ -5,7 +5,7 @@ use names::Scope;
 use store::{Key, Transaction};
 use wire::{Context, page};
 
-use super::{load_balancer, page_size, rule, tags};
+use super::{certificate, load_balancer, page_size, rule, tags};
 use crate::{
     LoadBalancing,
     error::Error,
@@ -21,15 +21,17 @@ pub(crate) async fn create_listener(
     cx: Context<LoadBalancing>,
     request: shape::CreateListenerRequest,
 ) -> Result<shape::ListenersResponse, Error> {
-    check_protocol(request.protocol.as_deref())?;
+    let secured = is_secured(request.protocol.as_deref())?.unwrap_or(false);
     let port = request.port.filter(|port| *port > 0);
     let port = port.ok_or_else(|| Error::Validation("A listener port must be specified, 1 to 65535".to_owned()))?;
     let scope = cx.scope();
     let (load_balancer, balancer) = load_balancer::find(&cx.store, scope, &request.load_balancer_arn)?;
+    let tls = certificate::tls(&cx, secured, None, &request.certificates, request.ssl_policy.as_deref()).await?;
     let listener = Listener {
         load_balancer: load_balancer.name.clone(),
         id: cx.ids.hex(16),
         port,
+        tls,
         actions: request.default_actions,
         tags: tags(&request.tags),
     };
@@ -74,10 +76,17 @@ pub(crate) async fn modify_listener(
     cx: Context<LoadBalancing>,
     request: shape::ModifyListenerRequest,
 ) -> Result<shape::ListenersResponse, Error> {
-    check_protocol(request.protocol.as_deref())?;
     let scope = cx.scope();
+    let (_, present) = cx.store.write(|tx| find(tx, scope, &request.listener_arn))?;
+    let secured = is_secured(request.protocol.as_deref())?.unwrap_or(present.tls.is_some());
+    let (asked, policy) = (&request.certificates, request.ssl_policy.as_deref());
+    let tls = certificate::tls(&cx, secured, present.tls.clone(), asked, policy).await?;
     let listener = cx.store.write(|tx| {
         let (key, mut row) = find(tx, scope, &request.listener_arn)?;
+        if row.tls != present.tls {
+            return Err(Error::Changed(request.listener_arn.clone()));
+        }
+        row.tls.clone_from(&tls);
         if let Some(port) = request.port.filter(|port| *port != row.port) {
             let siblings = tx.list_under::<Listener>(scope, &format!("{}/", row.load_balancer))?;
             if port == 0 || siblings.iter().any(|(_, sibling)| sibling.port == port) {
@@ -122,9 +131,12 @@ pub(super) fn vpc_of(tx: &Transaction<'_>, scope: &Scope, row: &Listener) -> Res
     Ok(balancer.map(|balancer| balancer.vpc_id).unwrap_or_default())
 }
 
-fn check_protocol(protocol: Option<&str>) -> Result<(), Error> {
+/// Whether a listener of `protocol` secures connections; none if it is not said.
+fn is_secured(protocol: Option<&str>) -> Result<Option<bool>, Error> {
     match protocol {
-        None | Some("HTTP") => Ok(()),
+        None => Ok(None),
+        Some("HTTP") => Ok(Some(false)),
+        Some("HTTPS") => Ok(Some(true)),
         Some(other) => Err(Error::UnsupportedProtocol(other.to_owned())),
     }
 }
@@ -186,7 +198,14 @@ fn describe(scope: &Scope, row: &Listener) -> shape::Listener {
         listener_arn: row.arn(scope),
         load_balancer_arn: balancer.to_string(),
         port: row.port,
-        protocol: "HTTP".to_owned(),
+        protocol: if row.tls.is_some() { "HTTPS" } else { "HTTP" }.to_owned(),
+        certificates: row
+            .tls
+            .iter()
+            .flat_map(|tls| tls.certificates.first())
+            .map(|arn| certificate::plain(arn))
+            .collect(),
+        ssl_policy: row.tls.as_ref().map(|tls| tls.policy.clone()),
         default_actions: row.actions.clone(),
     }
 }

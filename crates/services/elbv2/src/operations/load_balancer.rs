@@ -222,7 +222,7 @@ pub(crate) async fn describe_load_balancer_urls(
         for (_, listener) in cx.store.list_under::<Listener>(scope, &format!("{}/", key.name))? {
             let port = listener.port;
             let unbound = unbound.contains(&(plan::id(&key), port));
-            let url = plan::url(&row.dns_name, port, unbound, cx.api_port);
+            let url = plan::url(&row.dns_name, port, listener.tls.is_some(), unbound, cx.api_port);
             urls.push(shape::ListenerUrl { load_balancer_arn: row.arn(scope), port, url });
         }
     }

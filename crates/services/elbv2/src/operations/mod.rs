@@ -1,10 +1,12 @@
 //! The table, in the order of the API reference.
 
 pub(crate) mod attributes;
+mod certificate;
 pub(crate) mod condition;
 mod listener;
 mod load_balancer;
 mod rule;
+mod ssl_policy;
 mod tag;
 mod target;
 mod target_group;
@@ -18,6 +20,7 @@ use crate::LoadBalancing;
 /// Every operation.
 pub(crate) fn operations() -> Vec<Bound<LoadBalancing>> {
     vec![
+        bind::<op::AddListenerCertificates, _, _, _, _>(certificate::add_listener_certificates),
         bind::<op::AddTags, _, _, _, _>(tag::add_tags),
         bind::<op::CreateListener, _, _, _, _>(listener::create_listener),
         bind::<op::CreateLoadBalancer, _, _, _, _>(load_balancer::create_load_balancer),
@@ -28,12 +31,14 @@ pub(crate) fn operations() -> Vec<Bound<LoadBalancing>> {
         bind::<op::DeleteRule, _, _, _, _>(rule::delete_rule),
         bind::<op::DeleteTargetGroup, _, _, _, _>(target_group::delete_target_group),
         bind::<op::DeregisterTargets, _, _, _, _>(target::deregister_targets),
+        bind::<op::DescribeListenerCertificates, _, _, _, _>(certificate::describe_listener_certificates),
         bind::<op::DescribeListeners, _, _, _, _>(listener::describe_listeners),
         bind::<op::DescribeLoadBalancerAttributes, _, _, _, _>(attributes::describe_load_balancer_attributes),
         bind::<op::DescribeLoadBalancers, _, _, _, _>(load_balancer::describe_load_balancers),
         bind::<op::DescribeLoadBalancerUrls, _, _, _, _>(load_balancer::describe_load_balancer_urls),
         bind::<op::DescribeRuleStates, _, _, _, _>(rule::describe_rule_states),
         bind::<op::DescribeRules, _, _, _, _>(rule::describe_rules),
+        bind::<op::DescribeSSLPolicies, _, _, _, _>(ssl_policy::describe_ssl_policies),
         bind::<op::DescribeTags, _, _, _, _>(tag::describe_tags),
         bind::<op::DescribeTargetGroupAttributes, _, _, _, _>(attributes::describe_target_group_attributes),
         bind::<op::DescribeTargetGroups, _, _, _, _>(target_group::describe_target_groups),
@@ -44,6 +49,7 @@ pub(crate) fn operations() -> Vec<Bound<LoadBalancing>> {
         bind::<op::ModifyTargetGroup, _, _, _, _>(target_group::modify_target_group),
         bind::<op::ModifyTargetGroupAttributes, _, _, _, _>(attributes::modify_target_group_attributes),
         bind::<op::RegisterTargets, _, _, _, _>(target::register_targets),
+        bind::<op::RemoveListenerCertificates, _, _, _, _>(certificate::remove_listener_certificates),
         bind::<op::RemoveTags, _, _, _, _>(tag::remove_tags),
         bind::<op::SetRulePriorities, _, _, _, _>(rule::set_rule_priorities),
         bind::<op::SetSecurityGroups, _, _, _, _>(load_balancer::set_security_groups),
