@@ -88,6 +88,10 @@ pub(crate) struct Up {
     /// Run this Envoy, the program itself, where tasks name an App Mesh Envoy image, in the place of our own proxy
     #[arg(long, value_name = "PATH", env = "SERIN_ENVOY")]
     pub(crate) envoy: Option<PathBuf>,
+    /// How far tasks get that have a way out of their VPC, as a public address and a route to an internet gateway
+    /// are: the internet, private networks around this machine too, or nowhere
+    #[arg(long, value_enum, default_value_t, env = "SERIN_EGRESS")]
+    pub(crate) egress: Egress,
     /// Verify signatures, and take only these keys (repeatable)
     #[arg(long = "access-key", value_name = "ID:SECRET", value_parser = access_key)]
     pub(crate) access_keys: Vec<(String, String)>,
@@ -95,6 +99,28 @@ pub(crate) struct Up {
     pub(crate) proxies: Proxies,
     #[command(flatten)]
     pub(crate) otlp: Otlp,
+}
+
+/// How far tasks get that have a way out of their VPC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Egress {
+    /// Addresses of the internet, and private networks that this machine reaches
+    All,
+    /// Addresses of the internet
+    #[default]
+    Public,
+    /// Nowhere
+    None,
+}
+
+impl From<Egress> for network::egress::Reach {
+    fn from(egress: Egress) -> Self {
+        match egress {
+            Egress::All => Self::All,
+            Egress::Public => Self::Public,
+            Egress::None => Self::None,
+        }
+    }
 }
 
 /// Where segments are passed on to as OpenTelemetry's spans

@@ -213,7 +213,7 @@ impl Parts {
             task_secret: self.secrets.tasks.clone(),
         });
         let mut systems = vec![
-            ec2::service(store(), ids(), edge()),
+            ec2::service(store(), ids(), edge(), options.egress.into()),
             servicediscovery::service(store(), clock(), ids(), caller(), edge()),
             appmesh::service(mesh),
             elbv2::service((store(), telemetry.metrics()), clock(), ids(), caller(), edge(), address.port()),

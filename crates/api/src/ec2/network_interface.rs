@@ -39,6 +39,9 @@ pub struct CreateNetworkInterfaceRequest {
     /// The service whose interface it is; from a neighbour in process alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<Operator>,
+    /// Whether it has a public address; from a neighbour in process alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub associate_public_ip_address: Option<bool>,
     /// Tags of resource type `network-interface`.
     #[serde(default, rename = "TagSpecification")]
     pub tag_specifications: Vec<TagSpecification>,

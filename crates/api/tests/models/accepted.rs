@@ -47,6 +47,11 @@ pub(crate) const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("ec2", "MapPublicIpOnLaunch.Value: required here alone", ONLY),
     ("ec2", "EnableDnsSupport.Value: required here alone", ONLY),
     ("ec2", "EnableDnsHostnames.Value: required here alone", ONLY),
+    (
+        "ec2",
+        "request.AssociatePublicIpAddress: the model has no such member",
+        "what a service that manages an interface says of it, in process",
+    ),
     ("ec2", "request.GroupId: required in the model", OWN_CODE),
     ("ec2", "Tags: request.ResourceId: required in the model", OWN_CODE),
     ("ec2", "Tags: request.Tag: required in the model", OWN_CODE),

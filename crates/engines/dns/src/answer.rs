@@ -27,16 +27,40 @@ pub enum Transport {
 
 /// The answer to `packet` out of `table`; none for what is not even the beginning of a query.
 pub fn answer(table: &Table, transport: Transport, packet: &[u8]) -> Option<Vec<u8>> {
+    consider(table, transport, packet).map(|answer| answer.message)
+}
+
+/// What is to be said, and whether somebody else may know better.
+pub(crate) struct Answer {
+    pub(crate) message: Vec<u8>,
+    /// The name is of none of our zones, and one that may be asked about elsewhere.
+    pub(crate) elsewhere: bool,
+}
+
+impl Answer {
+    /// Nobody who knows could be asked.
+    pub(crate) fn failed(mut self) -> Vec<u8> {
+        const RESPONSE_CODE: usize = 3;
+        if let Some(byte) = self.message.get_mut(RESPONSE_CODE) {
+            *byte = (*byte & 0xf0) | ResponseCode::ServFail.low();
+        }
+        self.message
+    }
+}
+
+pub(crate) fn consider(table: &Table, transport: Transport, packet: &[u8]) -> Option<Answer> {
     let head = Head::of(packet)?;
-    let (response, payload_max) = match Message::from_vec(packet) {
-        _ if !head.sane => (head.failure(ResponseCode::FormErr), UDP_PAYLOAD_MIN),
-        Err(_) => (head.failure(ResponseCode::FormErr), UDP_PAYLOAD_MIN),
+    let ((response, elsewhere), payload_max) = match Message::from_vec(packet) {
+        _ if !head.sane => ((head.failure(ResponseCode::FormErr), false), UDP_PAYLOAD_MIN),
+        Err(_) => ((head.failure(ResponseCode::FormErr), false), UDP_PAYLOAD_MIN),
         Ok(query) => {
             let asked = query.edns.as_ref().map_or(UDP_PAYLOAD_MIN, Edns::max_payload);
             (respond(table, &query), asked.clamp(UDP_PAYLOAD_MIN, UDP_PAYLOAD_MAX))
         }
     };
-    encode(&response, transport, payload_max).or_else(|| encode(&head.failure(ResponseCode::ServFail), transport, 512))
+    let message = encode(&response, transport, payload_max)
+        .or_else(|| encode(&head.failure(ResponseCode::ServFail), transport, UDP_PAYLOAD_MIN))?;
+    Some(Answer { message, elsewhere })
 }
 
 /// What is read before the message is parsed: who is answered even if the rest is broken.
@@ -67,7 +91,8 @@ impl Head {
     }
 }
 
-fn respond(table: &Table, query: &Message) -> Message {
+/// The response, and whether it is about a name that others may know.
+fn respond(table: &Table, query: &Message) -> (Message, bool) {
     let mut response = Message::response(query.id, query.op_code);
     response.metadata.recursion_desired = query.recursion_desired;
     response.add_queries(query.queries.iter().cloned());
@@ -77,17 +102,21 @@ fn respond(table: &Table, query: &Message) -> Message {
         response.set_edns(ours);
         if edns.version() > 0 {
             response.metadata.response_code = ResponseCode::BADVERS;
-            return response;
+            return (response, false);
         }
     }
-    match (query.message_type, query.op_code, query.queries.first()) {
-        (MessageType::Query, OpCode::Query, Some(question)) => look_up(table, question, &mut response),
-        _ => response.metadata.response_code = ResponseCode::NotImp,
-    }
-    response
+    let (kind, code) = (query.message_type, query.op_code);
+    let elsewhere = if let (MessageType::Query, OpCode::Query, Some(question)) = (kind, code, query.queries.first()) {
+        look_up(table, question, &mut response)
+    } else {
+        response.metadata.response_code = ResponseCode::NotImp;
+        false
+    };
+    (response, elsewhere)
 }
 
-fn look_up(table: &Table, question: &Query, response: &mut Message) {
+/// Puts into `response` what there is; whether it is about a name that others may know.
+fn look_up(table: &Table, question: &Query, response: &mut Message) -> bool {
     let internet = matches!(question.query_class(), DNSClass::IN | DNSClass::ANY);
     let transfer = matches!(question.query_type(), RecordType::AXFR | RecordType::IXFR);
     let found = if internet && !transfer {
@@ -95,7 +124,8 @@ fn look_up(table: &Table, question: &Query, response: &mut Message) {
     } else {
         Found::Elsewhere
     };
-    response.metadata.authoritative = found != Found::Elsewhere;
+    let elsewhere = found == Found::Elsewhere;
+    response.metadata.authoritative = !elsewhere;
     match found {
         Found::Records(records) => {
             let owner = question.name();
@@ -108,6 +138,13 @@ fn look_up(table: &Table, question: &Query, response: &mut Message) {
         }
         Found::Elsewhere => response.metadata.response_code = ResponseCode::Refused,
     }
+    elsewhere && internet && !transfer && !is_local(question.name())
+}
+
+/// Whether a name means something to each machine or link alone (RFC 6761, RFC 6762).
+fn is_local(name: &Name) -> bool {
+    let last = name.iter().next_back().unwrap_or_default();
+    last.eq_ignore_ascii_case(b"localhost") || last.eq_ignore_ascii_case(b"local")
 }
 
 /// The record that tells how long "no" may be remembered (RFC 2308).

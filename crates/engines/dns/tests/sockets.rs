@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use dns::{Data, RecordSet, Table, Zone, Zones};
+use dns::{Data, RecordSet, Table, Upstreams, Zone, Zones};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, UdpSocket},
@@ -32,6 +32,11 @@ impl Drop for Resolver {
 
 impl Resolver {
     async fn start(table: Table) -> Self {
+        Self::asking(table, Upstreams::none()).await
+    }
+
+    /// One that asks others about names that are not of its zones.
+    async fn asking(table: Table, upstreams: Upstreams) -> Self {
         // A free port for both: UDP picks, TCP follows.
         let (udp, tcp) = loop {
             let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -41,7 +46,7 @@ impl Resolver {
         };
         let address = udp.local_addr().unwrap();
         let (newest, table) = watch::channel(Arc::new(table));
-        Self { address, newest, serving: tokio::spawn(dns::serve(udp, tcp, table)) }
+        Self { address, newest, serving: tokio::spawn(dns::serve(udp, tcp, table, upstreams)) }
     }
 
     async fn dig(&self, arguments: &[&str]) -> String {
@@ -151,5 +156,47 @@ async fn questions_share_a_connection_and_silent_connections_keep_nobody_out() {
         let mut reply = vec![0; usize::from(length)];
         client.read_exact(&mut reply).await.unwrap();
         assert!(reply.ends_with(&[10, 0, 0, 1]));
+    }
+}
+
+/// A resolver with one name, as the machine's own would have it.
+async fn elsewhere() -> Resolver {
+    let data = vec![Data::Address([198, 51, 100, 7].into())];
+    let many = (0..=255).map(|end| Data::Address([198, 51, 100, end].into())).collect();
+    let set = |name: &str, data| RecordSet { name: name.to_owned(), ttl: 60, answers_max: 300, data };
+    let records = vec![set("www.example.com", data), set("many.example.com", many)];
+    let zone = Zone { apex: "example.com".to_owned(), negative_ttl: 15, records };
+    Resolver::start(Table::new(&Zones { zones: vec![zone] }).unwrap()).await
+}
+
+#[tokio::test]
+async fn other_names_are_asked_of_others_by_datagram_and_by_stream() {
+    let other = elsewhere().await;
+    let address = other.address;
+    let resolver = Resolver::asking(table(1), Upstreams::new(move || vec![address])).await;
+    for transport in ["+notcp", "+tcp"] {
+        assert_eq!(resolver.dig(&["www.example.com", "+short", transport]).await, "198.51.100.7\n");
+        assert_eq!(resolver.dig(&["api.flask.sample", "+short", transport]).await, "10.0.0.1\n");
+        assert!(resolver.dig(&["no.example.com", transport]).await.contains("status: NXDOMAIN"));
+        assert!(resolver.dig(&["no.flask.sample", transport]).await.contains("status: NXDOMAIN"));
+        for local in ["localhost", "printer.local"] {
+            assert!(resolver.dig(&[local, transport]).await.contains("status: REFUSED"), "{local}");
+        }
+    }
+    // Too long for a datagram: `dig` asks again by a stream.
+    assert_eq!(resolver.dig(&["many.example.com", "+short"]).await.lines().count(), 256);
+}
+
+#[tokio::test]
+async fn one_that_is_dead_is_passed_over_and_none_that_lives_is_a_failure() {
+    let other = elsewhere().await;
+    // Nobody listens where a socket was a moment ago.
+    let dead = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
+    let servers = vec![dead, other.address];
+    let resolver = Resolver::asking(table(1), Upstreams::new(move || servers.clone())).await;
+    assert_eq!(resolver.dig(&["www.example.com", "+short"]).await, "198.51.100.7\n");
+    let alone = Resolver::asking(table(1), Upstreams::new(move || vec![dead])).await;
+    for transport in ["+notcp", "+tcp"] {
+        assert!(alone.dig(&["www.example.com", transport]).await.contains("status: SERVFAIL"));
     }
 }

@@ -10,7 +10,8 @@ async fn main() -> ExitCode {
         return ExitCode::from(64);
     };
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let options = edge::Options { socket: socket.into(), control_plane, version, sections: Vec::new() };
+    let resolvers = "/etc/resolv.conf".into();
+    let options = edge::Options { socket: socket.into(), control_plane, version, resolvers, sections: Vec::new() };
     match edge::run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

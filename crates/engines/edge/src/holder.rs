@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    path::PathBuf,
 };
 
 use serde_json::Value;
@@ -25,17 +26,24 @@ pub(crate) struct Holder {
     /// Names by owner. They are kept also for VPCs that are not there yet: sections come in any order.
     zones: BTreeMap<String, BTreeMap<String, dns::Zones>>,
     control_plane: watch::Sender<SocketAddr>,
+    resolvers: PathBuf,
     plugged: Vec<Box<dyn Plugged>>,
 }
 
 impl Holder {
-    pub(crate) fn new(version: String, control_plane: SocketAddr, plugged: Vec<Box<dyn Plugged>>) -> Self {
+    pub(crate) fn new(
+        version: String,
+        control_plane: SocketAddr,
+        resolvers: PathBuf,
+        plugged: Vec<Box<dyn Plugged>>,
+    ) -> Self {
         Self {
             version,
             places: BTreeMap::new(),
             vpcs: Vpcs::default(),
             zones: BTreeMap::new(),
             control_plane: watch::Sender::new(control_plane),
+            resolvers,
             plugged,
         }
     }
@@ -82,7 +90,7 @@ impl Holder {
 
     async fn apply_vpc(&mut self, wanted: &Vpc) -> Result<(), network::Error> {
         if !self.places.contains_key(&wanted.id) {
-            let place = Place::open(wanted).await?;
+            let place = Place::open(wanted, self.resolvers.clone()).await?;
             self.vpcs.insert(&wanted.id, place.sockets());
             self.places.insert(wanted.id.clone(), place);
             // Names that were told before the VPC was there were checked when they were told.

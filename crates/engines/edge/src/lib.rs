@@ -1,8 +1,8 @@
 //! The edge: one process for the machine that holds every VPC and stands in it on its behalf.
 //!
 //! ```text
-//!   control plane ──Unix socket, JSON lines──▶ edge ─┬─ VPC a: namespace, resolver, relay, balancers
-//!                                                    └─ VPC b: namespace, resolver, relay, balancers
+//!   control plane ──Unix socket, JSON lines──▶ edge ─┬─ VPC a: namespace, resolver, relay, way out, balancers
+//!                                                    └─ VPC b: namespace, resolver, relay, way out, balancers
 //! ```
 //!
 //! It is a process of its own so that the control plane can be killed, upgraded and started anew while tasks resolve
@@ -17,6 +17,7 @@
 
 pub mod balancers;
 mod client;
+mod egress;
 mod error;
 mod holder;
 mod place;

@@ -3,15 +3,22 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
-use network::{CONTROL_PLANE, LINK_LOCAL_RESOLVER, Sockets, vpc};
+use dns::Upstreams;
+use network::{
+    CONTROL_PLANE, LINK_LOCAL_RESOLVER, Sockets,
+    egress::{LISTENER, Reach},
+    vpc,
+};
 use tokio::{sync::watch, task::JoinHandle};
 use tracing::{info, warn};
 
 use crate::{
+    egress,
     protocol::{Held, Vpc},
     relay,
 };
@@ -29,6 +36,10 @@ pub(crate) struct Place {
     table: watch::Sender<Arc<dns::Table>>,
     resolvers: BTreeMap<Ipv4Addr, Server>,
     relay: Option<Server>,
+    reach: watch::Sender<Reach>,
+    egress: Option<Server>,
+    /// Names whom the machine asks about names.
+    machine_resolvers: PathBuf,
 }
 
 /// A task that ends when this is dropped.
@@ -42,7 +53,7 @@ impl Drop for Server {
 
 impl Place {
     /// A place in the namespace that `wanted` names, or in a new one.
-    pub(crate) async fn open(wanted: &Vpc) -> Result<Self, network::Error> {
+    pub(crate) async fn open(wanted: &Vpc, machine_resolvers: PathBuf) -> Result<Self, network::Error> {
         let adopted = wanted.adopt.as_deref().map(network::Vpc::open);
         let vpc = match adopted {
             Some(Ok(vpc)) => vpc,
@@ -52,9 +63,10 @@ impl Place {
             }
             None => network::Vpc::create().await?,
         };
-        let (sockets, table) = (vpc.sockets()?, watch::Sender::default());
+        let (sockets, table, reach) = (vpc.sockets()?, watch::Sender::default(), watch::Sender::default());
         info!(vpc = wanted.id, namespace = %vpc.namespace().identity(), "VPC is held.");
-        Ok(Self { vpc, sockets, table, resolvers: BTreeMap::new(), relay: None })
+        let resolvers = BTreeMap::new();
+        Ok(Self { vpc, sockets, table, resolvers, relay: None, reach, egress: None, machine_resolvers })
     }
 
     /// A maker of sockets inside.
@@ -84,7 +96,12 @@ impl Place {
         let spec =
             vpc::Spec { routers: wanted.routers.clone(), resolver: wanted.resolver, extra: wanted.extra.clone() };
         self.vpc.converge(&spec).await?;
+        self.reach.send_replace(wanted.egress);
         self.settle_resolvers(wanted.resolver).await?;
+        if self.egress.as_ref().is_none_or(|server| server.0.is_finished()) {
+            let listener = self.sockets.listen(LISTENER).await?;
+            self.egress = Some(Server(tokio::spawn(egress::serve(listener, self.reach.subscribe()))));
+        }
         if self.relay.as_ref().is_none_or(|server| server.0.is_finished()) {
             let listener = self.sockets.listen(SocketAddrV4::new(CONTROL_PLANE, relay::PORT)).await?;
             self.relay =
@@ -93,13 +110,20 @@ impl Place {
         Ok(())
     }
 
+    /// Whom its resolvers ask about other names: whom the machine asks, if tasks may leave the VPC at all.
+    fn upstreams(&self) -> Upstreams {
+        let (reach, file) = (self.reach.subscribe(), self.machine_resolvers.clone());
+        Upstreams::new(move || if *reach.borrow() == Reach::None { Vec::new() } else { egress::resolvers(&file) })
+    }
+
     /// A VPC without DNS support has neither resolver, as on AWS.
     async fn settle_resolvers(&mut self, resolver: Option<Ipv4Addr>) -> Result<(), network::Error> {
         let wanted: Vec<_> = resolver.into_iter().flat_map(|own| [own, LINK_LOCAL_RESOLVER]).collect();
         self.resolvers.retain(|address, server| wanted.contains(address) && !server.0.is_finished());
         for address in wanted {
             if !self.resolvers.contains_key(&address) {
-                let server = resolver_at(SocketAddrV4::new(address, DNS_PORT), &self.sockets, &self.table).await?;
+                let place = SocketAddrV4::new(address, DNS_PORT);
+                let server = resolver_at(place, &self.sockets, &self.table, self.upstreams()).await?;
                 self.resolvers.insert(address, server);
             }
         }
@@ -112,12 +136,13 @@ async fn resolver_at(
     address: SocketAddrV4,
     sockets: &Sockets,
     table: &watch::Sender<Arc<dns::Table>>,
+    upstreams: Upstreams,
 ) -> Result<Server, network::Error> {
     let (mut udp, mut tcp) = (sockets.udp(address).await?, sockets.listen(address).await?);
     let (sockets, table) = (sockets.clone(), table.subscribe());
     let serve = async move {
         loop {
-            let Err(error) = dns::serve(udp, tcp, table.clone()).await else { return };
+            let Err(error) = dns::serve(udp, tcp, table.clone(), upstreams.clone()).await else { return };
             warn!(%address, %error, "A resolver failed and is started again.");
             tokio::time::sleep(RESTART_PAUSE).await;
             let Ok(again) = sockets.udp(address).await else { return };

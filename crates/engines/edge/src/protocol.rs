@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use network::egress::Reach;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -115,6 +116,9 @@ pub struct Vpc {
     pub resolver: Option<Ipv4Addr>,
     /// The addresses of its load balancers.
     pub extra: BTreeSet<Ipv4Addr>,
+    /// How far its tasks get that may leave it; names are resolved for them as far.
+    #[serde(default)]
+    pub egress: Reach,
     /// The path of a namespace to take over instead of making one, when the edge holds none for this VPC yet: a
     /// control plane that outlived an edge keeps the VPC alive, and its tasks with it.
     pub adopt: Option<PathBuf>,
@@ -171,7 +175,7 @@ mod tests {
         let vpc = Vpc { id: "vpc-1".to_owned(), routers: [Ipv4Addr::new(10, 0, 1, 1)].into(), ..Vpc::default() };
         assert_eq!(
             line(Request::Apply(Section::Vpcs(vec![vpc]))),
-            r#"{"apply":{"vpcs":[{"id":"vpc-1","routers":["10.0.1.1"],"resolver":null,"extra":[],"adopt":null}]}}"#
+            r#"{"apply":{"vpcs":[{"id":"vpc-1","routers":["10.0.1.1"],"resolver":null,"extra":[],"egress":"none","adopt":null}]}}"#
         );
     }
 }

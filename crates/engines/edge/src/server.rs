@@ -46,6 +46,8 @@ pub struct Options {
     pub control_plane: SocketAddr,
     /// The version of the program, for [`crate::Hello`].
     pub version: String,
+    /// Names whom the machine asks about names, in the form of resolv.conf(5); read anew for each question.
+    pub resolvers: PathBuf,
     /// What is plugged in.
     pub sections: Vec<Box<dyn Section>>,
 }
@@ -53,12 +55,12 @@ pub struct Options {
 /// Runs the edge until it gets SIGTERM or is told to shut down. Whoever starts it puts it into a session of its own;
 /// SIGINT and SIGHUP, which a terminal sends to all it started, do not concern it.
 pub async fn run(options: Options) -> Result<(), Error> {
-    let Options { socket, control_plane, version, sections } = options;
+    let Options { socket, control_plane, version, resolvers, sections } = options;
     let mut signals = Signals::take().map_err(Error::Signals)?;
     let lock = lock(&socket).await?;
     let listener = listen(&socket)?;
     info!(socket = %socket.display(), "Edge is ready.");
-    let holder = Arc::new(Mutex::new(Holder::new(version, control_plane, sections)));
+    let holder = Arc::new(Mutex::new(Holder::new(version, control_plane, resolvers, sections)));
     let (stop, mut stopped) = mpsc::channel(1);
     tokio::select! {
         () = accept(listener, &holder, stop) => {}

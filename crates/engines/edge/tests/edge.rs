@@ -38,7 +38,9 @@ impl Edge {
     async fn start(control_plane: SocketAddr, sections: Vec<Box<dyn Section>>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("edge.sock");
-        let options = Options { socket: socket.clone(), control_plane, version: "test".to_owned(), sections };
+        let resolvers = directory.path().join("resolv.conf");
+        let options =
+            Options { socket: socket.clone(), control_plane, version: "test".to_owned(), resolvers, sections };
         let running = tokio::spawn(edge::run(options));
         let client = Client::new(socket);
         answering(&client).await;
@@ -295,6 +297,7 @@ async fn there_is_only_one_edge_at_a_socket() {
         socket: edge.client.socket().to_owned(),
         control_plane: nowhere(),
         version: "test".to_owned(),
+        resolvers: PathBuf::from("/nonexistent/resolv.conf"),
         sections: Vec::new(),
     };
     assert!(matches!(edge::run(options).await, Err(Error::Running(_))));

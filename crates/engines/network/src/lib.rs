@@ -11,6 +11,7 @@
 //! - [`Namespace`] is a handle on a network namespace: whoever holds one keeps it alive and can run work inside.
 //! - [`Vpc`] is the namespace that stands for a VPC: [`Vpc::converge`] gives it its addresses, [`Vpc::attach`] puts a
 //!   task on it, [`Vpc::secure`] enforces security groups, [`Vpc::sockets`] makes sockets that live in it.
+//! - [`egress`] says what of a task's traffic may leave the VPC; whoever carries it dials from elsewhere.
 //! - [`redirect`] is App Mesh's `proxyConfiguration` inside a task's namespace.
 //!
 //! The machine's own namespace gets nothing: no link, no address, no route, no rule. So the CIDRs of two VPCs may
@@ -31,6 +32,7 @@ mod namespace;
 mod nft;
 mod sysctl;
 
+pub mod egress;
 pub mod redirect;
 pub mod security;
 pub mod sockets;

@@ -12,6 +12,8 @@
 //!                         └ by destination ─▶ in-n:  a rule matches: pass;  else drop
 //! ```
 //!
+//! What goes beyond the VPC is checked before it is routed, by [`crate::egress`].
+//!
 //! A VPC's load balancers speak and listen in the VPC's own namespace, so its input and output are checked like what
 //! it forwards. `in-n` and `out-n` exist once for each distinct set of groups, not for each interface; the members of
 //! a group are a set that rules refer to. The whole policy is written as one transaction that replaces the one before.
@@ -23,16 +25,22 @@ use std::{
 
 use ipnet::Ipv4Net;
 
-use crate::nft::{Base, Hook, Kind, Rule as Packets, Transaction};
+use crate::{
+    egress::{self, Outside},
+    nft::{Base, Hook, Kind, Rule as Packets, Transaction},
+};
 
 /// The table in the VPC's namespace.
 pub(crate) const TABLE: &str = "security";
 
 /// The set of addresses that no group covers.
-const INFRASTRUCTURE: &str = "infrastructure";
+pub(crate) const INFRASTRUCTURE: &str = "infrastructure";
 
 /// The loopback network; it never leaves the VPC's namespace.
-const LOOPBACK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
+pub(crate) const LOOPBACK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
+
+/// ICMP's type for a place that is not to be reached.
+const ICMP_UNREACHABLE: u8 = 3;
 
 /// All security groups of one VPC and who is in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +51,8 @@ pub struct Policy {
     pub interfaces: BTreeMap<Ipv4Addr, BTreeSet<String>>,
     /// Addresses that everybody may reach and that may reach everybody; see [`crate::vpc::Spec::infrastructure`].
     pub infrastructure: BTreeSet<Ipv4Addr>,
+    /// What may leave the VPC. None: nothing is said of it, and the VPC's routing knows no way.
+    pub outside: Option<Outside>,
 }
 
 /// What a group's members may receive and send. Nothing else is allowed: that a new group lets everything out is a
@@ -114,6 +124,9 @@ pub(crate) fn transaction(policy: &Policy) -> Transaction {
     transaction.jumps("ingress", chain_of("in"));
     transaction.jumps("egress", chain_of("out"));
     check(&mut transaction);
+    if let Some(outside) = &policy.outside {
+        egress::rules(&mut transaction, policy, outside);
+    }
     transaction
 }
 
@@ -188,6 +201,11 @@ fn check(transaction: &mut Transaction) {
     }
     for (name, hook) in [("forward", Hook::Forward), ("input", Hook::Input), ("output", Hook::Output)] {
         transaction.base_chain(name, Base { kind: Kind::Filter, hook, priority: 0 });
+        if matches!(hook, Hook::Output) {
+            // The VPC's own word that a place is not to be reached. The packet it is about was given up before its
+            // connection was known, so it belongs to none.
+            transaction.rule(name, &Packets::new().icmp(Some(ICMP_UNREACHABLE), None).accept());
+        }
         transaction.rule(name, &Packets::new().jump("check"));
     }
 }

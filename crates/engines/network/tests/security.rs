@@ -34,6 +34,7 @@ fn policy(groups: &[(&str, Group)], interfaces: &[([u8; 4], &[&str])]) -> Policy
         groups: groups.iter().map(|(name, group)| ((*name).to_owned(), group.clone())).collect(),
         interfaces: interfaces.iter().map(|(address, names)| (Ipv4Addr::from(*address), owned(names))).collect(),
         infrastructure: spec().infrastructure(),
+        outside: None,
     }
 }
 

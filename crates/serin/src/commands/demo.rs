@@ -46,6 +46,8 @@ pub(crate) async fn run(options: cli::Demo) -> Result<()> {
         listen: options.listen,
         account: names::AccountId::default(),
         envoy: None,
+        // The sample needs nothing from outside, and whoever tries it out need not wonder what it reaches.
+        egress: cli::Egress::None,
         access_keys: Vec::new(),
         proxies: cli::Proxies::default(),
         otlp: cli::Otlp::default(),

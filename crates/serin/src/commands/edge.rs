@@ -4,6 +4,9 @@ use anyhow::{Context, Result};
 
 use crate::cli;
 
+/// Where a machine names whom it asks about names.
+const RESOLVERS: &str = "/etc/resolv.conf";
+
 /// Runs the edge until it is told to stop.
 pub(crate) async fn run(options: cli::Edge) -> Result<()> {
     let balancers = edge::balancers::Balancers::default();
@@ -13,6 +16,7 @@ pub(crate) async fn run(options: cli::Edge) -> Result<()> {
         socket: options.socket,
         control_plane: options.control_plane,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        resolvers: RESOLVERS.into(),
         sections,
     };
     edge::run(options).await.context("the edge stopped")

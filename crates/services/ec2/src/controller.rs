@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use edge::{Client, ClientError, protocol::Held};
 use names::Scope;
-use network::security::Policy;
+use network::{egress::Reach, security::Policy};
 use reconcile::{Controller, Next};
 use store::{Change, Key, Row, Store};
 use tokio::sync::Mutex;
@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::{
     plan::Asked,
-    rows::{NetworkInterface, SecurityGroup, Subnet, Vpc, VpcObserved},
+    rows::{InternetGateway, NetworkInterface, RouteTable, SecurityGroup, Subnet, Vpc, VpcObserved},
 };
 
 /// Why the VPCs are not as they were asked.
@@ -45,6 +45,7 @@ pub(crate) enum Error {
 pub(crate) struct Vpcs {
     store: Store,
     edge: Client,
+    reach: Reach,
     kept: Mutex<BTreeMap<String, Kept>>,
 }
 
@@ -56,8 +57,8 @@ struct Kept {
 }
 
 impl Vpcs {
-    pub(crate) fn new(store: Store, edge: Client) -> Self {
-        Self { store, edge, kept: Mutex::default() }
+    pub(crate) fn new(store: Store, edge: Client, reach: Reach) -> Self {
+        Self { store, edge, reach, kept: Mutex::default() }
     }
 
     fn asked(&self) -> Result<Asked, store::Error> {
@@ -66,6 +67,9 @@ impl Vpcs {
             subnets: self.store.list_all()?.into_iter().collect(),
             groups: self.store.list_all()?.into_iter().collect(),
             interfaces: self.store.list_all()?.into_iter().collect(),
+            tables: self.store.list_all()?.into_iter().collect(),
+            gateways: self.store.list_all()?.into_iter().collect(),
+            reach: self.reach,
         })
     }
 
@@ -144,7 +148,15 @@ impl Controller for Vpcs {
     const NAME: &'static str = "ec2/vpc";
 
     fn watches(&self) -> &'static [&'static str] {
-        &[Vpc::KIND, Subnet::KIND, SecurityGroup::KIND, NetworkInterface::KIND, "serin/edge"]
+        &[
+            Vpc::KIND,
+            Subnet::KIND,
+            RouteTable::KIND,
+            InternetGateway::KIND,
+            SecurityGroup::KIND,
+            NetworkInterface::KIND,
+            "serin/edge",
+        ]
     }
 
     fn keys_of(&self, _: &Change) -> Vec<Key> {

@@ -5,18 +5,22 @@ use api::{Explanation, explanation};
 /// All of them; shown by `serin explain`.
 pub const EXPLAINED: &[Explanation] = &[
     explanation(
-        "InternetGateway",
-        "vpcId",
-        "kept and shown; a task that connects to the internet has \"network is unreachable\" at once, since nothing of \
-         the machine's own network is touched",
+        "NetworkInterface",
+        "association.publicIp",
+        "not there; an interface with a public address reaches the internet by the machine's own, and nobody comes in by it",
     ),
     explanation(
         "Route",
         "gatewayId",
-        "kept and shown; within a VPC everything is reached without it, and nothing beyond with it",
+        "leads out what has a public address, TCP alone, as far as `serin up --egress` lets it; within a VPC everything is \
+         reached without it",
     ),
     explanation("SecurityGroup", "ipPermissions.ipv6Ranges", "kept and shown; VPCs here are IPv4"),
-    explanation("Subnet", "mapPublicIpOnLaunch", "kept and shown; no task has a public address"),
+    explanation(
+        "Subnet",
+        "mapPublicIpOnLaunch",
+        "kept and shown; it is for instances, and a task asks for its public address itself",
+    ),
     explanation("VPC", "enableDnsHostnames", "kept and shown; such names are for instances, of which there are none"),
     explanation(
         "VPC",

@@ -9,9 +9,11 @@
 //! controller tells the edge which VPCs there are, and writes the security groups of each into its namespace. What it
 //! achieved is in `ec2/vpc.observed`: where the namespace is, and which interfaces its rules know by now.
 //!
-//! **What has no effect here, and why.** Internet gateways, routes to them and public addresses on launch are kept and
-//! told as on AWS, but tasks have no way to the internet: images are pulled by the control plane, and AWS's own
-//! endpoints are reached by `169.254.170.2`. DNS host names are for instances, of which there are none. IPv6 rules are
+//! An interface has a way to the internet as on AWS: by a public address, and a route of its subnet's table to an
+//! internet gateway that is attached. The edge carries what takes it; see [`network::egress`].
+//!
+//! **What has no effect here, and why.** Nobody comes in by a public address, and none is told: the machine has none to
+//! give. DNS host names are for instances, of which there are none. IPv6 rules are
 //! kept; VPCs are IPv4. No region has a default VPC.
 
 mod addresses;
@@ -29,6 +31,7 @@ mod zones;
 use std::sync::Arc;
 
 use names::Ids;
+use network::egress::Reach;
 use reconcile::System;
 use store::Store;
 use wire::{Definition, Protocol, Service};
@@ -42,13 +45,14 @@ pub(crate) struct Ec2 {
 }
 
 /// EC2 over `store`, made true by the edge process that `edge` speaks to.
-pub fn service(store: Store, ids: Ids, edge: edge::Client) -> System {
+/// Tasks that have a way out of their VPC get as far as `reach`.
+pub fn service(store: Store, ids: Ids, edge: edge::Client, reach: Reach) -> System {
     let definition = Definition {
         signing_name: "ec2",
         protocol: Protocol::Ec2 { namespace: "http://ec2.amazonaws.com/doc/2016-11-15/" },
         invalid: "InvalidParameterValue",
     };
-    let controller = controller::Vpcs::new(store.clone(), edge);
+    let controller = controller::Vpcs::new(store.clone(), edge, reach);
     let state = Arc::new(Ec2 { store, ids });
     System {
         service: Service::new(definition, &state, operations::operations()),

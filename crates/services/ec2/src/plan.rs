@@ -7,7 +7,9 @@ use std::{
 };
 
 use edge::protocol;
+use ipnet::Ipv4Net;
 use network::{
+    egress::{Outside, Reach},
     security::{self, Policy, Protocol},
     vpc,
 };
@@ -15,7 +17,7 @@ use store::Key;
 
 use crate::{
     addresses,
-    rows::{NetworkInterface, Peer, Rule, SecurityGroup, Subnet, Traffic, Vpc},
+    rows::{InternetGateway, NetworkInterface, Peer, RouteTable, Rule, SecurityGroup, Subnet, Traffic, Vpc},
 };
 
 /// All that was asked, in every account and region. Ids are unique across them.
@@ -25,6 +27,10 @@ pub(crate) struct Asked {
     pub(crate) subnets: BTreeMap<Key, Subnet>,
     pub(crate) groups: BTreeMap<Key, SecurityGroup>,
     pub(crate) interfaces: BTreeMap<Key, NetworkInterface>,
+    pub(crate) tables: BTreeMap<Key, RouteTable>,
+    pub(crate) gateways: BTreeMap<Key, InternetGateway>,
+    /// How far those get that have a way out.
+    pub(crate) reach: Reach,
 }
 
 impl Asked {
@@ -32,7 +38,8 @@ impl Asked {
     pub(crate) fn vpcs(&self, kept: &BTreeMap<String, PathBuf>) -> Vec<protocol::Vpc> {
         let vpc = |key: &Key| {
             let vpc::Spec { routers, resolver, extra } = self.spec(key);
-            protocol::Vpc { adopt: kept.get(&key.name).cloned(), id: key.name.clone(), routers, resolver, extra }
+            let (adopt, egress) = (kept.get(&key.name).cloned(), self.reach);
+            protocol::Vpc { adopt, egress, id: key.name.clone(), routers, resolver, extra }
         };
         self.vpcs.keys().map(vpc).collect()
     }
@@ -70,7 +77,31 @@ impl Asked {
             groups: groups.map(|(key, group)| (key.name.clone(), translate(group))).collect(),
             interfaces: self.interfaces_of(key).map(|(_, interface)| member(interface)).collect(),
             infrastructure: self.spec(key).infrastructure(),
+            outside: self.vpcs.get(key).map(|vpc| Outside { cidr: vpc.cidr, reach: self.reach, ways: self.ways(key) }),
         }
+    }
+
+    /// The interfaces in the VPC at `key` that have a way out: by an address of their own, as far as their subnet's
+    /// routes to a gateway lead.
+    fn ways(&self, key: &Key) -> BTreeMap<Ipv4Addr, BTreeSet<Ipv4Net>> {
+        let public = self.interfaces_of(key).filter(|(_, interface)| interface.public_address);
+        let way = public.map(|(_, interface)| (interface.address, self.routed_out(&key.name, &interface.subnet_id)));
+        way.filter(|(_, nets)| !nets.is_empty()).collect()
+    }
+
+    /// Where the routes of a subnet lead by an internet gateway: those of its own table, of the main one without.
+    fn routed_out(&self, vpc: &str, subnet: &str) -> BTreeSet<Ipv4Net> {
+        let of = |table: &&RouteTable, subnet: Option<&str>| {
+            table.vpc_id == vpc && table.associations.iter().any(|one| one.subnet_id.as_deref() == subnet)
+        };
+        let own = self.tables.values().find(|table| of(table, Some(subnet)));
+        let table = own.or_else(|| self.tables.values().find(|table| of(table, None)));
+        let attached = |id: &str| {
+            let mut gateways = self.gateways.iter();
+            gateways.any(|(key, gateway)| key.name == id && gateway.vpc_id.as_deref() == Some(vpc))
+        };
+        let routes = table.into_iter().flat_map(|table| &table.routes);
+        routes.filter(|route| attached(&route.gateway_id)).map(|route| route.destination).collect()
     }
 }
 
@@ -101,6 +132,7 @@ mod tests {
     use names::{Scope, Tags};
 
     use super::*;
+    use crate::rows::{Association, Route};
 
     fn key(id: &str) -> Key {
         Key::new(&Scope::default(), id)
@@ -118,6 +150,7 @@ mod tests {
             mac: "02:00:00:00:00:01".to_owned(),
             groups: vec!["sg-1".to_owned()],
             load_balancer,
+            public_address: false,
             operator: None,
             asked: None,
             description: String::new(),
@@ -164,7 +197,51 @@ mod tests {
                 (key("eni-3"), elsewhere),
             ]
             .into(),
+            ..Asked::default()
         }
+    }
+
+    /// A subnet of which the first interface has a public address and a table that leads to a gateway.
+    fn with_a_way() -> Asked {
+        let mut asked = asked();
+        asked.reach = Reach::Public;
+        asked.interfaces.get_mut(&key("eni-1")).unwrap().public_address = true;
+        let gateway = InternetGateway { vpc_id: Some("vpc-1".to_owned()), tags: Tags::new() };
+        asked.gateways.insert(key("igw-1"), gateway);
+        let route = Route { destination: "0.0.0.0/0".parse().unwrap(), gateway_id: "igw-1".to_owned() };
+        asked.tables.insert(key("rtb-1"), table(None, vec![route]));
+        asked
+    }
+
+    fn table(subnet: Option<&str>, routes: Vec<Route>) -> RouteTable {
+        let association = Association { id: "rtbassoc-1".to_owned(), subnet_id: subnet.map(str::to_owned) };
+        let (vpc_id, associations) = ("vpc-1".to_owned(), vec![association]);
+        RouteTable { vpc_id, associations, routes, asked: None, tags: Tags::new() }
+    }
+
+    fn ways(asked: &Asked) -> Vec<Ipv4Addr> {
+        asked.policy(&key("vpc-1")).outside.unwrap().ways.into_keys().collect()
+    }
+
+    #[test]
+    fn a_public_address_and_a_route_to_a_gateway_are_a_way_out() {
+        let asked = with_a_way();
+        assert_eq!(ways(&asked), [Ipv4Addr::new(10, 0, 1, 5)], "the other has no public address");
+        assert_eq!(asked.vpcs(&BTreeMap::new())[0].egress, Reach::Public);
+    }
+
+    #[test]
+    fn a_subnet_with_a_table_of_its_own_has_the_routes_of_that_one() {
+        let mut asked = with_a_way();
+        asked.tables.insert(key("rtb-2"), table(Some("subnet-1"), vec![]));
+        assert!(ways(&asked).is_empty());
+    }
+
+    #[test]
+    fn a_gateway_that_is_not_attached_leads_nowhere() {
+        let mut asked = with_a_way();
+        asked.gateways.get_mut(&key("igw-1")).unwrap().vpc_id = None;
+        assert!(ways(&asked).is_empty());
     }
 
     #[test]
@@ -175,6 +252,7 @@ mod tests {
             routers: [Ipv4Addr::new(10, 0, 1, 1)].into(),
             resolver: Some(Ipv4Addr::new(10, 0, 0, 2)),
             extra: [Ipv4Addr::new(10, 0, 1, 6)].into(),
+            egress: Reach::None,
             adopt: Some(PathBuf::from("/proc/1/fd/3")),
         };
         assert_eq!(asked().vpcs(&kept), [expected]);

@@ -124,6 +124,9 @@ pub(crate) struct NetworkInterface {
     pub(crate) groups: Vec<String>,
     /// Whether its address is one of the VPC itself.
     pub(crate) load_balancer: bool,
+    /// Whether it has a public address, which is what a way to the internet takes.
+    #[serde(default)]
+    pub(crate) public_address: bool,
     /// The service that manages it.
     pub(crate) operator: Option<String>,
     /// What it was asked with, if it was asked with a token.

@@ -10,7 +10,7 @@ use std::{
 
 use api::{Operation, ec2 as shape};
 use names::{Ids, Scope};
-use network::{Namespace, task};
+use network::{Namespace, egress::Reach, task};
 use store::Store;
 use tokio::task::JoinHandle;
 use wire::Caller;
@@ -32,6 +32,7 @@ fn start_edge(socket: &Path) -> JoinHandle<()> {
         socket: socket.to_owned(),
         control_plane: "127.0.0.1:1".parse().unwrap(),
         version: "test".to_owned(),
+        resolvers: "/nonexistent/resolv.conf".into(),
         sections: Vec::new(),
     };
     tokio::spawn(async move { edge::run(options).await.unwrap() })
@@ -42,7 +43,7 @@ impl House {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("edge.sock");
         let (store, edge) = (Store::in_memory().unwrap(), edge::Client::new(&socket));
-        let mut system = ec2::service(store.clone(), Ids::counting(), edge.clone());
+        let mut system = ec2::service(store.clone(), Ids::counting(), edge.clone(), Reach::Public);
         let caller = Caller::default();
         caller.fill([system.service]);
         let pace = reconcile::Pace { resync: Duration::from_millis(200), ..reconcile::Pace::default() };

@@ -17,7 +17,8 @@ struct House {
 impl House {
     fn new() -> Self {
         let store = Store::in_memory().unwrap();
-        let service = ec2::service(store, Ids::counting(), edge::Client::new("/nonexistent/edge.sock")).service;
+        let edge = edge::Client::new("/nonexistent/edge.sock");
+        let service = ec2::service(store, Ids::counting(), edge, network::egress::Reach::None).service;
         let caller = Caller::default();
         caller.fill([service.clone()]);
         Self { caller, service, scope: Scope::default() }

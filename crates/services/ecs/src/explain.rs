@@ -35,7 +35,8 @@ pub const EXPLAINED: &[Explanation] = &[
     explanation(
         "Service",
         "networkConfiguration.awsvpcConfiguration.assignPublicIp",
-        "kept; tasks are reached from outside through a load balancer",
+        "gives tasks a way to the internet where their subnet routes there; they are reached from outside through a load \
+         balancer",
     ),
     explanation("Service", "platformVersion", "kept; there is one platform"),
     explanation("Service", "role", "kept; no role is needed to register targets"),

@@ -4,6 +4,8 @@ use super::message::Attributes;
 
 /// The register all our values go through: sixteen bytes wide.
 const NFT_REG_1: u32 = 1;
+/// A second one, for what takes two values.
+const NFT_REG_2: u32 = 2;
 /// The register whose value is what becomes of the packet.
 const NFT_REG_VERDICT: u32 = 0;
 
@@ -61,6 +63,15 @@ pub(crate) enum Meta {
     Group = 11,
     /// The protocol over IP.
     Protocol = 16,
+}
+
+/// How a refused sender is told: `NFT_REJECT_*`.
+#[derive(Clone, Copy)]
+pub(crate) enum Refusal {
+    /// By an ICMP message.
+    Message = 0,
+    /// By the end of the connection that it wants to begin.
+    Reset = 1,
 }
 
 /// Which address the routing table is asked about: `NFTA_FIB_F_*`.
@@ -136,6 +147,26 @@ impl Expression {
     /// Loads a value of our own.
     pub(crate) fn load(bytes: &[u8]) -> Self {
         expression("immediate", &value(2, bytes)(Attributes::new().number(1, NFT_REG_1)))
+    }
+
+    /// Loads a second value of our own.
+    pub(crate) fn load_second(bytes: &[u8]) -> Self {
+        expression("immediate", &value(2, bytes)(Attributes::new().number(1, NFT_REG_2)))
+    }
+
+    /// Turns the connection to the loaded address, and to the port that was loaded second.
+    pub(crate) fn turn() -> Self {
+        const NFT_NAT_DNAT: u32 = 1;
+        const IPV4: u32 = 2;
+        let data = Attributes::new().number(1, NFT_NAT_DNAT).number(2, IPV4);
+        expression("nat", &data.number(3, NFT_REG_1).number(5, NFT_REG_2))
+    }
+
+    /// Ends the packet and tells its sender.
+    pub(crate) fn reject(how: Refusal) -> Self {
+        // Administratively prohibited: of these messages, one that a datagram's sender is told of by an error.
+        const ICMP_PKT_FILTERED: u8 = 13;
+        expression("reject", &Attributes::new().number(1, how as u32).bytes(2, &[ICMP_PKT_FILTERED]))
     }
 
     /// Turns the connection to the loaded port of this machine.

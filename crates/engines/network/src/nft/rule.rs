@@ -1,9 +1,11 @@
 //! A rule in the words of packets: which ones, and what becomes of them.
 
+use std::net::SocketAddrV4;
+
 use ipnet::Ipv4Net;
 
 use super::{
-    expression::{Comparison, Expression, From, Meta, Side, Verdict},
+    expression::{Comparison, Expression, From, Meta, Refusal, Side, Verdict},
     message::Attributes,
 };
 
@@ -190,6 +192,22 @@ impl Rule {
     /// Their connection is turned to `port` of this machine.
     pub(crate) fn redirect(self, port: u16) -> Self {
         self.with([Expression::load(&port.to_be_bytes()), Expression::redirect()])
+    }
+
+    /// Their connection is turned to `target`.
+    pub(crate) fn turn(self, target: SocketAddrV4) -> Self {
+        let (address, port) = (target.ip().octets(), target.port().to_be_bytes());
+        self.with([Expression::load(&address), Expression::load_second(&port), Expression::turn()])
+    }
+
+    /// They end here, and their sender is told that the connection is refused. TCP alone.
+    pub(crate) fn reset(self) -> Self {
+        self.with([Expression::reject(Refusal::Reset)])
+    }
+
+    /// They end here, and their sender is told by ICMP that this is not allowed.
+    pub(crate) fn prohibited(self) -> Self {
+        self.with([Expression::reject(Refusal::Message)])
     }
 
     /// As the kernel reads it: a list of `NFTA_LIST_ELEM`.

@@ -42,6 +42,7 @@ pub(super) async fn create_network_interface(
             address,
             mac: mac(&cx.ids),
             load_balancer: request.interface_type.is_some(),
+            public_address: request.associate_public_ip_address.unwrap_or(false),
             operator: request.operator.as_ref().map(|operator| operator.principal.clone()),
             description: request.description.clone().unwrap_or_default(),
             asked: request.client_token.is_some().then(|| Box::new(request.clone())),
@@ -65,6 +66,9 @@ fn check_origin(request: &shape::CreateNetworkInterfaceRequest, trusted: bool) -
         Some(other) => {
             return Err(Error::Value(format!("Value ({other}) for parameter interfaceType is invalid.")));
         }
+    }
+    if request.associate_public_ip_address.is_some() && !trusted {
+        return Err(Error::Value("The parameter associatePublicIpAddress is reserved for internal use".to_owned()));
     }
     if request.operator.is_some() && !trusted {
         return Err(Error::Value("The parameter operator is reserved for internal use".to_owned()));

@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, path::PathBuf, time::Duration};
 
-use api::ec2;
+use api::{ec2, ecs::AssignPublicIp};
 use reconcile::Next;
 
 use super::{Error, is_final, task::Visit};
@@ -14,12 +14,13 @@ const PRINCIPAL: &str = "ecs.amazonaws.com";
 impl Visit<'_> {
     /// Asks EC2 for the interface. The task's id is the client token, so asking again answers with the same one.
     pub(super) async fn create_interface(&self) -> Result<Next, Error> {
-        let subnet = self.subnet();
+        let (subnet, public) = (self.subnet(), self.task.network.assign_public_ip);
         let request = ec2::CreateNetworkInterfaceRequest {
             subnet_id: subnet.to_owned(),
             description: Some(crate::rows::Task::arn(&self.key.scope, &self.task.cluster, &self.task.id)),
             groups: self.task.network.security_groups.clone(),
             client_token: Some(self.task.id.clone()),
+            associate_public_ip_address: (public == Some(AssignPublicIp::Enabled)).then_some(true),
             operator: Some(ec2::Operator { principal: PRINCIPAL.to_owned() }),
             ..ec2::CreateNetworkInterfaceRequest::default()
         };
