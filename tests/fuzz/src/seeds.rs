@@ -35,6 +35,12 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
             "\u{3}5;a=\"b c\"\r\nhello\r\nA\r\n0123456789\r\n0\r\nX-T: 1\r\nY: \r\n\r\nmore",
             "\u{1}00005\r\nhello\r\n0;x\r\n\r\n",
         ]),
+        "http2-client" => http2(&[GET, CALL, ODD]),
+        "http2-server" => http2(&[b"\0\0\x01\x01\x04\0\0\0\x01\x88\0\0\x02\0\x01\0\0\0\x01hi", CONTINUED]),
+        "field-blocks" => vec![
+            b"\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff".to_vec(),
+            b"\x3f\x11\x40\x01a\x01b\xbe\n\xbe\x0f\x0d\x01".to_vec(),
+        ],
         "path" => texts(&["a/b/c?d=e", "a/./b/../c", "%2e%2E/%61//b\\c", "a/..;x/b", "%%361", "a%2F..%5c\"<>{}"]),
         "log-format" => texts(&[
             "[%START_TIME(%Y-%m-%dT%H:%M:%3fZ)%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH):10% %PROTOCOL%\"\n",
@@ -68,6 +74,24 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
         ]),
         _ => Vec::new(),
     }
+}
+
+/// `GET /` of `a`, whole.
+const GET: &[u8] = b"\0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01a";
+/// A `POST` with a body and trailers, padded, and a window that is opened.
+const CALL: &[u8] = b"\0\0\x06\x01\x04\0\0\0\x01\x83\x86\x84\x41\x01a\0\0\x05\0\x08\0\0\0\x01\x02hi\0\0\0\0\x04\x08\0\0\0\0\x01\0\0\x01\0\
+    \0\0\x05\x01\x05\0\0\0\x01\0\x01a\x01b";
+/// SETTINGS, PING, PRIORITY, RST_STREAM, GOAWAY, and a frame nobody knows.
+const ODD: &[u8] =
+    b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\x01\0\0\x08\x06\0\0\0\0\x0012345678\0\0\x05\x02\0\0\0\0\x03\0\0\0\0\x10\
+    \0\0\x04\x03\0\0\0\0\x01\0\0\0\x08\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\x01\x63\0\0\0\0\0x";
+/// A head in two frames.
+const CONTINUED: &[u8] = b"\0\0\x01\x01\0\0\0\0\x01\x88\0\0\x05\x09\x04\0\0\0\x01\0\x01a\x01b\0\0\0\0\x01\0\0\0\x01";
+
+/// Frames behind the step in which they come.
+fn http2(all: &[&[u8]]) -> Vec<Vec<u8>> {
+    let step = |frames: &&[u8]| [&b"\x05"[..], *frames].concat();
+    all.iter().map(step).collect()
 }
 
 fn texts(all: &[&str]) -> Vec<Vec<u8>> {

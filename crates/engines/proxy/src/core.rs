@@ -19,13 +19,16 @@ use tokio::{
     sync::{Notify, mpsc},
 };
 
-use crate::http::Head;
+use crate::http::{Head, Request};
 
 /// How much is read at once.
 pub(crate) const SCRATCH: usize = 64 * 1024;
 
 /// How many parsed heads are kept for the next response.
 const SPARE_HEADS: usize = 64;
+
+/// How many parsed requests are kept for the next ones.
+const SPARE_REQUESTS: usize = 64;
 
 /// How many orders a core may be behind.
 const ORDERS: usize = 64;
@@ -41,6 +44,7 @@ pub(crate) struct Core {
     /// Where it takes time stamps from.
     pub(crate) clock: Clock,
     heads: RefCell<Vec<Head>>,
+    requests: RefCell<Vec<Request>>,
     random: Cell<u64>,
     date: RefCell<Date>,
 }
@@ -53,6 +57,7 @@ impl Core {
             out: RefCell::new(Vec::with_capacity(4096)),
             clock,
             heads: RefCell::default(),
+            requests: RefCell::default(),
             random: Cell::new(seed ^ (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             date: RefCell::default(),
         }
@@ -69,6 +74,20 @@ impl Core {
         if heads.len() < SPARE_HEADS {
             head.clear();
             heads.push(head);
+        }
+    }
+
+    /// An empty place for a request, reused.
+    pub(crate) fn take_request(&self) -> Request {
+        self.requests.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Gives a place back.
+    pub(crate) fn put_request(&self, mut request: Request) {
+        let mut requests = self.requests.borrow_mut();
+        if requests.len() < SPARE_REQUESTS {
+            request.clear();
+            requests.push(request);
         }
     }
 

@@ -6,7 +6,7 @@ use envoy_types::pb::google::protobuf::Any;
 
 use crate::{
     format::{Facts, Template},
-    http::{Decoder, Framing, Head, NameSet, Request, Response},
+    http::{Decoder, Framing, Head, NameSet, Request, Response, trial},
     mesh::fuzzing::Routing,
     sni, xds,
 };
@@ -131,6 +131,31 @@ fn requests(bytes: &[u8], step: usize) -> Vec<String> {
     seen
 }
 
+/// A client's frames of HTTP/2: in any pieces they are the same requests, and get the same answers. No request is two.
+pub fn http2_client(data: &[u8]) {
+    let Some((step, bytes)) = data.split_first() else { return };
+    let whole = trial::serve(bytes, bytes.len() + 1);
+    assert_eq!(whole, trial::serve(bytes, usize::from(*step)), "in pieces of {step}");
+    for mut head in whole.1 {
+        let mut request = Request::default();
+        if request.read(&mut head) == Ok(true) {
+            assert!(head.is_empty(), "one request has become two");
+        }
+    }
+}
+
+/// A server's frames of HTTP/2: in any pieces they are the same response.
+pub fn http2_server(data: &[u8]) {
+    let Some((step, bytes)) = data.split_first() else { return };
+    let whole = trial::ask(bytes, bytes.len() + 1);
+    assert_eq!(whole, trial::ask(bytes, usize::from(*step)), "in pieces of {step}");
+}
+
+/// Blocks of compressed fields: they are read, or refused.
+pub fn field_blocks(data: &[u8]) {
+    trial::blocks(data);
+}
+
 /// The path of a request: its normal form has no dots and no doubled slashes left, and is its own normal form.
 pub fn path(data: &[u8]) {
     let head = [b"GET /", data, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
@@ -182,11 +207,14 @@ pub fn hello(data: &[u8]) {
 
 /// All of them, by name.
 pub fn targets() -> BTreeMap<&'static str, fn(&[u8])> {
-    let all: [(&'static str, fn(&[u8])); 9] = [
+    let all: [(&'static str, fn(&[u8])); 12] = [
         ("request-head", request_head),
         ("response-head", response_head),
         ("chunks", chunks),
         ("connection", connection),
+        ("http2-client", http2_client),
+        ("http2-server", http2_server),
+        ("field-blocks", field_blocks),
         ("path", path),
         ("route", route),
         ("log-format", log_format),

@@ -13,8 +13,8 @@
 //! - [`model`] is configuration in plain words; [`xds`] translates Envoy's into it and refuses by name what it can't
 //!   honour; [`mesh`] carries it out.
 //! - `http` is HTTP/1.1 with a codec of our own: strict where leniency is a smuggling hole, with bounded buffers, and
-//!   heads that are passed on by copying runs of bytes. HTTP/2, and with it gRPC, is spoken by the `h2` crate, on either
-//!   side or both; heads are HTTP/1.1's to everything else.
+//!   heads that are passed on by copying runs of bytes. HTTP/2, and with it gRPC, has an engine of our own as well, on
+//!   either side or both; heads are HTTP/1.1's to everything else.
 //! - `transport` is a connection, bare or within TLS; all that carries bytes is written for it. `tls` secures both sides.
 //! - Threads share nothing on a request's way: each core has its own event loop, connections, route tables and pools.
 //!

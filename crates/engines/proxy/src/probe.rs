@@ -2,7 +2,6 @@
 
 use std::{fmt, io, time::Duration};
 
-use ::http::{HeaderMap, Request, Uri, uri};
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 use tokio::{
@@ -12,6 +11,7 @@ use tokio::{
 
 use crate::{
     connect::{Connect, Route},
+    format::Lookup as _,
     http::{self, Malformed, Security},
     transport::Transport,
 };
@@ -43,8 +43,6 @@ pub(crate) enum Silence {
     Broken(#[source] io::Error),
     #[error("the answer is not HTTP: {0}")]
     Malformed(Malformed),
-    #[error("the question can't be asked")]
-    Question(#[source] ::http::Error),
 }
 
 /// The method of gRPC's health checks (the gRPC document *health-checking*).
@@ -93,11 +91,10 @@ pub(crate) async fn http(dial: Dial<'_>, question: Question<'_>, within: Duratio
 
 /// Sends a `GET` over HTTP/2; the answer is the status code.
 pub(crate) async fn http2(dial: Dial<'_>, question: Question<'_>, within: Duration) -> Result<u16, Silence> {
-    let request = Request::get(uri(&dial, question.host, question.path)?).header("user-agent", question.user_agent);
-    let request = request.body(()).map_err(Silence::Question)?;
+    let head = head(&dial, "GET", question, "");
     in_time(within, async {
-        let reply = http::ask(dial.open().await?, request, Bytes::new()).await.map_err(Silence::Broken)?;
-        Ok(reply.status)
+        let asked = http::Question { head, body: Bytes::new(), trailers: false };
+        Ok(http::ask(dial.open().await?, asked).await.map_err(Silence::Broken)?.status)
     })
     .await
 }
@@ -109,16 +106,14 @@ pub(crate) async fn grpc(
     question: Question<'_>,
     within: Duration,
 ) -> Result<bool, Silence> {
-    let request = Request::post(uri(&dial, question.host, GRPC_PATH)?)
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .header("user-agent", question.user_agent);
-    let request = request.body(()).map_err(Silence::Question)?;
+    let question = Question { path: GRPC_PATH, ..question };
+    let head = head(&dial, "POST", question, "content-type: application/grpc\r\n");
     let message = HealthCheckRequest { service: service.to_owned() }.encode_to_vec();
     in_time(within, async {
-        let reply = http::ask(dial.open().await?, request, framed(&message)).await.map_err(Silence::Broken)?;
-        let good = |fields: &HeaderMap| fields.get("grpc-status").is_some_and(|status| status == "0");
-        let answered = reply.status == 200 && (good(&reply.trailers) || good(&reply.fields));
+        let asked = http::Question { head, body: framed(&message), trailers: true };
+        let reply = http::ask(dial.open().await?, asked).await.map_err(Silence::Broken)?;
+        let good = |lines: &[u8]| http::Lines(lines).first("grpc-status").is_some_and(|status| status == b"0");
+        let answered = reply.status == 200 && (good(&reply.trailers) || good(&reply.head));
         Ok(answered && serves(&reply.body))
     })
     .await
@@ -140,12 +135,12 @@ fn serves(body: &[u8]) -> bool {
     whole && HealthCheckResponse::decode(message).is_ok_and(|response| response.status == SERVING)
 }
 
-/// What is asked for; of the server's own address if no host is named.
-fn uri(dial: &Dial<'_>, host: &str, path: &str) -> Result<Uri, Silence> {
+/// What is asked for, as a head of HTTP/1.1; of the server's own address if no host is named.
+fn head(dial: &Dial<'_>, method: &str, question: Question<'_>, fields: &str) -> String {
+    let Question { path, host, user_agent } = question;
     let own = dial.route.target.to_string();
-    let scheme = if dial.security.is_some() { uri::Scheme::HTTPS } else { uri::Scheme::HTTP };
     let host = if host.is_empty() { &own } else { host };
-    Uri::builder().scheme(scheme).authority(host).path_and_query(path).build().map_err(Silence::Question)
+    format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {user_agent}\r\n{fields}\r\n")
 }
 
 async fn ask(dial: Dial<'_>, question: Question<'_>) -> Result<u16, Silence> {

@@ -41,8 +41,6 @@ pub(crate) enum Malformed {
     Trailer,
     #[error("an interim response is not followed by a final one")]
     Interim,
-    #[error("a field that is about a connection is used over HTTP/2")]
-    ConnectionField,
     #[error("the other side does not keep to HTTP/2")]
     Http2,
     #[error("the connection was switched to a protocol that was not asked for")]

@@ -33,7 +33,9 @@ pub(crate) use application::{Application, Call, Failure, Patience, Peer, Record,
 pub(crate) use body::{Decoder, Framing};
 pub(crate) use client::serve;
 pub(crate) use head::{Head, Name, NameSet, append_field, append_number};
-pub(crate) use http2::{Lines, ask};
+#[cfg(feature = "fuzzing")]
+pub(crate) use http2::trial;
+pub(crate) use http2::{Lines, Question, ask};
 pub(crate) use malformed::Malformed;
 pub(crate) use pump::{Broken, Pump};
 pub(crate) use request::{BadPath, Request, Version};

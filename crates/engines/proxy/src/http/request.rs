@@ -84,8 +84,8 @@ impl Request {
     }
 
     /// Takes a complete head that came over HTTP/2 and was written down as one of HTTP/1.1.
-    pub(super) fn read_translated(&mut self, mut head: Vec<u8>) -> Result<(), Malformed> {
-        if !self.read(&mut head)? || !head.is_empty() {
+    pub(super) fn read_translated(&mut self, head: &mut Vec<u8>) -> Result<(), Malformed> {
+        if !self.read(head)? || !head.is_empty() {
             return Err(Malformed::StartLine);
         }
         self.version = Version::Http2;

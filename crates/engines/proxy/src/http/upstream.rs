@@ -7,6 +7,7 @@ use std::{
     cell::{Cell, RefCell},
     io,
     net::SocketAddr,
+    rc::Rc,
     sync::Arc,
     time::Duration,
 };
@@ -19,6 +20,7 @@ use super::{
 };
 use crate::{
     connect::{Connect, Route},
+    core::Core,
     model::{Protocol, ServerVersion},
     stats::{ClusterCounters, Held, TlsCounters},
     tls::{self, Connector},
@@ -146,16 +148,16 @@ impl Upstream {
     }
 
     /// A place for a request of a client that speaks HTTP/2, or does not; `repeatable` is as for [`Upstream::take`].
-    pub(super) async fn find(&self, client_http2: bool, repeatable: bool) -> Result<Found, Failure> {
+    pub(super) async fn find(&self, core: &Rc<Core>, client_http2: bool, repeatable: bool) -> Result<Found, Failure> {
         let one_by_one = match self.protocol.version {
             ServerVersion::Http1 => true,
             ServerVersion::Http2 => false,
             ServerVersion::Client => !client_http2,
             // A server that did not want HTTP/2 the last time has left a connection behind.
-            ServerVersion::Agreed => return self.find_agreed(repeatable).await,
+            ServerVersion::Agreed => return self.find_agreed(core, repeatable).await,
         };
         if !one_by_one {
-            return self.sessions.lease(self).await;
+            return self.sessions.lease(core, self).await;
         }
         match self.take(repeatable) {
             Some(connection) => Ok(Found::Connection(connection)),
@@ -163,10 +165,10 @@ impl Upstream {
         }
     }
 
-    async fn find_agreed(&self, repeatable: bool) -> Result<Found, Failure> {
+    async fn find_agreed(&self, core: &Rc<Core>, repeatable: bool) -> Result<Found, Failure> {
         match self.take(repeatable) {
             Some(connection) => Ok(Found::Connection(connection)),
-            None => self.sessions.lease(self).await,
+            None => self.sessions.lease(core, self).await,
         }
     }
 

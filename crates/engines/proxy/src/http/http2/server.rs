@@ -1,89 +1,28 @@
 //! A client's connection that carries many requests at once.
 //!
-//! Each stream is a task of its own; this one takes streams in and moves the connection's frames. What clients could
-//! drown the proxy with is limited: streams at once, fields and their size, resets of streams that were hardly looked at
-//! (rapid reset), small frames (`h2` counts these and CONTINUATION by itself), PING and SETTINGS (answered one at a time).
+//! Each stream is a task of its own; this one takes streams in and moves the connection's bytes.
 
 use std::{
+    cell::RefCell,
     future::{Future, poll_fn},
-    io,
-    pin::Pin,
+    pin::{Pin, pin},
     rc::Rc,
     task::{Context, Poll},
+    time::Duration,
 };
 
-use bytes::Bytes;
-use h2::{Reason, RecvStream, server};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, timeout},
-};
+use tokio::time::Instant;
 
 use super::{
     super::{Application, Peer, Version, relay},
-    FIELDS_SIZE, SEND_BUFFER,
+    connection::{Connection, Shared},
+    driver::Driver,
     keepalive::Keepalive,
 };
 use crate::{alarm::Alarm, core::spawn, transport::Transport};
 
-/// Streams that the client reset before they were taken in; more end the connection.
-const EARLY_RESETS_MAX: usize = 20;
-
-/// Streams that were reset and are remembered for what may still come for them.
-const RESETS_REMEMBERED: usize = 50;
-
-/// Streams that broke the protocol; more end the connection.
-const BROKEN_STREAMS_MAX: usize = 100;
-
-/// A connection of which the first bytes were read already.
-struct Begun {
-    stream: Transport,
-    inbound: Vec<u8>,
-    taken: usize,
-}
-
-impl AsyncRead for Begun {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let begun = self.get_mut();
-        let waiting = &begun.inbound[begun.taken..];
-        if waiting.is_empty() {
-            return Pin::new(&mut begun.stream).poll_read(cx, buffer);
-        }
-        let length = waiting.len().min(buffer.remaining());
-        buffer.put_slice(&waiting[..length]);
-        begun.taken += length;
-        if begun.taken == begun.inbound.len() {
-            (begun.inbound, begun.taken) = (Vec::new(), 0);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Begun {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
-    }
-}
+/// How long a client that has nothing under way may take to see that its connection ends.
+const FAREWELL_MAX: Duration = Duration::from_secs(5);
 
 /// Serves a connection to its end. `inbound` was read from it already.
 pub(in crate::http) async fn serve<A: Application>(
@@ -92,90 +31,97 @@ pub(in crate::http) async fn serve<A: Application>(
     peer: Peer,
     inbound: Vec<u8>,
 ) {
-    let settings = application.http2();
-    let handshake = server::Builder::new()
-        .initial_window_size(settings.stream_window)
-        .initial_connection_window_size(settings.connection_window)
-        .max_concurrent_streams(settings.concurrent_streams)
-        .max_header_list_size(FIELDS_SIZE)
-        .max_send_buffer_size(SEND_BUFFER)
-        .max_pending_accept_reset_streams(EARLY_RESETS_MAX)
-        .max_concurrent_reset_streams(RESETS_REMEMBERED)
-        .max_local_error_reset_streams(Some(BROKEN_STREAMS_MAX))
-        .handshake::<_, Bytes>(Begun { stream, inbound, taken: 0 });
-    let greeted = timeout(application.patience().head, handshake).await;
-    let mut connection = match greeted {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return tracing::debug!(client = %peer.address, %error, "a client does not greet"),
-        Err(_) => return tracing::debug!(client = %peer.address, "a client does not greet in time"),
+    let connection = Rc::new(RefCell::new(Connection::server(application.http2())));
+    let pings = application.http2().keepalive.map(Keepalive::new);
+    let mut driver = Driver::new(stream, &connection, pings);
+    driver.receive(&inbound);
+    drop(inbound);
+    let mut drained = pin!(application.drained());
+    let begun = Instant::now();
+    let serving = Serving {
+        application: Rc::clone(&application),
+        peer: Rc::new(peer),
+        connection,
+        greeted: false,
+        draining: false,
+        since: begun,
+        alarm: Alarm::default(),
     };
-    application.see_version(Version::Http2);
-    let pings = settings.keepalive.and_then(|keepalive| {
-        connection.ping_pong().map(|pings| Keepalive::new(pings, keepalive.interval, keepalive.timeout))
-    });
-    let mut drained = std::pin::pin!(application.drained());
-    let serving = Serving { application: Rc::clone(&application), peer: Rc::new(peer), pings, draining: false };
-    serving.run(&mut connection, drained.as_mut()).await;
+    serving.run(&mut driver, drained.as_mut()).await;
+    driver.finish().await;
 }
 
 /// A connection that is served.
 struct Serving<A> {
     application: Rc<A>,
     peer: Rc<Peer>,
-    pings: Option<Keepalive>,
+    connection: Shared,
+    /// The client has said what it speaks.
+    greeted: bool,
     /// The client was told that no more requests are taken.
     draining: bool,
+    /// Since when it has waited for what it waits for.
+    since: Instant,
+    alarm: Alarm,
 }
 
 impl<A: Application> Serving<A> {
-    async fn run(
-        mut self,
-        connection: &mut server::Connection<Begun, Bytes>,
-        mut drained: Pin<&mut impl Future<Output = ()>>,
-    ) {
-        let mut alarm = Alarm::default();
-        let mut idle_since = Instant::now();
+    async fn run(mut self, driver: &mut Driver, mut drained: Pin<&mut impl Future<Output = ()>>) {
+        let core = Rc::clone(self.application.core());
+        let spawner = (Rc::clone(&self.application), Rc::clone(&self.peer));
+        let take = |stream| {
+            let (application, peer) = (Rc::clone(&spawner.0), Rc::clone(&spawner.1));
+            spawn(relay::serve_stream(application, stream, peer));
+        };
         poll_fn(|cx| {
             if !self.draining && drained.as_mut().poll(cx).is_ready() {
-                self.drain(connection);
+                self.drain();
             }
-            while let Poll::Ready(accepted) = connection.poll_accept(cx) {
-                match accepted {
-                    Some(Ok((request, respond))) => self.take(request, respond),
-                    Some(Err(error)) => {
-                        tracing::debug!(client = %self.peer.address, %error, "a connection ended");
-                        return Poll::Ready(());
-                    }
-                    None => return Poll::Ready(()),
-                }
-            }
-            if self.pings.as_mut().is_some_and(|pings| pings.poll(cx).is_ready()) {
-                tracing::debug!(client = %self.peer.address, "a client does not answer pings");
-                connection.abrupt_shutdown(Reason::NO_ERROR);
+            let moved = driver.poll(cx, &mut core.scratch.borrow_mut(), take);
+            if let Poll::Ready(ended) = moved {
+                tracing::debug!(client = %self.peer.address, ?ended, "a connection ended");
                 return Poll::Ready(());
             }
-            if connection.has_streams() {
-                idle_since = Instant::now();
-            }
-            let due = self.application.patience().idle.map(|idle| idle_since + idle);
-            if !self.draining && !connection.has_streams() && alarm.poll(cx, due).is_ready() {
-                self.drain(connection);
-                cx.waker().wake_by_ref();
-            }
-            Poll::Pending
+            self.poll_patience(cx)
         })
         .await;
     }
 
-    /// Lets what is under way end, and takes in no more; the client is told in two steps, so that none of its requests
-    /// is lost (RFC 9113, 6.8).
-    fn drain(&mut self, connection: &mut server::Connection<Begun, Bytes>) {
-        self.draining = true;
-        connection.graceful_shutdown();
+    /// Ready when the client took too long to greet, or to say good-bye; one that does nothing else for long is told that
+    /// the connection ends.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (settled, busy, dead) = {
+            let connection = self.connection.borrow();
+            (connection.settled, connection.streams.count() > 0, connection.dead)
+        };
+        if settled && !self.greeted {
+            (self.greeted, self.since) = (true, Instant::now());
+            self.application.see_version(Version::Http2);
+        }
+        if busy {
+            self.since = Instant::now();
+            return Poll::Pending;
+        }
+        let patience = self.application.patience();
+        let limit = match () {
+            () if !self.greeted => Some(patience.head),
+            () if self.draining || dead => Some(FAREWELL_MAX),
+            () => patience.idle,
+        };
+        if self.alarm.poll(cx, limit.map(|limit| self.since + limit)).is_pending() {
+            return Poll::Pending;
+        }
+        if self.greeted && !self.draining && !dead {
+            self.drain();
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        tracing::debug!(client = %self.peer.address, "a client does not greet in time, or does not take leave");
+        Poll::Ready(())
     }
 
-    fn take(&self, request: ::http::Request<RecvStream>, respond: server::SendResponse<Bytes>) {
-        let (application, peer) = (Rc::clone(&self.application), Rc::clone(&self.peer));
-        spawn(relay::serve_stream(application, request, respond, peer));
+    fn drain(&mut self) {
+        (self.draining, self.since) = (true, Instant::now());
+        self.connection.borrow_mut().drain();
     }
 }

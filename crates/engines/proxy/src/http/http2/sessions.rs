@@ -16,6 +16,7 @@ use super::{
     super::{Failure, Upstream},
     session::{Lease, Session},
 };
+use crate::core::Core;
 
 /// The connections to a server.
 #[derive(Default)]
@@ -70,7 +71,7 @@ impl Sessions {
     }
 
     /// Leave to send a request, on a connection that is opened if none has room.
-    pub(crate) async fn lease(&self, upstream: &Upstream) -> Result<Found, Failure> {
+    pub(crate) async fn lease(&self, core: &Rc<Core>, upstream: &Upstream) -> Result<Found, Failure> {
         if let Some(lease) = self.take() {
             return Ok(Found::Session(lease));
         }
@@ -84,7 +85,7 @@ impl Sessions {
         {
             return Err(why.failure());
         }
-        match self.connect(upstream).await {
+        match self.connect(core, upstream).await {
             Ok(found) => Ok(found),
             Err(failure) => {
                 self.failures.set(self.failures.get() + 1);
@@ -94,12 +95,12 @@ impl Sessions {
         }
     }
 
-    async fn connect(&self, upstream: &Upstream) -> Result<Found, Failure> {
+    async fn connect(&self, core: &Rc<Core>, upstream: &Upstream) -> Result<Found, Failure> {
         let connection = upstream.connect().await?;
         if !upstream.speaks_http2(&connection) {
             return Ok(Found::Connection(connection));
         }
-        let session = Session::start(connection, &upstream.protocol, &upstream.counters).await?;
+        let session = Session::start(core, connection, &upstream.protocol, &upstream.counters);
         let lease = session.lease(false);
         if !upstream.is_retired() {
             self.open.borrow_mut().push(session);

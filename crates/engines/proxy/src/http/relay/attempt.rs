@@ -3,13 +3,11 @@
 //! Both directions move at once, as in `conversation`: whenever anything is waited for, everything is looked at.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
+    future::poll_fn,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use h2::{Reason, client::ResponseFuture};
 use tokio::time::Instant;
 
 use super::{
@@ -17,7 +15,7 @@ use super::{
         Application, Broken, Call, Failure, Framing, Head, HeadFields, Malformed, Name, NameSet, Response, Version,
         append_field, append_number,
         conversation::{AHEAD_MAX, INTERIMS_MAX, Relayed},
-        http2::{Lease, failure, heads},
+        http2::{Lease, Lines, Reason},
     },
     Relay,
     frame::Frame,
@@ -34,8 +32,6 @@ const FRAMING: NameSet = NameSet::of(&[Name::TransferEncoding]);
 pub(super) struct Attempt<'r, 'a, 's, A: Application> {
     relay: &'r mut Relay<'a, A>,
     server: Side<'s>,
-    /// The response that is to come as a stream.
-    pending: Option<ResponseFuture>,
     begun: Instant,
     /// The server does not take more of the request.
     deaf: bool,
@@ -62,25 +58,26 @@ impl<'r, 'a, 's, A: Application> Attempt<'r, 'a, 's, A> {
             let chunked = relay.request.framing == Framing::Chunked;
             side.say(&out, if chunked { Coding::Chunked } else { Coding::Plain });
         }
-        Attempt::new(relay, Side::One(side), None).run().await
+        Attempt::new(relay, Side::One(side)).run().await
     }
 
     /// Sends the request as a stream.
     pub(super) async fn over_many(relay: &'r mut Relay<'a, A>, lease: &Lease) -> Result<Relayed, Failure> {
-        let head = {
+        if !lease.has_room() {
+            relay.deadlines.within(relay.alarm, lease.room()).await?;
+        }
+        let stream = {
             let mut out = relay.core.out.borrow_mut();
             write_request(relay, &mut out);
-            heads::read_request(&out, relay.request.takes_trailers()).map_err(Failure::BadBody)?
+            lease.send(&out, relay.request.takes_trailers(), relay.upload.is_empty())?
         };
-        let sending = lease.send(head, relay.upload.is_empty());
-        let (response, stream) = relay.deadlines.within(relay.alarm, sending).await??;
-        Attempt::new(relay, Side::Many(Many::new(None, Some(stream))), Some(response)).run().await
+        Attempt::new(relay, Side::Many(Many::new(stream))).run().await
     }
 
-    fn new(relay: &'r mut Relay<'a, A>, server: Side<'s>, pending: Option<ResponseFuture>) -> Self {
+    fn new(relay: &'r mut Relay<'a, A>, server: Side<'s>) -> Self {
         let (begun, head) = (relay.deadlines.moved, relay.core.take_head());
         let download = Flow::default();
-        Self { relay, server, pending, begun, deaf: false, closing: false, interims: 0, head, download, sent: 0 }
+        Self { relay, server, begun, deaf: false, closing: false, interims: 0, head, download, sent: 0 }
     }
 
     async fn run(mut self) -> Result<Relayed, Failure> {
@@ -138,31 +135,30 @@ impl<'r, 'a, 's, A: Application> Attempt<'r, 'a, 's, A> {
 
     fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response, Failure>> {
         match &mut self.server {
-            Side::Many(_) => {
-                let Some(pending) = &mut self.pending else { return Poll::Pending };
-                let response = ready!(Pin::new(pending).poll(cx)).map_err(failure)?;
-                self.pending = None;
-                self.relay.deadlines.moved = Instant::now();
-                Poll::Ready(self.take_stream(response))
-            }
+            Side::Many(_) => self.poll_stream(cx),
             Side::One(_) => self.poll_connection(cx),
         }
     }
 
-    fn take_stream(&mut self, response: ::http::Response<h2::RecvStream>) -> Result<Response, Failure> {
-        let (parts, body) = response.into_parts();
-        let ended = body.is_end_stream();
-        let bytes = heads::write_response(&parts, ended).map_err(Failure::Protocol)?;
-        self.head.read(&bytes).map_err(Failure::Protocol)?.ok_or(Failure::Protocol(Malformed::StartLine))?;
-        let mut response = self.interpret(&bytes)?;
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response, Failure>> {
+        let Side::Many(many) = &self.server else { return Poll::Pending };
+        let head = ready!(many.stream.poll_response(cx))?;
+        self.relay.deadlines.moved = Instant::now();
+        let taken = self.take_head(&head.bytes, head.ended);
+        if let Side::Many(many) = &self.server {
+            many.stream.put_back(head);
+        }
+        Poll::Ready(taken)
+    }
+
+    fn take_head(&mut self, bytes: &[u8], ended: bool) -> Result<Response, Failure> {
+        self.head.read(bytes).map_err(Failure::Protocol)?.ok_or(Failure::Protocol(Malformed::StartLine))?;
+        let mut response = self.interpret(bytes)?;
         if ended {
             response.framing = Framing::None;
             self.download = Flow::ended();
         }
-        if let Side::Many(many) = &mut self.server {
-            many.receive = Some(body);
-        }
-        self.forward(&response, &bytes)?;
+        self.forward(&response, bytes)?;
         Ok(response)
     }
 
@@ -248,10 +244,7 @@ impl<'r, 'a, 's, A: Application> Attempt<'r, 'a, 's, A> {
             }
             Side::Many(many) => {
                 out.extend_from_slice(b"\r\n");
-                let head = heads::read_response(&out).map_err(Failure::Protocol)?;
-                let respond = relay.respond.as_mut().ok_or(Failure::ClientGone)?;
-                let ended = response.framing == Framing::None;
-                many.send = Some(respond.send_response(head, ended).map_err(|_| Failure::ClientGone)?);
+                many.stream.respond(&out, response.framing == Framing::None)?;
             }
         }
         Ok(())
@@ -289,8 +282,8 @@ impl<'r, 'a, 's, A: Application> Attempt<'r, 'a, 's, A> {
     /// Notices that the client has gone, and reads its next request ahead.
     fn watch_client(&mut self, cx: &mut Context<'_>) -> Result<(), Failure> {
         let relay = &mut *self.relay;
-        match (&mut relay.client, &mut relay.respond) {
-            (Side::One(one), _) => {
+        match &mut relay.client {
+            Side::One(one) => {
                 while relay.upload.is_read() && one.inbound.len() < AHEAD_MAX {
                     match one.poll_more(cx, relay.core) {
                         Poll::Pending => break,
@@ -300,13 +293,8 @@ impl<'r, 'a, 's, A: Application> Attempt<'r, 'a, 's, A> {
                 }
                 Ok(())
             }
-            (Side::Many(many), respond) => {
-                let gone = match (&many.send, respond) {
-                    (None, Some(respond)) => respond.poll_reset(cx).is_ready(),
-                    _ => many.poll_reset(cx).is_ready(),
-                };
-                if gone { Err(Failure::ClientGone) } else { Ok(()) }
-            }
+            Side::Many(many) if many.stream.poll_broken(cx).is_ready() => Err(Failure::ClientGone),
+            Side::Many(_) => Ok(()),
         }
     }
 
@@ -319,7 +307,7 @@ impl<'r, 'a, 's, A: Application> Attempt<'r, 'a, 's, A> {
         let broken = end.is_err();
         if let (Err(failure), Side::Many(many)) = (&end, &mut relay.client) {
             // The client must not take what it has for all there is.
-            many.reset(match failure {
+            many.stream.reset(match failure {
                 Failure::Protocol(_) => Reason::PROTOCOL_ERROR,
                 Failure::ClientGone => Reason::CANCEL,
                 _ => Reason::INTERNAL_ERROR,
@@ -355,6 +343,6 @@ fn write_request<A: Application>(relay: &Relay<'_, A>, out: &mut Vec<u8>) {
 
 /// The status of a call by gRPC in lines of fields.
 fn grpc_status(lines: &[u8]) -> Option<u16> {
-    let value = heads::Lines(lines).first("grpc-status")?;
+    let value = Lines(lines).first("grpc-status")?;
     std::str::from_utf8(&value).ok()?.parse().ok()
 }

@@ -18,9 +18,7 @@ mod upload;
 
 use std::{future::poll_fn, rc::Rc, time::Duration};
 
-use ::http::StatusCode;
 use bytes::Bytes;
-use h2::{Reason, RecvStream, server::SendResponse};
 use tokio::{
     io::AsyncWriteExt,
     time::{Instant, sleep, timeout},
@@ -32,9 +30,12 @@ use super::{
     client::Client,
     conversation::{Deadlines, Relayed},
     exchange::{CONTINUE_MAX, Next, conclude},
-    http2::{Found, heads},
+    http2::{Found, Reason, Stream},
 };
 use crate::{alarm::Alarm, core::Core};
+
+/// How long a client may take to read that its request can't be understood.
+const REFUSAL_MAX: Option<Duration> = Some(Duration::from_secs(5));
 
 /// Passes on a request of a client that speaks HTTP/1.1.
 pub(super) async fn exchange<A: Application>(
@@ -45,7 +46,7 @@ pub(super) async fn exchange<A: Application>(
 ) -> Next {
     let Client { stream, inbound, alarm, .. } = client;
     let side = Side::One(One::new(stream, inbound, request.framing));
-    let mut relay = Relay::new(application, request, call, side, None, alarm);
+    let mut relay = Relay::new(application, request, call, side, alarm);
     let relayed = relay.run().await;
     let Relay { upload, mut record, deadlines, .. } = relay;
     record.received_at = deadlines.received();
@@ -54,50 +55,45 @@ pub(super) async fn exchange<A: Application>(
 }
 
 /// Passes on a request that came as a stream, and answers it.
-pub(super) async fn serve_stream<A: Application>(
-    application: Rc<A>,
-    stream: ::http::Request<RecvStream>,
-    mut respond: SendResponse<Bytes>,
-    peer: Rc<Peer>,
-) {
-    let (parts, body) = stream.into_parts();
-    let ended = body.is_end_stream();
-    let mut request = Request::default();
-    let read = heads::write_request(&parts, ended).and_then(|head| request.read_translated(head));
+pub(super) async fn serve_stream<A: Application>(application: Rc<A>, stream: Stream, peer: Rc<Peer>) {
+    let mut request = application.core().take_request();
+    let (read, ended) = stream.read_request(|head| request.read_translated(head));
+    let mut alarm = Alarm::default();
     if let Err(malformed) = read {
         let answer = application.refuse(Some(malformed), &peer);
-        return say(&*application, &mut respond, &answer, false, &mut Alarm::default(), None).await;
+        return say(&*application, &mut Many::new(stream), &answer, false, &mut alarm, REFUSAL_MAX).await;
     }
-    drop(parts);
     if ended {
         request.framing = Framing::None;
     }
     let mut call = application.call(&mut request, &peer);
-    let mut alarm = Alarm::default();
-    let side = Side::Many(Many::new(Some(body), None));
-    let mut relay = Relay::new(&*application, &request, &mut call, side, Some(&mut respond), &mut alarm);
+    let side = Side::Many(Many::new(stream));
+    let mut relay = Relay::new(&*application, &request, &mut call, side, &mut alarm);
     let relayed = relay.run().await;
-    let Relay { upload, mut record, deadlines, .. } = relay;
+    let Relay { upload, mut record, deadlines, mut client, .. } = relay;
     record.received_at = deadlines.received();
     record.received = upload.content();
     if let Err(failure) = relayed {
-        if !matches!(failure, Failure::ClientGone) {
+        if let Side::Many(many) = &mut client
+            && !matches!(failure, Failure::ClientGone)
+        {
             let answer = call.answer(&request, &failure);
             record.status = answer.status;
             record.sent = if request.is_head() { 0 } else { answer.body.len() as u64 };
             let idle = call.timeouts().idle;
-            say(&*application, &mut respond, &answer, request.is_head(), &mut alarm, idle).await;
+            say(&*application, many, &answer, request.is_head(), &mut alarm, idle).await;
         }
         record.failure = Some(failure);
     }
     record.ended = Instant::now();
     call.finish(&request, &record);
+    application.core().put_request(request);
 }
 
 /// Answers a stream by ourselves; gives up when nothing moves for `idle`.
 async fn say<A: Application>(
     application: &A,
-    respond: &mut SendResponse<Bytes>,
+    client: &mut Many,
     answer: &Answer,
     is_head: bool,
     alarm: &mut Alarm,
@@ -106,15 +102,16 @@ async fn say<A: Application>(
     let mut head = Vec::new();
     let server = application.server();
     application.core().date(|date| answer.write(server, date, false, true, &mut head));
-    let Ok(head) = heads::read_response(&head) else { return respond.send_reset(Reason::INTERNAL_ERROR) };
     let bodiless = is_head || answer.body.is_empty() || matches!(answer.status, 204 | 304);
-    let Ok(stream) = respond.send_response(head, bodiless) else { return };
-    if !bodiless {
-        let mut side = Many::new(None, Some(stream));
-        side.put(frame::Frame::Data { bytes: Bytes::from(answer.body.to_vec()), last: true });
-        let due = idle.map(|idle| Instant::now() + idle);
-        // A client that does not take it has had its chance.
-        let _ = alarm.within(due, poll_fn(|cx| side.poll_taken(cx))).await;
+    match client.stream.respond(&head, bodiless) {
+        Ok(()) if !bodiless => {
+            client.put(frame::Frame::Data { bytes: Bytes::from(answer.body.to_vec()), last: true });
+            let due = idle.map(|idle| Instant::now() + idle);
+            // A client that does not take it has had its chance.
+            let _ = alarm.within(due, poll_fn(|cx| client.poll_taken(cx))).await;
+        }
+        Ok(()) | Err(Failure::ClientGone) => {}
+        Err(_) => client.stream.reset(Reason::INTERNAL_ERROR),
     }
 }
 
@@ -125,8 +122,6 @@ struct Relay<'a, A: Application> {
     request: &'a Request,
     call: &'a mut A::Call,
     client: Side<'a>,
-    /// Where a client's stream is answered.
-    respond: Option<&'a mut SendResponse<Bytes>>,
     alarm: &'a mut Alarm,
     upload: Upload,
     deadlines: Deadlines,
@@ -141,7 +136,6 @@ impl<'a, A: Application> Relay<'a, A> {
         request: &'a Request,
         call: &'a mut A::Call,
         client: Side<'a>,
-        respond: Option<&'a mut SendResponse<Bytes>>,
         alarm: &'a mut Alarm,
     ) -> Self {
         let started = Instant::now();
@@ -150,7 +144,7 @@ impl<'a, A: Application> Relay<'a, A> {
         let deadlines = Deadlines::new(call.timeouts(), started, upload.is_read());
         let core = application.core();
         let record = Record::new(started);
-        Self { application, core, request, call, client, respond, alarm, upload, deadlines, record, continued: false }
+        Self { application, core, request, call, client, alarm, upload, deadlines, record, continued: false }
     }
 
     async fn run(&mut self) -> Result<Relayed, Failure> {
@@ -198,7 +192,7 @@ impl<'a, A: Application> Relay<'a, A> {
     /// Sends the request to a server; the answer is also whether it failed because its connection had been waiting.
     async fn at(&mut self, upstream: &Rc<Upstream>) -> (Result<Relayed, Failure>, bool) {
         let repeatable = self.request.is_idempotent() && self.upload.is_repeatable();
-        let find = upstream.find(self.request.version == Version::Http2, repeatable);
+        let find = upstream.find(self.application.core(), self.request.version == Version::Http2, repeatable);
         let found = match self.deadlines.within(self.alarm, find).await {
             Ok(Ok(found)) => found,
             Ok(Err(failure)) | Err(failure) => return (Err(failure), false),
@@ -233,18 +227,13 @@ impl<'a, A: Application> Relay<'a, A> {
             return Ok(());
         }
         self.continued = true;
-        match (&mut self.client, &mut self.respond) {
-            (Side::One(one), _) => {
+        match &mut self.client {
+            Side::One(one) => {
                 let write = one.transport.write_all(b"HTTP/1.1 100 Continue\r\n\r\n");
                 let written = timeout(CONTINUE_MAX, write).await;
                 written.map_err(|_| Failure::ClientGone)?.map_err(|_| Failure::ClientGone)
             }
-            (Side::Many(_), Some(respond)) => {
-                let mut interim = ::http::Response::new(());
-                *interim.status_mut() = StatusCode::CONTINUE;
-                respond.send_informational(interim).map_err(|_| Failure::ClientGone)
-            }
-            (Side::Many(_), None) => Ok(()),
+            Side::Many(many) => many.stream.go_on(),
         }
     }
 }

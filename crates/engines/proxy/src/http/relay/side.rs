@@ -23,7 +23,7 @@ impl Side<'_> {
     /// So much of what it said has reached the other side.
     pub(super) fn release(&mut self, length: usize) {
         if let Self::Many(many) = self {
-            many.release(length);
+            many.stream.release(length);
         }
     }
 

@@ -155,6 +155,28 @@ async fn large_bodies_go_through_and_slow_readers_hold_them_up() {
 }
 
 #[tokio::test]
+async fn a_thousand_streams_at_once_have_each_their_own_answer() {
+    const STREAMS: usize = 1000;
+    let server = Server2::answering(|request, body| {
+        answer(&format!("{} {}", request.uri().path(), String::from_utf8(body).unwrap()))
+    })
+    .await;
+    let mesh = to_http2(&server).await;
+    let mut client = Client2::connect(mesh.address).await;
+    let mut begun = Vec::new();
+    for number in 0..STREAMS {
+        let (response, stream) = client.begin(post(&format!("http://a/{number}")), false).await;
+        begun.push((number, response, stream));
+    }
+    // The last that was begun ends first.
+    for (number, response, mut stream) in begun.into_iter().rev() {
+        assert!(say(&mut stream, vec![b'x'; number], true).await);
+        let found = whole(response).await.unwrap();
+        assert_eq!(String::from_utf8(found.body).unwrap(), format!("/{number} {}", "x".repeat(number)));
+    }
+}
+
+#[tokio::test]
 async fn who_breaks_off_is_broken_off_with() {
     let (told, mut gone) = mpsc::unbounded_channel();
     let server = Server2::start(move |request, mut respond| {
