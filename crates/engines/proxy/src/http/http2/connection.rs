@@ -64,6 +64,7 @@ pub(super) struct Block {
 }
 
 /// A connection.
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(super) struct Connection {
     pub(super) role: Role,
     /// What we allow the other side.
@@ -303,9 +304,8 @@ impl Connection {
     }
 
     fn goaway(&mut self, last: u32, reason: Reason) {
-        let [a, b, c, d] = last.to_be_bytes();
-        let [e, f, g, h] = reason.0.to_be_bytes();
-        frame::put(kind::GOAWAY, 0, 0, &[a, b, c, d, e, f, g, h], &mut self.out);
+        let both = u64::from(last) << 32 | u64::from(reason.0);
+        frame::put(kind::GOAWAY, 0, 0, &both.to_be_bytes(), &mut self.out);
     }
 
     /// It has ended, and with it all streams.

@@ -112,9 +112,12 @@ impl Head {
 
     /// The bytes of the head.
     pub(super) fn bytes(self) -> [u8; HEAD] {
-        let [.., a, b, c] = self.length.to_be_bytes();
-        let [d, e, f, g] = self.stream.to_be_bytes();
-        [a, b, c, self.kind, self.flags, d, e, f, g]
+        let (length, stream) = (self.length.to_be_bytes(), self.stream.to_be_bytes());
+        let mut bytes = [0; HEAD];
+        bytes[..3].copy_from_slice(&length[length.len() - 3..]);
+        (bytes[3], bytes[4]) = (self.kind, self.flags);
+        bytes[5..].copy_from_slice(&stream);
+        bytes
     }
 }
 

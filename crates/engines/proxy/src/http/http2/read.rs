@@ -261,7 +261,7 @@ impl<'a> Message<'a> {
             Name::Host if self.authority.is_some() => return true,
             // One that is no number is refused by who reads the text.
             Name::ContentLength => {
-                self.arrived.length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok())
+                self.arrived.length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
             }
             _ if name == b"cookie" => {
                 // RFC 9113, 8.2.3: crumbs of a cookie are one field for whoever does not speak HTTP/2.

@@ -50,7 +50,7 @@ fn read(connection: &mut Connection, place: usize, body: &mut Vec<u8>) -> bool {
 }
 
 fn body(length: usize) -> Bytes {
-    (0..length).map(|at| (at % 251) as u8).collect()
+    (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect()
 }
 
 proptest! {
@@ -71,7 +71,7 @@ proptest! {
         for round in 0.. {
             prop_assert!(round < 100_000, "it does not come to an end");
             for (place, there, to, heard, back, answer, answered) in &mut streams {
-                if !to.is_empty() || *there == None {
+                if !to.is_empty() || there.is_none() {
                     let _ = client.poll_body(&cx, *place, to, true);
                 }
                 if let Some(there) = *there {
