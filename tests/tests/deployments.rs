@@ -1,5 +1,5 @@
 //! ECS's own ways to a new revision, by the real CLI and behind the load balancer: a canary, a way back by hand, a
-//! broken revision that the circuit breaker takes back. No user notices any of it.
+//! broken revision that the circuit breaker takes back, an alarm that sounds. No user notices any of it.
 
 use std::{path::Path, time::Duration};
 
@@ -55,6 +55,52 @@ fn a_canary_shifts_goes_back_and_breaks_without_one_failed_request() {
     house.stop();
     let left = machine.leftovers();
     assert!(left.is_empty(), "left over: {left:#?}");
+}
+
+/// A release that is watched by an alarm until an hour after all users have come.
+const WATCHED: &str =
+    r#"{"alarms":{"alarmNames":["errors"],"enable":true,"rollback":true},"bakeTimeInMinutes":60,"lifecycleHooks":[]}"#;
+
+#[test]
+fn an_alarm_takes_a_release_back_and_one_that_sounds_already_is_ignored() {
+    let machine = Machine::new();
+    let house = House::start(&machine);
+    let sample = Sample::push(&house);
+    let aws = house.aws();
+    deploy(&aws, sample.image(), "1");
+    let url = url(&aws);
+    wait_until("the first answer", Duration::from_secs(30), || get(&url).is_ok_and(|answer| answer.status == 200));
+    // Nothing is ever reported, so that it stays as it is set.
+    aws.json(
+        "cloudwatch put-metric-alarm --alarm-name errors --namespace shop --metric-name errors --statistic Sum \
+         --period 10 --evaluation-periods 1 --threshold 1 --treat-missing-data ignore \
+         --comparison-operator GreaterThanOrEqualToThreshold",
+    );
+    let set = |state: &str| {
+        aws.json(&format!("cloudwatch set-alarm-state --alarm-name errors --state-value {state} --state-reason test"));
+    };
+    set("OK");
+    let load = Load::start(&url, 100);
+
+    update(&aws, &format!("--task-definition shop-two --deployment-configuration '{WATCHED}'"));
+    wait_until("all users at the new tasks", PATIENCE, || latest(&aws)["lifecycleStage"] == "BAKE_TIME");
+    assert_eq!((latest(&aws)["alarms"]["status"].as_str(), weights(&aws)), (Some("MONITORING"), (0, 100)));
+    set("ALARM");
+    wait_until("the way back", PATIENCE, || latest(&aws)["status"] == "ROLLBACK_SUCCESSFUL");
+    let alarms = latest(&aws)["alarms"].clone();
+    assert_eq!((text(&alarms["status"]), text(&alarms["triggeredAlarmNames"][0])), ("TRIGGERED", "errors"));
+    assert_eq!((split(&url, 50), weights(&aws)), ((50, 0), (100, 0)));
+    let services = aws.json("ecs describe-services --cluster shop --services shop");
+    let told = services["services"][0]["events"].to_string();
+    assert!(told.contains("deployment failed: alarm detected."), "{told}");
+
+    // The one that mends it begins while the alarm still sounds.
+    update(&aws, "--force-new-deployment --deployment-configuration bakeTimeInMinutes=0");
+    wait_until("the next release", PATIENCE, || latest(&aws)["status"] == "SUCCESSFUL");
+    assert_eq!((latest(&aws)["alarms"]["status"].as_str(), split(&url, 50)), (Some("DISABLED"), (0, 50)));
+    let report = load.stop();
+    assert!(report.failures.is_empty(), "{} failed: {:?}", report.failures.len(), report.failures.first());
+    house.stop();
 }
 
 fn deploy(aws: &Aws, image: &str, version: &str) {

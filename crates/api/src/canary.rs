@@ -9,6 +9,7 @@ use crate::{appmesh::RouteSpec, operation};
 
 operation!(CheckCanaryPolicy, "canary", CheckCanaryPolicyRequest, CheckCanaryPolicyResponse);
 operation!(StartCanary, "canary", StartCanaryRequest, StartCanaryResponse);
+operation!(StartServiceCanary, "canary", StartServiceCanaryRequest, StartCanaryResponse);
 operation!(DescribeCanary, "canary", DescribeCanaryRequest, DescribeCanaryResponse);
 operation!(ListCanaries, "canary", ListCanariesRequest, ListCanariesResponse);
 operation!(CommandCanary, "canary", CommandCanaryRequest, CommandCanaryResponse);
@@ -20,6 +21,9 @@ operation!(GetCanaryRecord, "canary", GetCanaryRecordRequest, GetCanaryRecordRes
 pub struct CheckCanaryPolicyRequest {
     /// The policy, as it stands in a template under `Serin::Canary`.
     pub policy: Value,
+    /// Whether it is to be the policy of deployments of an ECS service, and not of a route.
+    #[serde(default)]
+    pub of_service: bool,
 }
 
 /// The policy can be followed.
@@ -50,6 +54,26 @@ pub struct StartCanaryRequest {
     /// Tells this version of the gaining node from others; asking twice with the same one starts once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+}
+
+/// Asks for users to come to the new tasks of a deployment of ECS, step by step, if they are good enough.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StartServiceCanaryRequest {
+    /// The service deployment, which waits to be steered.
+    pub service_deployment_arn: String,
+    /// Its cluster's name.
+    pub cluster: String,
+    /// Its service's name.
+    pub service: String,
+    /// What the version is called that serves.
+    pub baseline: String,
+    /// What the version is called that comes.
+    pub canary: String,
+    /// The policy, as it stands in a template under `Serin::Canary`.
+    pub policy: Value,
+    /// Tells this deployment from others; asking twice with the same one starts once.
+    pub revision: String,
 }
 
 /// The canary that began, or that had begun already.
@@ -141,15 +165,18 @@ pub struct GetCanaryRecordResponse {
 pub struct CanaryDescription {
     /// Its id.
     pub id: String,
-    /// The mesh.
+    /// The mesh; empty for a service of ECS.
     pub mesh_name: String,
-    /// The virtual router.
+    /// The virtual router; empty for a service of ECS.
     pub virtual_router_name: String,
-    /// The route.
+    /// The route; empty for a service of ECS.
     pub route_name: String,
-    /// The virtual node that loses.
+    /// The service of ECS, as `cluster/service`, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// What loses: a virtual node, or a task definition.
     pub baseline: String,
-    /// The virtual node that gains.
+    /// What gains: a virtual node, or a task definition.
     pub canary: String,
     /// Which version of it.
     pub revision: String,

@@ -32,7 +32,7 @@ macro_rules! for_each_operation {
                 UpdateVirtualService;
             canary:
                 CheckCanaryPolicy CommandCanary DescribeCanary DescribeRehearsal GetCanaryRecord ListCanaries StartCanary
-                StartRehearsal StopRehearsal;
+                StartRehearsal StartServiceCanary StopRehearsal;
             cloudformation:
                 CancelUpdateStack ContinueUpdateRollback CreateChangeSet CreateStack DeleteChangeSet DeleteStack
                 DescribeChangeSet DescribeStackEvents DescribeStackResource DescribeStackResources DescribeStacks
@@ -62,18 +62,19 @@ macro_rules! for_each_operation {
             ecs:
                 ContinueServiceDeployment CreateCluster CreateService DeleteAccountSetting DeleteCluster
                 DeleteService DeleteTaskDefinitions DeregisterTaskDefinition DescribeClusters
-                DescribeServiceDeployments DescribeServiceRevisions DescribeServices DescribeTaskDefinition
+                DescribeServiceDeployments DescribeServiceRevisions DescribeServices DescribeSteering DescribeTaskDefinition
                 DescribeTaskNamespaces DescribeTasks ExecuteCommand ListAccountSettings ListClusters
                 ListServiceDeployments ListServices ListTagsForResource ListTaskDefinitionFamilies
                 ListTaskDefinitions ListTasks PutAccountSetting PutAccountSettingDefault PutClusterCapacityProviders
-                RegisterTaskDefinition RunTask StopServiceDeployment StopTask TagResource UntagResource UpdateCluster
+                PutServiceSteering RegisterTaskDefinition RunTask SteerDeployment StopServiceDeployment StopTask TagResource UntagResource UpdateCluster
                 UpdateClusterSettings UpdateService;
             elbv2:
                 AddListenerCertificates AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup
                 DeleteListener DeleteLoadBalancer DeleteRule DeleteTargetGroup DeregisterTargets
                 DescribeListenerCertificates DescribeListeners DescribeLoadBalancerAttributes
                 DescribeLoadBalancerUrls DescribeLoadBalancers DescribeRuleStates DescribeRules DescribeSSLPolicies
-                DescribeTags DescribeTargetGroupAttributes DescribeTargetGroups DescribeTargetHealth ModifyListener
+                DescribeTags DescribeTargetGroupAttributes DescribeTargetGroupCounts DescribeTargetGroups
+                DescribeTargetHealth ModifyListener
                 ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup ModifyTargetGroupAttributes
                 RegisterTargets RemoveListenerCertificates RemoveTags SetRulePriorities SetSecurityGroups;
             iam:

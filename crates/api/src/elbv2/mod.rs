@@ -2,6 +2,7 @@
 //! which targets share the work.
 
 mod certificate;
+mod counts;
 mod listener;
 mod load_balancer;
 mod rule;
@@ -10,6 +11,7 @@ mod target;
 mod target_group;
 
 pub use certificate::*;
+pub use counts::*;
 pub use listener::*;
 pub use load_balancer::*;
 pub use rule::*;

@@ -19,8 +19,12 @@ pub(crate) const OWN: &[(&str, &str, &str)] = &[
     ("appmesh", "RemoveTrial", "lets nobody go first any more"),
     ("ec2", "DescribeVpcNamespaces", "the network namespaces that stand for VPCs, for neighbours in process"),
     ("ecs", "DescribeTaskNamespaces", "the network namespaces of tasks, for neighbours in process"),
+    ("ecs", "DescribeSteering", "how far a deployment is that is steered by a judge"),
+    ("ecs", "PutServiceSteering", "who decides how users come to new deployments of a service"),
+    ("ecs", "SteerDeployment", "what the judge of a deployment decides"),
     ("elbv2", "DescribeLoadBalancerUrls", "where a load balancer's listeners answer on this machine"),
     ("elbv2", "DescribeRuleStates", "whether requests go by a rule's present actions"),
+    ("elbv2", "DescribeTargetGroupCounts", "requests, failures and latencies of target groups"),
 ];
 
 const TAG: &str = "AWS refuses a tag without a key too";

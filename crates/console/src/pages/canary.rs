@@ -56,7 +56,7 @@ pub(crate) async fn view(cx: Cx) -> Result<View, Fault> {
 }
 
 fn standing(cx: &Cx, canary: &CanaryDescription) -> Markup {
-    let CanaryDescription { mesh_name, virtual_router_name: router, route_name, .. } = canary;
+    let CanaryDescription { mesh_name, virtual_router_name: router, route_name, service, .. } = canary;
     html! {
         p.standing role="status" {
             (state(&canary.phase)) " " (canary.message)
@@ -64,7 +64,12 @@ fn standing(cx: &Cx, canary: &CanaryDescription) -> Markup {
         }
         (split(canary))
         p.quiet {
-            "Route " a href=(cx.link(&["mesh", mesh_name, router, route_name])) { (mesh_name) " / " (router) " / " (route_name) }
+            @if let Some(service) = service { "Service " (service) } @else {
+                "Route "
+                a href=(cx.link(&["mesh", mesh_name, router, route_name])) {
+                    (mesh_name) " / " (router) " / " (route_name)
+                }
+            }
             ", since " (date(canary.started_at))
             @if let Some(ended) = canary.ended_at { ", for " (span(ended.since(canary.started_at).as_secs_f64())) }
             "."

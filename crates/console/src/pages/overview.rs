@@ -80,7 +80,7 @@ fn running(scope: &Scope, canaries: &[CanaryDescription]) -> Markup {
                 tbody {
                     @for canary in canaries {
                         tr {
-                            td { a href=(links::to(scope, &["canaries", &canary.id])) { (canary.route_name) } }
+                            td { a href=(links::to(scope, &["canaries", &canary.id])) { (canary.service.as_ref().unwrap_or(&canary.route_name)) } }
                             td { (canary.baseline) }
                             td { (canary.canary) }
                             td { (state(&canary.phase)) }

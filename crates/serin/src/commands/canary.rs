@@ -135,7 +135,12 @@ async fn all(client: &Client, target: &Target) -> Result<Vec<(Client, CanaryDesc
 async fn find(options: &OneCanary) -> Result<(Client, CanaryDescription)> {
     let all = all(&connect(&options.target), &options.target).await?;
     let is_meant = |canary: &CanaryDescription| {
-        options.canary.as_ref().is_none_or(|name| canary.id == *name || canary.route_name == *name)
+        let of_service = |name: &String| {
+            let service = canary.service.as_deref().and_then(|service| service.rsplit_once('/'));
+            service.is_some_and(|(_, service)| service == name)
+        };
+        let called = |name: &String| canary.id == *name || canary.route_name == *name || of_service(name);
+        options.canary.as_ref().is_none_or(called)
     };
     let found = all.into_iter().find(|(_, canary)| is_meant(canary));
     let wanted = options.canary.as_deref().unwrap_or("at all");
@@ -241,9 +246,15 @@ fn history(canary: &CanaryDescription) -> String {
     canary.events.iter().map(|event| format!("{}  {}\n", event.at.to_iso8601(), event.message)).collect()
 }
 
+/// What it is about: a route with its mesh and router, or a service with its cluster.
+fn subject(canary: &CanaryDescription) -> String {
+    let CanaryDescription { mesh_name, virtual_router_name, route_name, service, .. } = canary;
+    service.clone().unwrap_or_else(|| format!("{mesh_name}/{virtual_router_name}/{route_name}"))
+}
+
 /// How a canary is doing, as a picture of text.
 fn picture(canary: &CanaryDescription) -> String {
-    let CanaryDescription { id, mesh_name, virtual_router_name, route_name, baseline, canary: new, .. } = canary;
+    let CanaryDescription { id, baseline, canary: new, .. } = canary;
     let part = (canary.percent / 100.0 * f64::from(BAR)).round();
     let filled = usize::from((0..BAR).find(|place| f64::from(*place) >= part).unwrap_or(BAR));
     let empty = usize::from(BAR) - filled;
@@ -255,7 +266,7 @@ fn picture(canary: &CanaryDescription) -> String {
         None => format!("{} proxies are taking it on", canary.proxies),
     };
     let failed = |(requests, failed): (u64, u64)| format!("{requests:>9} requests  {failed:>7} failed");
-    let mut text = format!("{id}  {mesh_name}/{virtual_router_name}/{route_name}: {baseline} → {new}\n");
+    let mut text = format!("{id}  {}: {baseline} → {new}\n", subject(canary));
     text += &format!("{}  {}{}\n", canary.phase, canary.message, if canary.paused { "  (paused)" } else { "" });
     text += &format!("  [{}{}] {:>5} % to {new}, {applied}\n", "█".repeat(filled), "·".repeat(empty), canary.percent);
     text += &format!("  new {new:<16} {}\n", failed(canary.requests));

@@ -14,6 +14,7 @@ use crate::{
     plan::Phase,
     policy::Policy,
     rows::{Canary, CanaryObserved},
+    subject::Subject,
 };
 
 /// The code of a request that will never be taken.
@@ -78,8 +79,10 @@ pub(crate) async fn end(
 }
 
 async fn set(cx: &Canaries, scope: &Scope, canary: &Canary, trial: Option<Trial>) -> Result<(), Fault> {
-    let (mesh_name, virtual_router_name) = (canary.mesh.clone(), canary.router.clone());
-    let route_name = canary.route.clone();
+    // Trials are of routes; a policy of a deployment that asks for one was refused.
+    let Subject::Route(route) = &canary.subject else { return Ok(()) };
+    let (mesh_name, virtual_router_name) = (route.mesh.clone(), route.router.clone());
+    let route_name = route.route.clone();
     if let Some(trial) = trial {
         let request = PutTrialRequest { mesh_name, virtual_router_name, route_name, trial };
         cx.caller.call::<PutTrial>(scope, request).await.map(drop)

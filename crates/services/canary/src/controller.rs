@@ -9,14 +9,8 @@ use std::{
     time::Duration,
 };
 
-use api::{
-    Fault,
-    appmesh::{
-        DescribeRoute, DescribeRouteRequest, RouteSpec, UpdateRoute, UpdateRouteRequest,
-        status::{DescribeRouteStatus, DescribeRouteStatusRequest, DescribeRouteStatusResponse},
-    },
-};
-use names::{Scope, Timestamp};
+use api::ecs::SteeringOrder;
+use names::Timestamp;
 use reconcile::{Controller, Next};
 use store::{Key, Row};
 
@@ -25,10 +19,9 @@ use crate::{
     live::{self, Live},
     plan::{self, Action, Observation, Phase},
     policy::Weight,
-    reading::Clusters,
     rows::{Canary, CanaryObserved},
-    shift::{self, Move},
     show,
+    subject::{self, Over, Standing, Subject},
 };
 
 /// How often to look.
@@ -46,12 +39,9 @@ pub(crate) struct Watcher {
 struct Look<'a> {
     key: &'a Key,
     canary: &'a Canary,
-    between: Move,
     before: &'a CanaryObserved,
     now: Timestamp,
-    /// The route as it is asked for now, and how far the proxies are with it.
-    route: RouteSpec,
-    status: DescribeRouteStatusResponse,
+    standing: Standing,
 }
 
 impl Watcher {
@@ -81,68 +71,47 @@ impl Controller for Watcher {
             self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
             return Ok(Next::Settled);
         }
-        let (route, status) = match self.route(&key.scope, &canary).await {
-            Ok(found) => found,
-            Err(fault) if fault.code == "NotFoundException" => {
-                return self.abandon(key, &canary, seen, now, format!("the route {} is gone", canary.route)).await;
-            }
-            Err(fault) => return Err(fault.into()),
+        let standing = match subject::stand(&self.service, &key.scope, &canary, seen.route.as_ref()).await? {
+            Ok(standing) => standing,
+            Err(over) => return self.end(key, &canary, seen, now, over).await,
         };
-        if seen.route.as_ref().is_some_and(|ours| *ours != route) {
-            let why = format!("somebody else changed the route {}, and it stays as they wanted it", canary.route);
-            return self.abandon(key, &canary, seen, now, why).await;
-        }
-        let between = Move { baseline: canary.baseline.clone(), canary: canary.canary.clone() };
-        let look = Look { key, canary: &canary, between, before: &seen, now, route, status };
+        let look = Look { key, canary: &canary, before: &seen, now, standing };
         self.look(&look).await
     }
 }
 
 impl Watcher {
-    /// The route as it is asked for, and how far the proxies are with it.
-    async fn route(&self, scope: &Scope, canary: &Canary) -> Result<(RouteSpec, DescribeRouteStatusResponse), Fault> {
-        let Canary { mesh, router, route, .. } = canary;
-        let request = DescribeRouteRequest {
-            mesh_name: mesh.clone(),
-            mesh_owner: None,
-            route_name: route.clone(),
-            virtual_router_name: router.clone(),
-        };
-        let spec = self.service.caller.call::<DescribeRoute>(scope, request).await?.route.spec;
-        let request = DescribeRouteStatusRequest {
-            mesh_name: mesh.clone(),
-            mesh_owner: None,
-            virtual_router_name: router.clone(),
-            route_name: route.clone(),
-            wait_seconds: None,
-        };
-        Ok((spec, self.service.caller.call::<DescribeRouteStatus>(scope, request).await?))
-    }
-
-    /// The canary comes to an end that its ramp does not know.
-    async fn abandon(
+    /// The canary comes to its end because its subject has come to one, be it as the ramp wanted or not.
+    async fn end(
         &self,
         key: &Key,
         canary: &Canary,
         seen: CanaryObserved,
         now: Timestamp,
-        why: String,
+        over: Over,
     ) -> Result<Next, Error> {
-        let mut after = CanaryObserved { ended: Some(now), abandoned: Some(why.clone()), ..seen };
+        let mut after = CanaryObserved { ended: Some(now), ..seen };
         audience::end(&self.service, &key.scope, canary, &mut after).await?;
         after.version += 1;
-        after.tell(now, format!("The canary ends: {why}."));
+        match (subject::end_of(&after.state.phase, &over), over) {
+            (Some(phase), _) => after.state.phase = phase,
+            (None, Over::Lost(why)) => {
+                after.tell(now, format!("The canary ends: {why}."));
+                after.abandoned = Some(why);
+            }
+            (None, Over::Finished) => {}
+        }
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.service.store.write(|tx| tx.put(key, &after))?;
         Ok(Next::Settled)
     }
 
     async fn look(&self, look: &Look<'_>) -> Result<Next, Error> {
-        let Look { key, canary, before, status, .. } = look;
+        let Look { key, canary, before, standing, .. } = look;
         let now = look.now;
         let mut live = self.take(look)?;
-        let clusters = look.clusters();
-        let readings = self.service.proxies.read(&key.scope, &canary.mesh, &clusters).await?;
-        let healthy = live.look(&canary.route, readings, millis(self.service.clock.now()))?;
+        let readings = standing.read(&self.service, &key.scope, canary).await?;
+        let healthy = live.look(canary.subject.name(), readings, millis(self.service.clock.now()))?;
         let decision = live.decide(before.state.question(&canary.policy), now);
         let heard = canary.command.filter(|(number, _)| *number > before.heard);
         let observation = Observation {
@@ -151,7 +120,7 @@ impl Watcher {
             harm: decision.evidence.harm,
             known: live.knows_baseline(),
             healthy,
-            applied: look.applied(),
+            applied: standing.applied(canary, before.route.as_ref()),
             command: heard.map(|(_, command)| command),
         };
         let (state, actions) = plan::step(&before.state, &canary.policy, &observation, millis(now));
@@ -160,7 +129,7 @@ impl Watcher {
             state,
             heard: heard.map_or(before.heard, |(number, _)| number),
             applied: observation.applied,
-            proxies: status.proxies,
+            proxies: standing.proxies(),
             healthy,
             decision: Some(decision),
             ..CanaryObserved::clone(before)
@@ -172,7 +141,8 @@ impl Watcher {
         self.conclude(look, live, after).await
     }
 
-    /// Does what the ramp says. Versions are the user's to retire: they are services and virtual nodes of their own.
+    /// Does what the ramp says. The versions of a route are the user's to retire: they are services and virtual nodes of
+    /// their own. Those of a deployment are tasks that ECS retires.
     async fn act(
         &self,
         look: &Look<'_>,
@@ -188,20 +158,34 @@ impl Watcher {
                 *live = Live::begin(path, &revision, &look.canary.policy, millis(look.now))?;
             }
             Action::Tell(notice) => after.tell(look.now, show::notice(&notice, &look.canary.policy)),
-            Action::RetireCanary(_) | Action::RetireBaseline => {}
+            Action::RetireCanary(_) => {
+                if let (Subject::Service(service), Phase::TakenBack(why)) = (&look.canary.subject, &after.state.phase) {
+                    let order = SteeringOrder::TakeBack(show::reason(*why).to_owned());
+                    service.steer(&self.service, &look.key.scope, order).await?;
+                }
+            }
+            Action::RetireBaseline => {
+                if let Subject::Service(service) = &look.canary.subject {
+                    service.steer(&self.service, &look.key.scope, SteeringOrder::Finish).await?;
+                }
+            }
         }
         Ok(())
     }
 
     async fn shift(&self, look: &Look<'_>, weight: Weight, after: &mut CanaryObserved) -> Result<(), Error> {
-        let Canary { mesh, router, route, before, after: wanted, .. } = look.canary;
-        let back = matches!(after.state.phase, Phase::TakingBack(_) | Phase::TakenBack(_)) && weight == Weight::NONE;
-        let spec = if back {
-            shift::taken_back(before, &look.between)
-        } else {
-            shift::underway(before, wanted, &look.between, weight)
+        let scope = &look.key.scope;
+        let (route, standing) = match (&look.canary.subject, &look.standing) {
+            (Subject::Service(service), _) => {
+                let order = SteeringOrder::Shift(weight.in_tenths());
+                return Ok(service.steer(&self.service, scope, order).await?);
+            }
+            (Subject::Route(route), Standing::Route(standing)) => (route, standing),
+            (Subject::Route(_), Standing::Service(_)) => return Ok(()),
         };
-        if spec == look.route {
+        let back = matches!(after.state.phase, Phase::TakingBack(_) | Phase::TakenBack(_));
+        let spec = route.with(look.canary, weight, back);
+        if spec == standing.spec {
             after.route = Some(spec);
             return Ok(());
         }
@@ -209,15 +193,7 @@ impl Watcher {
         self.service.store.write(|tx| {
             tx.put(look.key, &CanaryObserved { route: None, version: look.before.version + 1, ..look.before.clone() })
         })?;
-        let request = UpdateRouteRequest {
-            client_token: None,
-            mesh_name: mesh.clone(),
-            mesh_owner: None,
-            route_name: route.clone(),
-            spec: spec.clone(),
-            virtual_router_name: router.clone(),
-        };
-        self.service.caller.call::<UpdateRoute>(&look.key.scope, request).await?;
+        route.set(&self.service, scope, spec.clone()).await?;
         after.route = Some(spec);
         Ok(())
     }
@@ -254,20 +230,6 @@ impl Watcher {
             return Ok(live);
         }
         Live::begin(path, &look.canary.revision, &look.canary.policy, millis(look.now))
-    }
-}
-
-impl Look<'_> {
-    /// The part of the new version that every proxy has acknowledged.
-    fn applied(&self) -> Option<Weight> {
-        // A route that is not ours yet says nothing of what we asked for.
-        let ours = self.before.route.is_some() && self.status.is_applied();
-        if ours { shift::part(&self.status.applied, &self.between) } else { None }
-    }
-
-    fn clusters(&self) -> Clusters {
-        let of = |node: &String| self.status.clusters.get(node).cloned().unwrap_or_default();
-        Clusters { baseline: of(&self.between.baseline), canary: of(&self.between.canary) }
     }
 }
 

@@ -18,7 +18,7 @@ pub enum Error {
     #[error("there is no rehearsal `{0}`")]
     NoRehearsal(String),
     /// The name is not clear.
-    #[error("several routes are called `{0}`; give the canary's id")]
+    #[error("several routes or services are called `{0}`; give the canary's id")]
     Ambiguous(String),
     /// The route has one already.
     #[error("the route has a canary or a rehearsal already, {0}: abort it first, or wait until it ends")]

@@ -7,9 +7,9 @@
 //! for who wants to see a canary fail. All are pure: what judge and plan saw is recorded, and a replay of it gives the
 //! same decision.
 //!
-//! A controller reads counts from the proxies ([`reading`]), keeps the record (`live.rs`), and shifts the weights of
-//! routes by App Mesh's own API (`shift.rs`), as a user would: whoever changes a route in the middle of its canary ends
-//! that.
+//! A controller reads counts from the proxies ([`reading`]), keeps the record (`live.rs`), and moves traffic (`subject`):
+//! of routes by App Mesh's own API (`shift.rs`), as a user would, so that whoever changes a route in the middle of its
+//! canary ends that; of deployments by ECS, which keeps the tasks and tells the load balancer.
 
 mod audience;
 mod controller;
@@ -24,6 +24,7 @@ pub mod rehearsal;
 mod rows;
 mod shift;
 mod show;
+mod subject;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -43,7 +44,7 @@ pub struct Canaries {
     pub clock: Clock,
     /// Where ids come from.
     pub ids: Ids,
-    /// How App Mesh is called.
+    /// How App Mesh, ECS and load balancing are called.
     pub caller: Caller,
     /// Who knows what proxies have counted.
     pub proxies: Arc<dyn Proxies>,

@@ -12,7 +12,8 @@ use api::{
         CanaryDescription, CheckCanaryPolicy, CheckCanaryPolicyRequest, CheckCanaryPolicyResponse, CommandCanary,
         CommandCanaryRequest, CommandCanaryResponse, DescribeCanary, DescribeCanaryRequest, DescribeCanaryResponse,
         GetCanaryRecord, GetCanaryRecordRequest, GetCanaryRecordResponse, ListCanaries, ListCanariesRequest,
-        ListCanariesResponse, StartCanary, StartCanaryRequest, StartCanaryResponse,
+        ListCanariesResponse, StartCanary, StartCanaryRequest, StartCanaryResponse, StartServiceCanary,
+        StartServiceCanaryRequest,
     },
 };
 use names::Scope;
@@ -26,6 +27,7 @@ use crate::{
     policy::Policy,
     rows::{Canary, CanaryObserved},
     shift, show,
+    subject::{Route, Service, Subject},
 };
 
 /// Canaries kept in an account and region; the oldest that has ended goes first.
@@ -41,6 +43,7 @@ pub(crate) fn operations() -> Vec<Bound<Canaries>> {
     vec![
         bind::<CheckCanaryPolicy, _, _, _, _>(check_policy),
         bind::<StartCanary, _, _, _, _>(start),
+        bind::<StartServiceCanary, _, _, _, _>(start_of_service),
         bind::<DescribeCanary, _, _, _, _>(describe),
         bind::<ListCanaries, _, _, _, _>(list),
         bind::<CommandCanary, _, _, _, _>(command),
@@ -50,7 +53,11 @@ pub(crate) fn operations() -> Vec<Bound<Canaries>> {
 
 async fn check_policy(_: Cx, request: CheckCanaryPolicyRequest) -> Result<CheckCanaryPolicyResponse, Error> {
     let policy = Policy::from_value(request.policy)?;
-    shift::check(&policy)?;
+    if request.of_service {
+        check_of_service(&policy)?;
+    } else {
+        shift::check(&policy)?;
+    }
     let longest_seconds = policy.longest_seconds();
     Ok(CheckCanaryPolicyResponse { policy: serde_json::to_value(policy).unwrap_or_default(), longest_seconds })
 }
@@ -69,33 +76,40 @@ async fn start(cx: Cx, request: StartCanaryRequest) -> Result<StartCanaryRespons
     let mut forgotten = None;
     let id = cx.store.write(|tx| {
         let all = tx.list::<Canary>(cx.scope())?;
-        let same = |row: &Canary| row.is_of(&request.mesh_name, &request.virtual_router_name, &request.route_name);
-        let latest = all.iter().filter(|(_, row)| same(row)).max_by_key(|(_, row)| row.started);
-        let observed = latest.map(|(key, _)| tx.get::<CanaryObserved>(key)).transpose()?.flatten();
+        let same = |(key, row): (Key, Canary)| {
+            let Subject::Route(route) = row.subject.clone() else { return None };
+            let is_same = route.is_of(&request.mesh_name, &request.virtual_router_name, &request.route_name);
+            is_same.then_some((key, route, row))
+        };
+        let latest = all.into_iter().filter_map(same).max_by_key(|(.., row)| row.started);
+        let latest = latest.as_ref();
+        let observed = latest.map(|(key, ..)| tx.get::<CanaryObserved>(key)).transpose()?.flatten();
         let active = latest.filter(|_| observed.as_ref().is_none_or(|seen| seen.ended.is_none()));
-        if let Some((key, row)) = latest
+        if let Some((key, route, row)) = latest
             && request.revision.as_ref().is_some_and(|revision| *revision == row.revision)
-            && row.after == request.spec
+            && route.after == request.spec
         {
             // Asked before, by one who did not hear the answer.
             return Ok(key.name.clone());
         }
-        let before = active.map_or(&before, |(_, row)| &row.before).clone();
+        let before = active.map_or(&before, |(_, route, _)| &route.before).clone();
         let between = shift::moved(&before, &request.spec)?;
         let canary = Canary {
-            mesh: request.mesh_name.clone(),
-            router: request.virtual_router_name.clone(),
-            route: request.route_name.clone(),
+            subject: Subject::Route(Box::new(Route {
+                mesh: request.mesh_name.clone(),
+                router: request.virtual_router_name.clone(),
+                route: request.route_name.clone(),
+                before,
+                after: request.spec.clone(),
+            })),
             revision: request.revision.clone().unwrap_or_else(|| between.canary.clone()),
             baseline: between.baseline,
             canary: between.canary,
-            before,
-            after: request.spec.clone(),
             policy: policy.clone(),
             command: None,
             started: now,
         };
-        if let Some((key, row)) = active {
+        if let Some((key, _, row)) = active {
             // A newer version in the middle: the same canary begins anew with it.
             if row.baseline != canary.baseline {
                 return Err(Error::Conflict(key.name.clone()));
@@ -110,6 +124,53 @@ async fn start(cx: Cx, request: StartCanaryRequest) -> Result<StartCanaryRespons
         }
         forgotten = make_room(tx, cx.scope())?;
         let id = format!("{}-{fresh}", request.route_name);
+        tx.put(&Canary::key(cx.scope(), &id), &canary)?;
+        Ok::<_, Error>(id)
+    })?;
+    if let Some(forgotten) = forgotten {
+        live::remove(&cx.records, &forgotten);
+    }
+    Ok(StartCanaryResponse { canary: described(&cx, &id)? })
+}
+
+/// Refuses what a deployment can't do: once it is taken back, there is nothing to begin again.
+fn check_of_service(policy: &Policy) -> Result<(), Error> {
+    if policy.testers.is_some() {
+        return Err(Error::Invalid("Testers: who goes first is told apart on a route of a mesh alone".to_owned()));
+    }
+    if policy.retries == 0 {
+        return Ok(());
+    }
+    Err(Error::Invalid("Retries: a deployment that is taken back is over; deploy again".to_owned()))
+}
+
+async fn start_of_service(cx: Cx, request: StartServiceCanaryRequest) -> Result<StartCanaryResponse, Error> {
+    let policy = Policy::from_value(request.policy)?;
+    check_of_service(&policy)?;
+    let (fresh, now) = (cx.ids.hex(6), cx.clock.now());
+    let mut forgotten = None;
+    let id = cx.store.write(|tx| {
+        let all = tx.list::<Canary>(cx.scope())?;
+        // Asked before, by one who did not hear the answer. An older one ends by itself: its deployment is overtaken.
+        if let Some((key, _)) = all.iter().find(|(_, row)| row.revision == request.revision) {
+            return Ok(key.name.clone());
+        }
+        forgotten = make_room(tx, cx.scope())?;
+        let id = format!("{}-{fresh}", request.service);
+        let subject = Subject::Service(Service {
+            cluster: request.cluster,
+            service: request.service,
+            deployment: request.service_deployment_arn,
+        });
+        let canary = Canary {
+            subject,
+            baseline: request.baseline,
+            canary: request.canary,
+            revision: request.revision,
+            policy,
+            command: None,
+            started: now,
+        };
         tx.put(&Canary::key(cx.scope(), &id), &canary)?;
         Ok::<_, Error>(id)
     })?;
@@ -178,7 +239,9 @@ async fn command(cx: Cx, request: CommandCanaryRequest) -> Result<CommandCanaryR
         if let Some(seen) = &mut seen
             && seen.ended.is_some()
         {
-            let goes_on = matches!(command, Command::Retry | Command::Undo) && seen.abandoned.is_none();
+            // The tasks of a deployment that has ended are gone.
+            let is_route = matches!(canary.subject, Subject::Route(_));
+            let goes_on = is_route && matches!(command, Command::Retry | Command::Undo) && seen.abandoned.is_none();
             if !goes_on {
                 return Err(Error::Invalid(format!("the canary has ended: {}", show::message(&canary, seen))));
             }
@@ -217,17 +280,17 @@ async fn get_record(cx: Cx, request: GetCanaryRecordRequest) -> Result<GetCanary
     Ok(GetCanaryRecordResponse { lines, next_offset: Some(request.offset + read as u64) })
 }
 
-/// The id of the canary that is called so: an id, or a route.
+/// The id of the canary that is called so: an id, a route or a service.
 fn find(cx: &Cx, name: &str) -> Result<String, Error> {
     if cx.store.get::<Canary>(&Canary::key(cx.scope(), name))?.is_some() {
         return Ok(name.to_owned());
     }
     let mut all = cx.store.list::<Canary>(cx.scope())?;
-    all.retain(|(_, row)| row.route == name);
+    all.retain(|(_, row)| row.subject.name() == name);
     let Some((key, latest)) = all.iter().max_by_key(|(_, row)| row.started) else {
         return Err(Error::NotFound(name.to_owned()));
     };
-    let elsewhere = all.iter().any(|(_, row)| !row.is_of(&latest.mesh, &latest.router, &latest.route));
+    let elsewhere = all.iter().any(|(_, row)| !row.subject.is_same_as(&latest.subject));
     if elsewhere { Err(Error::Ambiguous(name.to_owned())) } else { Ok(key.name.clone()) }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     judge::record::Decision,
     plan::{Command, Healthy, State},
     policy::{Policy, Weight},
+    subject::Subject,
 };
 
 /// Events kept of one canary; the oldest go first.
@@ -20,19 +21,15 @@ const EVENTS_MAX: usize = 200;
 /// A canary, as asked. Its key is its id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Canary {
-    pub(crate) mesh: String,
-    pub(crate) router: String,
-    pub(crate) route: String,
-    /// The virtual node that loses.
+    /// What it is about.
+    #[serde(flatten)]
+    pub(crate) subject: Subject,
+    /// What loses: a virtual node, or a task definition.
     pub(crate) baseline: String,
-    /// The virtual node that gains.
+    /// What gains.
     pub(crate) canary: String,
     /// Which version of it; a change of it begins anew.
     pub(crate) revision: String,
-    /// The route before the canary, which it has again if that is taken back.
-    pub(crate) before: RouteSpec,
-    /// The route as it is to become.
-    pub(crate) after: RouteSpec,
     pub(crate) policy: Policy,
     /// The last thing that somebody asked of it, numbered.
     pub(crate) command: Option<(u64, Command)>,
@@ -46,11 +43,6 @@ impl Row for Canary {
 impl Canary {
     pub(crate) fn key(scope: &Scope, id: &str) -> Key {
         Key::new(scope, id)
-    }
-
-    /// Whether it is about this route.
-    pub(crate) fn is_of(&self, mesh: &str, router: &str, route: &str) -> bool {
-        (self.mesh.as_str(), self.router.as_str(), self.route.as_str()) == (mesh, router, route)
     }
 }
 

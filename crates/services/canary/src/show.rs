@@ -7,6 +7,7 @@ use crate::{
     plan::{Notice, Phase, Reason},
     policy::{OnInconclusive, Policy, Weight},
     rows::{Canary, CanaryObserved},
+    subject::{Route, Subject},
 };
 
 /// The name of a phase.
@@ -100,11 +101,17 @@ pub(crate) fn describe(id: &str, canary: &Canary, seen: &CanaryObserved) -> Cana
     };
     let evidence = seen.decision.as_ref().map(|decision| &decision.evidence);
     let errors = evidence.and_then(|evidence| evidence.compared.first());
+    let (route, service) = match &canary.subject {
+        Subject::Route(route) => (Some(route), None),
+        Subject::Service(service) => (None, Some(format!("{}/{}", service.cluster, service.service))),
+    };
+    let of_route = |part: fn(&Route) -> &String| route.map(|route| part(route).clone()).unwrap_or_default();
     CanaryDescription {
         id: id.to_owned(),
-        mesh_name: canary.mesh.clone(),
-        virtual_router_name: canary.router.clone(),
-        route_name: canary.route.clone(),
+        mesh_name: of_route(|route| &route.mesh),
+        virtual_router_name: of_route(|route| &route.router),
+        route_name: of_route(|route| &route.route),
+        service,
         baseline: canary.baseline.clone(),
         canary: canary.canary.clone(),
         revision: canary.revision.clone(),

@@ -7,8 +7,8 @@
 //!   order of their dependencies and live and die together.
 //! - A *service* keeps a number of equal tasks running, makes them known to load balancers and Cloud Map, and goes from
 //!   one *service revision* to the next by *service deployments*: rolling updates within percentages, or a release beside
-//!   what serves that moves users over by weights, at once or in steps. A circuit breaker gives one up whose tasks don't
-//!   start.
+//!   what serves that moves users over by weights, at once, in steps, or as a canary judges. A circuit breaker gives one up
+//!   whose tasks don't start, alarms one that does harm.
 //!
 //! Operations write what is wanted (`rows`), two controllers make it true: one plans for services which tasks to
 //! start and stop and where users go, one takes each task from station to station (`plan`). What touches the machine goes through

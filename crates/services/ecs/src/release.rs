@@ -4,7 +4,7 @@
 use api::ecs::{
     DeploymentConfiguration, DeploymentLifecycleHook, DeploymentLifecycleHookAction as Action,
     DeploymentLifecycleHookStage as HookStage, DeploymentLifecycleHookStatus as HookStatus,
-    DeploymentLifecycleHookTargetType as TargetType, DeploymentStrategy, LoadBalancer,
+    DeploymentLifecycleHookTargetType as TargetType, DeploymentStrategy, LoadBalancer, Steering,
 };
 use names::Timestamp;
 
@@ -53,9 +53,15 @@ pub(crate) fn begin(
     });
     let resolved: Vec<LoadBalancer> = resolved.collect();
     let release = shifts.then(|| {
+        let is_first = serving.is_none();
         let lanes = asked.iter().zip(&resolved).filter_map(|(balancer, new)| lane(balancer, new, used(balancer)));
         Release {
-            pace: pace(&service.deployment),
+            pace: steered_pace(service, is_first),
+            policy: match &service.steering {
+                // A service's first tasks are compared with nothing.
+                Steering::Judged(policy) if !is_first => Some(policy.clone()),
+                _ => None,
+            },
             lanes: lanes.collect(),
             serving: serving.map(|serving| serving.revision.deployment.clone()),
             stage: if overtaken { Stage::ReconcileService } else { Stage::PreScaleUp },
@@ -88,6 +94,16 @@ fn lane(balancer: &LoadBalancer, new: &LoadBalancer, used: Option<String>) -> Op
         production: advanced.production_listener_rule.clone()?,
         test: advanced.test_listener_rule.clone().filter(|rule| !rule.is_empty()),
     })
+}
+
+/// In which steps a release of `service` moves users. A judge makes the steps himself, and has baked when he is done.
+fn steered_pace(service: &Service, is_first: bool) -> Pace {
+    let pace = pace(&service.deployment);
+    match &service.steering {
+        Steering::AtOnce if !is_first => Pace { steps: vec![WHOLE], step_minutes: 0, bake_minutes: 0 },
+        Steering::Judged(_) if service.deployment.bake_time_in_minutes.is_none() => Pace { bake_minutes: 0, ..pace },
+        _ => pace,
+    }
 }
 
 /// In which steps `configuration` moves users.

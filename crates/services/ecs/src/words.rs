@@ -148,6 +148,7 @@ pub(crate) fn cause(cause: &Cause) -> String {
         Cause::Alarms(names) => {
             format!("The deployment was watched by alarms, and one was detected: {}.", names.join(", "))
         }
+        Cause::Judged(reason) => format!("The canary was taken back: {reason}."),
         Cause::Hook(stage) => format!("A lifecycle hook failed or was not answered in time at {}.", stage.as_str()),
         Cause::Traffic(reason) => format!("Traffic could not be shifted: {reason}"),
         Cause::Slow(stage) => format!("The deployment did not leave {} within 24 hours.", stage.as_str()),

@@ -12,6 +12,7 @@ use store::{Key, Row};
 use telemetry::metrics::{MetricId, Point, Resolution, Set, Spread};
 
 use crate::{
+    error::Error,
     plan::{self, World},
     rows::{GROUP, Uses},
 };
@@ -31,6 +32,14 @@ impl Row for Reading {
 
 /// What is reported, by whose it is.
 pub(crate) type Reports = BTreeMap<Scope, Vec<(MetricId, Resolution, Point)>>;
+
+/// What the edge says it has counted; nothing before it has begun.
+pub(crate) fn read(value: serde_json::Value) -> Result<Vec<Counted>, Error> {
+    match value {
+        serde_json::Value::Null => Ok(Vec::new()),
+        value => serde_json::from_value(value).map_err(|error| Error::Strange(error.to_string())),
+    }
+}
 
 /// What was counted since the last reading.
 pub(crate) fn since(now: &[Counted], before: &[Counted]) -> Vec<Counted> {
@@ -52,7 +61,7 @@ pub(crate) fn reports(world: &World, counted: &[Counted], health: &BTreeMap<Key,
         for (digit, count) in (1..).zip(one.totals.own) {
             sums.count(key, &format!("HTTPCode_ELB_{digit}XX_Count"), &own, count);
         }
-        let Some((group, address)) = &one.target else { continue };
+        let Some((group, Some(address))) = &one.target else { continue };
         let group = world.groups.iter().find(|(_, row)| row.settings.target_group_arn == *group);
         let zone =
             group.and_then(|(group, _)| zone(world, &Key::new(&group.scope, format!("{}/{address}", group.name))));
@@ -239,7 +248,7 @@ mod tests {
     }
 
     fn counted(address: [u8; 4], requests: u64, answers: [u64; 5]) -> Counted {
-        let target = Some((ARN.to_owned(), SocketAddr::from((address, 80))));
+        let target = Some((ARN.to_owned(), Some(SocketAddr::from((address, 80)))));
         let times = BTreeMap::from([(350, requests)]);
         let totals = Totals { requests, answers, times, micros: requests * 1000, ..Totals::default() };
         Counted { balancer: plan::id(&world().balancers[0].0), target, totals }

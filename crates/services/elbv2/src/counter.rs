@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use edge::balancers::{COUNTS, Counted};
+use edge::balancers::COUNTS;
 use reconcile::{Controller, Next};
 use store::Key;
 
@@ -52,10 +52,7 @@ impl Controller for Counter {
     async fn reconcile(&self, key: &Key) -> Result<Next, Error> {
         let LoadBalancing { store, edge, clock, metrics, .. } = &*self.service;
         let observed = edge.observe(COUNTS, self.revision.load(Ordering::SeqCst)).await.map_err(Error::Edge)?;
-        let counted: Vec<Counted> = match observed.value {
-            serde_json::Value::Null => Vec::new(),
-            value => serde_json::from_value(value).map_err(|error| Error::Strange(error.to_string()))?,
-        };
+        let counted = count::read(observed.value)?;
         let before = store.get::<Reading>(key)?.unwrap_or_default();
         let news = count::since(&counted, &before.0);
         let world = World {

@@ -21,8 +21,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 pub use proxy::balancer::{
-    Access, Action, BalancerConfig, Certificate, Check, Condition, Counted, Group, Listener, Rule, Target, TargetSeen,
-    Totals, Versions,
+    Access, Action, BalancerConfig, Certificate, Check, Condition, Counted, Group, Half, Listener, Rule, Target,
+    TargetSeen, Totals, Versions,
 };
 
 use crate::{ItemError, Section, Vpcs, protocol::Observed};

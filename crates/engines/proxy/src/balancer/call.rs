@@ -13,6 +13,7 @@ use crate::{
         Answer, Call, Failure, Framing, Name, NameSet, Peer, Record, Request, Timeouts, Upstream, append_field,
         append_number,
     },
+    mesh::halves,
 };
 
 /// Targets that a request is given to at most: a second one if it did not reach the first.
@@ -69,18 +70,24 @@ impl Forwarding {
 
 impl Forwarding {
     /// Counts how the request went, as an application load balancer does.
-    fn count(&self, record: &Record) {
+    fn count(&self, request: &Request, record: &Record) {
         if let Some(member) = &self.member {
             member.tally().request();
         }
         if let Some(failure) = &record.failure {
             self.count_connection(failure);
         }
-        match (&self.member, record.from_server, record.status) {
+        let (Verdict::Forward(group), status) = (&self.verdict, record.status) else {
+            self.stand.iter().for_each(|stand| stand.tally.own(record.status, false));
+            return;
+        };
+        let first_half = halves::is_first(request, &self.core);
+        match &self.member {
             // The client went before there was an answer.
-            (_, _, 0) => {}
-            (Some(member), true, status) => member.tally().answer(status, record.service_time),
-            (_, _, status) => self.stand.iter().for_each(|stand| stand.tally.own(status)),
+            _ if status == 0 => {}
+            Some(member) if record.from_server => member.tally().answer(status, record.service_time, first_half),
+            Some(member) => member.tally().own(status, first_half),
+            None => group.tally.own(status, first_half),
         }
     }
 
@@ -185,8 +192,8 @@ impl Call for Forwarding {
         }
     }
 
-    fn finish(&mut self, _: &Request, record: &Record) {
-        self.count(record);
+    fn finish(&mut self, request: &Request, record: &Record) {
+        self.count(request, record);
         let Verdict::Forward(group) = &self.verdict else { return };
         group.counters.rq_completed.increment();
         group.counters.rq_time.record(record.duration());

@@ -35,6 +35,8 @@ pub(crate) struct Group {
     place: Place,
     connect: Arc<dyn Connect>,
     pub(crate) counters: Arc<ClusterCounters>,
+    /// What is answered where there is no target to give a request to.
+    pub(crate) tally: Rc<Tally>,
     members: RefCell<Vec<Rc<Member>>>,
     choice: RefCell<Choice>,
 }
@@ -62,13 +64,14 @@ struct Choice {
 }
 
 impl Group {
-    pub(crate) fn new(balancer: &str, id: &str, place: &Place, connect: Arc<dyn Connect>) -> Self {
+    pub(crate) fn new(balancer: &str, id: &str, place: &Place, connect: Arc<dyn Connect>, tally: Rc<Tally>) -> Self {
         Self {
             balancer: balancer.to_owned(),
             id: id.to_owned(),
             place: place.clone(),
             connect,
             counters: Arc::default(),
+            tally,
             members: RefCell::default(),
             choice: RefCell::default(),
         }
@@ -108,7 +111,8 @@ impl Group {
     fn member(&self, address: Ipv4Addr, port: u16, check: &Check, table: &Weak<Table>) -> Member {
         let route = self.route(address, port);
         let (connect, counters) = (Arc::clone(&self.connect), Arc::clone(&self.counters));
-        let tally = table.upgrade().map(|table| table.ledger().tally(&self.balancer, Some((&self.id, route.target))));
+        let whose = Some((self.id.as_str(), Some(route.target)));
+        let tally = table.upgrade().map(|table| table.ledger().tally(&self.balancer, whose));
         let upstream = Upstream::new(route, connect, CONNECT_TIMEOUT, None, Arc::default(), counters);
         Member {
             address,

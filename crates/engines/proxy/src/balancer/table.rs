@@ -94,7 +94,10 @@ impl Table {
                     let group = after.groups.entry(key.clone()).or_insert_with(|| {
                         let group = before.groups.get(&key).cloned();
                         let connect = Arc::clone(&self.connect);
-                        group.unwrap_or_else(|| Rc::new(Group::new(&balancer.id, id, &place, connect)))
+                        group.unwrap_or_else(|| {
+                            let tally = self.ledger.tally(&balancer.id, Some((id, None)));
+                            Rc::new(Group::new(&balancer.id, id, &place, connect, tally))
+                        })
                     });
                     group.settle(known, &Rc::downgrade(self));
                     Some(Rc::clone(group))

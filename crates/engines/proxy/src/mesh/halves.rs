@@ -19,7 +19,7 @@ const EPOCH_MILLIS: i64 = 64_000;
 const KNOWN_BY_MAX: usize = 1024;
 
 /// Whether the user is in the first half now.
-pub(super) fn is_first(request: &Request, core: &Core) -> bool {
+pub(crate) fn is_first(request: &Request, core: &Core) -> bool {
     let known_by = request.values("authorization").next().or_else(|| request.values("cookie").next());
     match known_by.or_else(|| request.value(Name::XForwardedFor)) {
         Some(known_by) => {

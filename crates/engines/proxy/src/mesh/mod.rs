@@ -20,7 +20,7 @@ mod faults;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gates;
-mod halves;
+pub(crate) mod halves;
 mod health;
 mod listener;
 mod manager;

@@ -3,9 +3,16 @@
 
 use std::time::Duration;
 
-use api::{appmesh::RouteResponse, canary as contract};
+use api::{
+    Fault,
+    appmesh::{
+        DescribeRoute, DescribeRouteRequest, RouteResponse, RouteSpec, UpdateRoute, UpdateRouteRequest,
+        status::{DescribeRouteStatus, DescribeRouteStatusRequest, DescribeRouteStatusResponse},
+    },
+    canary as contract,
+};
 use futures::future::{BoxFuture, FutureExt};
-use names::{Clock, Ids, ManualClock};
+use names::{Clock, Ids, ManualClock, Scope};
 use serde_json::json;
 use store::Store;
 use wire::{Caller, Context, Definition, Protocol, Service, bind};
@@ -13,7 +20,8 @@ use wire::{Caller, Context, Definition, Protocol, Service, bind};
 use super::*;
 use crate::{
     judge::record,
-    reading::{Counts, Proxies, Reading},
+    reading::{Clusters, Counts, Proxies, Reading},
+    shift::{self, Move},
 };
 
 /// What App Mesh and the one proxy know.

@@ -25,12 +25,17 @@ use crate::{
 
 type Cx = Context<Cloudformation>;
 
+/// The type whose canaries are of deployments, and not of routes.
+const SERVICE: &str = "AWS::ECS::Service";
+
 /// A canary that a template asks for.
 #[derive(Debug, PartialEq)]
 struct Wish {
     /// The resource's name in the template.
     resource: String,
     policy: Value,
+    /// Whether it is about a service of ECS.
+    of_service: bool,
     /// The mesh, router and name of the route that is to change, if it is there already.
     route: Option<[String; 3]>,
 }
@@ -38,8 +43,8 @@ struct Wish {
 /// Refuses what is `asked` for the stack `name` if a canary in it could not be begun.
 pub(super) async fn check(cx: &Cx, name: &str, asked: &Asked) -> Result<(), Error> {
     let wishes = cx.store.write(|tx| wishes(tx, cx, name, asked))?;
-    for Wish { resource, policy, .. } in &wishes {
-        let request = CheckCanaryPolicyRequest { policy: policy.clone() };
+    for Wish { resource, policy, of_service, .. } in &wishes {
+        let request = CheckCanaryPolicyRequest { policy: policy.clone(), of_service: *of_service };
         let checked = cx.caller.call::<CheckCanaryPolicy>(cx.scope(), request).await;
         checked.map_err(|Fault { message, .. }| refusal(resource, &message))?;
     }
@@ -100,7 +105,8 @@ fn in_target(target: &Target, changes: &[Change], things: &[Physical]) -> Result
         let Some(policy) = policy else { continue };
         let thing = things.iter().find(|thing| thing.chosen && thing.logical_id == resource);
         let route = thing.filter(|_| is_updated(resource, changes)).and_then(route_of);
-        wishes.push(Wish { resource: resource.to_owned(), policy, route });
+        let of_service = target.template.resources[resource].kind == SERVICE;
+        wishes.push(Wish { resource: resource.to_owned(), policy, of_service, route });
     }
     Ok(wishes)
 }

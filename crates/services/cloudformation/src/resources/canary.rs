@@ -1,4 +1,4 @@
-//! Canaries of routes: an update that is to be one does not set the weights, it asks the canary service to get them there.
+//! Canaries of routes, and what updates of both routes and services wait for: an update that is to be one does not set the weights, it asks the canary service to get them there.
 //!
 //! The update is done when the canary has ended with all of the traffic at the new version, and has failed when it ended
 //! otherwise; so a stack waits for it, tells of it in its events, and rolls back for the same reasons. The canary is

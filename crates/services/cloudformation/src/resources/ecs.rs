@@ -6,7 +6,8 @@ use api::ecs;
 use names::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Call, Failure, Kind, Made, Resource, Settled, property};
+use super::{Call, Failure, Kind, Made, Resource, Settled, canary, property};
+use crate::rows::Canary;
 
 /// ECS's answers to what is not there.
 const MISSING: &[&str] = &["ClusterNotFoundException", "ServiceNotFoundException", "ServiceNotActiveException"];
@@ -187,6 +188,8 @@ pub(super) struct Service;
 
 /// The attribute under which the deployment is kept that was asked for; no `Fn::GetAtt` can name it.
 const DEPLOYMENT: &str = ".deployment";
+/// Its member that says whether the last update asked for it.
+const NEW: &str = "new";
 /// A deployment of which nothing runs after so many failed tasks will not come up by itself. ECS waits ever longer
 /// between them, so this takes two minutes.
 const FAILED_TASKS_MAX: i32 = 8;
@@ -239,6 +242,32 @@ impl Service {
             configuration.entry("Alarms").or_insert_with(Self::no_alarms);
         }
         members
+    }
+
+    /// Says who decides how users come to what the update deploys. What is taken back is not tried on anybody.
+    async fn steer(call: &Call<'_>) -> Result<(), Failure> {
+        let steering = match &call.thing.canary {
+            Some(Canary { policy: Some(policy), .. }) => ecs::Steering::Judged(policy.clone()),
+            Some(Canary { policy: None, .. }) => ecs::Steering::AtOnce,
+            None => ecs::Steering::ByConfiguration,
+        };
+        let request =
+            ecs::PutServiceSteeringRequest { cluster: call.text("Cluster"), service: call.id()?.to_owned(), steering };
+        call.send::<ecs::PutServiceSteering>(request).await.map(drop)
+    }
+
+    /// How the canary goes that the update is; none if there is none, or not yet, or all users have come.
+    async fn judged(call: &Call<'_>) -> Result<Option<Settled>, Failure> {
+        let Some(asked) = call.thing.canary.as_ref().filter(|canary| canary.policy.is_some()) else { return Ok(None) };
+        let deployment = call.thing.attributes.get(DEPLOYMENT);
+        // An update that deploys nothing is no canary, be the deployment before it one or not.
+        let deployment = deployment.filter(|asked| asked.get(NEW).and_then(Value::as_bool) == Some(true));
+        let Some(revision) = deployment.and_then(|asked| asked.get("id")).and_then(Value::as_str) else {
+            return Ok(None);
+        };
+        // ECS begins it, and calls it as the deployment is called.
+        let asked = Canary { revision: revision.to_owned(), ..asked.clone() };
+        Ok(canary::settle(call, &asked).await?.filter(|settled| matches!(settled, Settled::Judged(_))))
     }
 
     /// Alarms that are not watched.
@@ -372,7 +401,8 @@ impl Resource for Service {
         ])
         .attributes(&["Name", "ServiceArn"])
         .identity(&["ServiceName", "Cluster"])
-        .patience(Duration::from_mins(30));
+        .patience(Duration::from_mins(30))
+        .canaried();
 
     /// A deployment that shifts traffic or bakes takes the time that it is told to take; AWS waits as long.
     fn patience(properties: &Map<String, Value>) -> Duration {
@@ -406,6 +436,7 @@ impl Resource for Service {
     }
 
     async fn update(call: &Call<'_>) -> Result<Made, Failure> {
+        Self::steer(call).await?;
         let mut members = Self::members(call);
         if let Value::Object(defaults) = Self::defaults() {
             members.extend(defaults.into_iter().filter(|(name, _)| call.lost(name)));
@@ -413,7 +444,14 @@ impl Resource for Service {
         members.insert("Service".to_owned(), call.id()?.into());
         let service = call.send::<ecs::UpdateService>(call.read(members)?).await?.service;
         retag(call, call.id()?).await?;
-        Ok(Self::asked(&service.unwrap_or_default()))
+        let mut made = Self::asked(&service.unwrap_or_default());
+        let id =
+            |attributes: &Map<String, Value>| attributes.get(DEPLOYMENT).and_then(|asked| asked.get("id")).cloned();
+        let deploys = id(&made.attributes) != id(&call.thing.attributes);
+        if let Some(Value::Object(deployment)) = made.attributes.get_mut(DEPLOYMENT) {
+            deployment.insert(NEW.to_owned(), deploys.into());
+        }
+        Ok(made)
     }
 
     async fn delete(call: &Call<'_>) -> Result<(), Failure> {
@@ -426,6 +464,9 @@ impl Resource for Service {
     }
 
     async fn settle(call: &Call<'_>) -> Result<Settled, Failure> {
+        if let Some(judged) = Self::judged(call).await? {
+            return Ok(judged);
+        }
         let service = Self::described(call, call.id()?.to_owned()).await?;
         let service = service.ok_or_else(|| Failure::Wrong("the service is gone".to_owned()))?;
         if let Some(reason) = Self::failure(call, &service).await? {

@@ -3,7 +3,7 @@
 //! - [`service`] plans for each service which tasks to start and stop. All it does is write rows, in one transaction.
 //! - [`task`] takes each task one step further: network interface, images, shim, registrations, and back.
 //! - [`traffic`] tells load balancers the weights that a service's release asks for, [`hooks`] asks its hooks,
-//!   [`alarms`] looks at the alarms it is watched by.
+//!   [`alarms`] looks at the alarms it is watched by, [`judgement`] begins its canary.
 //! - [`links`] puts tasks back on a VPC that was made anew.
 //! - [`usage`] writes what tasks use as metrics.
 //! - [`sweep`] ends what runs on the machine and has no row any more.
@@ -13,6 +13,7 @@ mod carry;
 mod fitness;
 mod follow;
 mod hooks;
+mod judgement;
 mod launch;
 mod links;
 mod prepare;
@@ -63,6 +64,7 @@ pub(crate) fn controllers(ecs: &Arc<Ecs>) -> Vec<Boxed> {
         boxed(traffic::Traffic::new(Arc::clone(ecs))),
         boxed(hooks::Hooks::new(Arc::clone(ecs))),
         boxed(alarms::Alarms::new(Arc::clone(ecs))),
+        boxed(judgement::Judgement::new(Arc::clone(ecs))),
         boxed(links::Links::new(Arc::clone(ecs))),
         boxed(usage::Meter::new(Arc::clone(ecs))),
         boxed(sweep::Sweeper::new(Arc::clone(ecs))),

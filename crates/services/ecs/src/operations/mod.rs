@@ -9,6 +9,7 @@ mod service_checks;
 mod service_deployment;
 mod service_update;
 mod setting;
+mod steering;
 mod strategy_checks;
 mod tag;
 mod task;
@@ -41,6 +42,7 @@ pub(crate) fn operations() -> Vec<Bound<Ecs>> {
         bind::<ecs::DescribeServiceDeployments, _, _, _, _>(service_deployment::describe),
         bind::<ecs::DescribeServiceRevisions, _, _, _, _>(service_deployment::describe_revisions),
         bind::<ecs::DescribeServices, _, _, _, _>(service::describe),
+        bind::<ecs::DescribeSteering, _, _, _, _>(steering::describe),
         bind::<ecs::DescribeTaskDefinition, _, _, _, _>(task_definition::describe),
         bind::<ecs::DescribeTaskNamespaces, _, _, _, _>(namespace::describe),
         bind::<ecs::DescribeTasks, _, _, _, _>(task::describe),
@@ -56,8 +58,10 @@ pub(crate) fn operations() -> Vec<Bound<Ecs>> {
         bind::<ecs::PutAccountSetting, _, _, _, _>(setting::put),
         bind::<ecs::PutAccountSettingDefault, _, _, _, _>(setting::put_default),
         bind::<ecs::PutClusterCapacityProviders, _, _, _, _>(cluster::put_capacity_providers),
+        bind::<ecs::PutServiceSteering, _, _, _, _>(steering::put),
         bind::<ecs::RegisterTaskDefinition, _, _, _, _>(task_definition::register),
         bind::<ecs::RunTask, _, _, _, _>(task::run),
+        bind::<ecs::SteerDeployment, _, _, _, _>(steering::steer),
         bind::<ecs::StopServiceDeployment, _, _, _, _>(service_deployment::stop),
         bind::<ecs::StopTask, _, _, _, _>(task::stop),
         bind::<ecs::TagResource, _, _, _, _>(tag::add),

@@ -2,7 +2,7 @@
 
 use api::ecs::{
     CreateServiceRequest, CreateServiceResponse, DeleteServiceRequest, DeleteServiceResponse, DescribeServicesRequest,
-    DescribeServicesResponse, LaunchType, ListServicesRequest, ListServicesResponse, SchedulingStrategy,
+    DescribeServicesResponse, LaunchType, ListServicesRequest, ListServicesResponse, SchedulingStrategy, Steering,
 };
 use names::Scope;
 
@@ -80,6 +80,7 @@ fn service_of(
         created_by: principal(cx.scope()),
         deleted_at: None,
         orders: Orders::default(),
+        steering: Steering::default(),
     })
 }
 

@@ -142,7 +142,7 @@ fn has_way_back(service: &Service, observed: &ServiceObserved) -> bool {
 }
 
 /// The service, and how far it is, whose deployment `arn` is and is on its way.
-fn on_its_way(tx: &Transaction<'_>, scope: &Scope, arn: &str) -> Result<(Service, ServiceObserved), Error> {
+pub(super) fn on_its_way(tx: &Transaction<'_>, scope: &Scope, arn: &str) -> Result<(Service, ServiceObserved), Error> {
     let (cluster, name, id) = refer::part_of_service(scope, "service-deployment", arn)?;
     let key = Service::key(scope, &cluster, &name);
     let service = tx.get::<Service>(&key)?.ok_or(Error::ServiceDeploymentNotFound)?;

@@ -2,7 +2,7 @@
 
 use api::ecs::{DeploymentStrategy, UpdateServiceRequest, UpdateServiceResponse};
 
-use super::{Context, neighbours, refused, service::active, service_checks, strategy_checks};
+use super::{Context, neighbours, refused, service::active, service_checks, steering, strategy_checks};
 use crate::{
     Error,
     read::Read,
@@ -38,6 +38,7 @@ pub(super) async fn update(cx: Context, request: UpdateServiceRequest) -> Result
             row.orders = Orders::default();
         }
         strategy_checks::fits(&row.deployment, &row.revision)?;
+        steering::check(&row)?;
         tx.put(&Service::key(scope, &cluster, &row.name), &row)?;
         show::service(tx, scope, &row, observed, &["TAGS".to_owned()], now).map_err(Error::from)
     })?;

@@ -79,6 +79,9 @@ impl Stage {
 pub(crate) struct Release {
     /// In which steps, with which waits.
     pub pace: Pace,
+    /// The policy of the canary that steers it; none where time does.
+    #[serde(default)]
+    pub policy: Option<serde_json::Value>,
     /// The rules and groups that it moves weights between.
     pub lanes: Vec<Lane>,
     /// The deployment that served when it began; none for a service's first.
@@ -169,6 +172,19 @@ pub(crate) struct Surroundings {
     pub trouble: Option<String>,
     /// What hooks answered, by id.
     pub answers: BTreeMap<String, HookStatus>,
+    /// What its judge decided.
+    pub steered: Steered,
+}
+
+/// What the judge of a release decided.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Steered {
+    /// The thousandths of users that are to come to the new tasks.
+    pub weight: Option<u16>,
+    /// Whether it goes on to its end.
+    pub finish: bool,
+    /// Why it is taken back, if it is.
+    pub take_back: Option<String>,
 }
 
 /// Something that ends a release.
@@ -180,6 +196,8 @@ pub(crate) enum Cause {
     Breaker,
     /// These alarms sound.
     Alarms(Vec<String>),
+    /// Its judge found it worse, or could not tell.
+    Judged(String),
     /// A hook said so, or was silent for too long.
     Hook(Stage),
     /// The load balancer can't be told.
@@ -201,6 +219,8 @@ impl Release {
         self.hooks.extend(hooks);
         match stage {
             Stage::TestTrafficShift => self.test = true,
+            // As far as its judge says, and he has said nothing yet.
+            Stage::ProductionTrafficShift if self.policy.is_some() => self.shifted_at = None,
             Stage::ProductionTrafficShift => {
                 let next = self.pace.steps.iter().copied().find(|step| *step > self.weight);
                 self.weight = next.unwrap_or(WHOLE);
@@ -319,6 +339,9 @@ impl<'a> Draft<'a> {
         let forgiven = self.plan.steps.iter().any(|step| matches!(step, Step::Prove(_)));
         if let Some(end) = verdict::end(service, self.latest, forgiven) {
             return Some(end);
+        }
+        if let Some(reason) = &service.surroundings.steered.take_back {
+            return Some((Cause::Judged(reason.clone()), true));
         }
         let failed = |hook: &&Hook| match hook.status {
             HookStatus::Failed => true,
@@ -443,6 +466,9 @@ impl<'a> Draft<'a> {
 
     /// What follows a shift: the next one, after a wait, or the end of all of them.
     fn after_shift(&mut self) -> Option<Stage> {
+        if self.release.policy.is_some() {
+            return self.after_judgement();
+        }
         let Some(since) = self.release.shifted_at else {
             if self.service.surroundings.in_force {
                 self.plan.steps.push(Step::Shifted);
@@ -453,6 +479,22 @@ impl<'a> Draft<'a> {
             return Some(Stage::PostProductionTrafficShift);
         }
         self.has_passed(since, self.release.pace.step_minutes).then_some(Stage::PreProductionTrafficShift)
+    }
+
+    /// What follows from what the judge decided, once it is in force.
+    fn after_judgement(&mut self) -> Option<Stage> {
+        let (release, surroundings) = (self.release, &self.service.surroundings);
+        let wanted = surroundings.steered.weight.unwrap_or(release.weight);
+        if wanted != release.weight {
+            self.plan.steps.push(Step::Weigh(wanted));
+            return None;
+        }
+        if surroundings.in_force && wanted > 0 && release.shifted_at.is_none() {
+            self.plan.steps.push(Step::Shifted);
+            return None;
+        }
+        let done = surroundings.steered.finish && surroundings.in_force && wanted >= WHOLE;
+        done.then_some(Stage::PostProductionTrafficShift)
     }
 
     fn finish(&mut self) {

@@ -15,6 +15,7 @@ fn release(world: &World, serving: Option<&str>, steps: &[u16]) -> Release {
     let lane = Lane { serving: "blue".into(), coming: "green".into(), production: "rule".into(), test: None };
     Release {
         pace: Pace { steps: steps.to_vec(), step_minutes: 1, bake_minutes: 5 },
+        policy: None,
         lanes: vec![lane],
         serving: serving.map(str::to_owned),
         stage: Stage::PreScaleUp,
@@ -285,4 +286,37 @@ proptest! {
         }
         prop_assert!(false, "it never came to rest: {:?}", world.view);
     }
+}
+
+/// A release from A to B that a judge steers, at the stage that shifts users.
+fn judged() -> World {
+    let mut world = shifting(&[WHOLE]);
+    if let Some(release) = &mut world.view.release {
+        release.policy = Some(serde_json::json!({}));
+    }
+    assert!(story(&mut world).ends_with("to PRODUCTION_TRAFFIC_SHIFT\n"));
+    world
+}
+
+#[test]
+fn what_is_judged_moves_as_its_judge_says_and_by_no_clock() {
+    let mut world = judged();
+    world.wait(3600);
+    assert_eq!(story(&mut world), "", "he has said nothing yet");
+    world.view.surroundings.steered.weight = Some(50);
+    assert_eq!(story(&mut world), "weigh 50\nin force\n");
+    world.view.surroundings.steered.finish = true;
+    assert_eq!(story(&mut world), "", "only with all users at the new tasks");
+    world.view.surroundings.steered.weight = Some(WHOLE);
+    assert!(story(&mut world).starts_with("weigh 1000\nin force\nto POST_PRODUCTION_TRAFFIC_SHIFT\nto BAKE_TIME\n"));
+}
+
+#[test]
+fn what_its_judge_takes_back_goes_back() {
+    let mut world = judged();
+    world.view.surroundings.steered.weight = Some(50);
+    story(&mut world);
+    world.view.surroundings.steered.take_back = Some("it is worse".to_owned());
+    let told = story(&mut world);
+    assert!(told.starts_with("go back\nall back\n") && told.contains("restore"), "{told}");
 }

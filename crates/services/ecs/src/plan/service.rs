@@ -180,6 +180,8 @@ pub(crate) enum Step {
     Finish,
     /// The release goes to this stage.
     Enter(Stage),
+    /// So many thousandths of the users are to come to the new tasks.
+    Weigh(u16),
     /// The weights that the release's stage asks for are in force.
     Shifted,
     /// The hook with this id has come to this.

@@ -44,6 +44,7 @@ pub(super) fn tell(steps: &[Step]) -> String {
             Step::Retire(deployment) => write!(line, "{separator}retire {deployment}"),
             Step::Finish => write!(line, "{separator}finish"),
             Step::Enter(stage) => write!(line, "{separator}to {}", stage.as_str()),
+            Step::Weigh(weight) => write!(line, "{separator}weigh {weight}"),
             Step::Shifted => write!(line, "{separator}in force"),
             Step::Resolve(hook, status) => write!(line, "{separator}{hook} is {status:?}"),
             Step::Return(_) => write!(line, "{separator}go back"),

@@ -90,6 +90,7 @@ impl World {
                 release.end = Some(End { reason: String::new(), at: now, back: false });
                 self.view.deployments[0].rollout = Rollout::Failed;
             }
+            Step::Weigh(weight) => (release.weight, release.shifted_at) = (*weight, None),
             Step::Unshift => (release.weight, release.test) = (0, false),
             Step::Restore => {
                 let serving = release.serving.clone();

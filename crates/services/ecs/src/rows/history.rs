@@ -148,6 +148,12 @@ impl ServiceDeployment {
         self.serving = release.serving.as_deref().map(|serving| super::digits(serving).to_owned());
     }
 
+    /// Whether it was given up, or goes back.
+    pub(crate) fn status_is_a_failure(&self) -> bool {
+        use ServiceDeploymentStatus as S;
+        !matches!(self.status, S::Pending | S::InProgress | S::Successful)
+    }
+
     /// Whether it is on its way, back or forth.
     pub(crate) fn is_open(&self) -> bool {
         use ServiceDeploymentStatus as S;

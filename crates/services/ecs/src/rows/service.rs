@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use api::ecs::{
     AwsVpcConfiguration, CapacityProviderStrategyItem, DeploymentConfiguration, DeploymentLifecycleHookAction,
-    DeploymentRolloutState, LaunchType, LoadBalancer, PropagateTags, ServiceRegistry, StopServiceDeploymentStopType,
+    DeploymentRolloutState, LaunchType, LoadBalancer, PropagateTags, ServiceRegistry, Steering,
+    StopServiceDeploymentStopType,
 };
 use names::{Arn, Scope, Tags, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,9 @@ pub(crate) struct Service {
     /// What was asked of the deployment of `revision` since.
     #[serde(default)]
     pub orders: Orders,
+    /// Who decides how users come to the tasks of new deployments.
+    #[serde(default)]
+    pub steering: Steering,
 }
 
 /// What was asked of a deployment on its way.
@@ -55,6 +59,15 @@ pub(crate) struct Orders {
     pub stop: Option<StopServiceDeploymentStopType>,
     /// What is to follow hooks, by their ids.
     pub answers: BTreeMap<String, DeploymentLifecycleHookAction>,
+    /// The thousandths of users that its judge wants at the new tasks.
+    #[serde(default)]
+    pub weight: Option<u16>,
+    /// Whether its judge lets it go on to its end.
+    #[serde(default)]
+    pub finish: bool,
+    /// Why its judge takes it back, if he does.
+    #[serde(default)]
+    pub take_back: Option<String>,
 }
 
 impl Row for Service {

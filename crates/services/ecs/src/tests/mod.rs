@@ -3,6 +3,7 @@
 
 mod alarms;
 mod deployments;
+mod judged;
 mod neighbours;
 mod operations;
 mod releases;

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use api::{Fault, cloudwatch, ec2, elbv2, logs, servicediscovery as cloud_map};
+use api::{Fault, canary, cloudwatch, ec2, elbv2, logs, servicediscovery as cloud_map};
 use wire::{Context, Definition, Protocol, Service, bind};
 
 /// The target group that is there.
@@ -48,6 +48,10 @@ pub(super) struct Books {
     pub(super) no_groups: BTreeSet<String>,
     /// Whether Logs is out of order.
     pub(super) logs_down: bool,
+    /// The canaries that were asked for, each once.
+    pub(super) canaries: Vec<canary::StartServiceCanaryRequest>,
+    /// Why none can be had, if so.
+    pub(super) no_canaries: Option<&'static str>,
     /// The states of alarms by name.
     pub(super) alarms: BTreeMap<String, String>,
 }
@@ -98,6 +102,14 @@ pub(super) fn services(books: &Arc<Neighbours>) -> Vec<Service> {
                 bind::<cloud_map::RegisterInstance, _, _, _, _>(register_instance),
                 bind::<cloud_map::DeregisterInstance, _, _, _, _>(deregister_instance),
                 bind::<cloud_map::UpdateInstanceCustomHealthStatus, _, _, _, _>(update_health),
+            ],
+        ),
+        Service::new(
+            definition("canary"),
+            books,
+            vec![
+                bind::<canary::CheckCanaryPolicy, _, _, _, _>(check_policy),
+                bind::<canary::StartServiceCanary, _, _, _, _>(start_canary),
             ],
         ),
         Service::new(
@@ -294,6 +306,31 @@ async fn update_health(
 ) -> Result<cloud_map::UpdateInstanceCustomHealthStatusResponse, Fault> {
     cx.books().instance_health.insert(request.instance_id, request.status);
     Ok(cloud_map::UpdateInstanceCustomHealthStatusResponse::default())
+}
+
+async fn check_policy(
+    _: Cx,
+    request: canary::CheckCanaryPolicyRequest,
+) -> Result<canary::CheckCanaryPolicyResponse, Fault> {
+    if request.policy.is_object() {
+        Ok(canary::CheckCanaryPolicyResponse { policy: request.policy, longest_seconds: 60 })
+    } else {
+        Err(Fault::client("ValidationException", "it is no policy"))
+    }
+}
+
+async fn start_canary(
+    cx: Cx,
+    request: canary::StartServiceCanaryRequest,
+) -> Result<canary::StartCanaryResponse, Fault> {
+    let mut books = cx.books();
+    if let Some(why) = books.no_canaries {
+        return Err(Fault::client("ValidationException", why));
+    }
+    if !books.canaries.contains(&request) {
+        books.canaries.push(request);
+    }
+    Ok(canary::StartCanaryResponse { canary: canary::CanaryDescription::default() })
 }
 
 async fn describe_alarms(

@@ -3,6 +3,7 @@
 pub(crate) mod attributes;
 mod certificate;
 pub(crate) mod condition;
+mod counts;
 mod listener;
 mod load_balancer;
 mod rule;
@@ -41,6 +42,7 @@ pub(crate) fn operations() -> Vec<Bound<LoadBalancing>> {
         bind::<op::DescribeSSLPolicies, _, _, _, _>(ssl_policy::describe_ssl_policies),
         bind::<op::DescribeTags, _, _, _, _>(tag::describe_tags),
         bind::<op::DescribeTargetGroupAttributes, _, _, _, _>(attributes::describe_target_group_attributes),
+        bind::<op::DescribeTargetGroupCounts, _, _, _, _>(counts::describe_target_group_counts),
         bind::<op::DescribeTargetGroups, _, _, _, _>(target_group::describe_target_groups),
         bind::<op::DescribeTargetHealth, _, _, _, _>(target::describe_target_health),
         bind::<op::ModifyListener, _, _, _, _>(listener::modify_listener),

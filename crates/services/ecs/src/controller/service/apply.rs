@@ -55,6 +55,7 @@ impl Application<'_, '_, '_> {
                 Step::Retire(id) => self.observed.deployments.retain(|d| d.revision.deployment != *id),
                 Step::Finish => self.observed.inactive_at = Some(self.now),
                 Step::Enter(stage) => self.enter(*stage),
+                Step::Weigh(weight) => self.weigh(*weight),
                 Step::Shifted => self.shifted(),
                 Step::Resolve(hook, status) => self.resolve(hook, *status),
                 Step::Return(cause) => self.go_back(cause),

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     plan::{
         life::life,
-        release::Surroundings,
+        release::{Steered, Surroundings},
         service::{Breaker, Deployment, Order, Rollout, Task, Threshold, View},
         verdict::Alarms,
     },
@@ -157,5 +157,9 @@ fn surroundings(
         (id.clone(), status)
     }));
     let in_force = release.lanes.is_empty() || (traffic.is_some() && trouble.is_none());
-    Ok(Surroundings { in_force, trouble, answers })
+    let asked = &service.orders;
+    let is_latest = service.revision.deployment == latest.revision.deployment;
+    let steered =
+        is_latest.then(|| Steered { weight: asked.weight, finish: asked.finish, take_back: asked.take_back.clone() });
+    Ok(Surroundings { in_force, trouble, answers, steered: steered.unwrap_or_default() })
 }

@@ -22,6 +22,12 @@ impl Application<'_, '_, '_> {
         self.wait = Some(Duration::ZERO);
     }
 
+    /// So many thousandths of the users are to come to the new tasks.
+    pub(super) fn weigh(&mut self, weight: u16) {
+        let Some(release) = &mut self.observed.release else { return };
+        (release.weight, release.shifted_at) = (weight, None);
+    }
+
     /// The users have come where the weights say.
     pub(super) fn shifted(&mut self) {
         let Some(release) = &mut self.observed.release else { return };
