@@ -14,6 +14,8 @@ operation!(DescribeCanary, "canary", DescribeCanaryRequest, DescribeCanaryRespon
 operation!(ListCanaries, "canary", ListCanariesRequest, ListCanariesResponse);
 operation!(CommandCanary, "canary", CommandCanaryRequest, CommandCanaryResponse);
 operation!(GetCanaryRecord, "canary", GetCanaryRecordRequest, GetCanaryRecordResponse);
+operation!(DescribeApproval, "canary", DescribeApprovalRequest, DescribeApprovalResponse);
+operation!(ApproveByLink, "canary", ApproveByLinkRequest, ApproveByLinkResponse);
 
 /// Asks whether a policy can be followed, before anything is changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -222,6 +224,9 @@ pub struct CanaryDescription {
     pub explanation: String,
     /// What happened, oldest first.
     pub events: Vec<CanaryEvent>,
+    /// Whom nobody could tell of it, and why, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undelivered: Vec<CanaryEvent>,
     /// When it was asked for.
     pub started_at: Timestamp,
     /// When it ended.
@@ -229,6 +234,58 @@ pub struct CanaryDescription {
     pub ended_at: Option<Timestamp>,
     /// Grows with every change.
     pub version: u64,
+}
+
+/// Asks what a link approves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DescribeApprovalRequest {
+    /// What the link ends with.
+    pub token: String,
+}
+
+/// What a link approves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DescribeApprovalResponse {
+    /// The gate.
+    pub approval: Approval,
+}
+
+/// Approves by a link, once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApproveByLinkRequest {
+    /// What the link ends with.
+    pub token: String,
+}
+
+/// What was approved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApproveByLinkResponse {
+    /// The gate.
+    pub approval: Approval,
+}
+
+/// A gate that waits for somebody.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// The canary's id.
+    pub canary: String,
+    /// Its route's or service's name.
+    pub subject: String,
+    /// What loses.
+    pub baseline: String,
+    /// What gains.
+    pub new: String,
+    /// The part of the traffic that the new version has, in percent.
+    pub percent: f64,
+    /// The part that it gets.
+    pub next_percent: f64,
+    /// What is known of it, with the numbers.
+    pub explanation: String,
 }
 
 /// Something that happened to a canary.

@@ -31,8 +31,8 @@ macro_rules! for_each_operation {
                 UpdateGatewayRoute UpdateMesh UpdateRoute UpdateVirtualGateway UpdateVirtualNode UpdateVirtualRouter
                 UpdateVirtualService;
             canary:
-                CheckCanaryPolicy CommandCanary DescribeCanary DescribeRehearsal GetCanaryRecord ListCanaries StartCanary
-                StartRehearsal StartServiceCanary StopRehearsal;
+                ApproveByLink CheckCanaryPolicy CommandCanary DescribeApproval DescribeCanary DescribeRehearsal
+                GetCanaryRecord ListCanaries StartCanary StartRehearsal StartServiceCanary StopRehearsal;
             cloudformation:
                 CancelUpdateStack ContinueUpdateRollback CreateChangeSet CreateStack DeleteChangeSet DeleteStack
                 DescribeChangeSet DescribeStackEvents DescribeStackResource DescribeStackResources DescribeStacks

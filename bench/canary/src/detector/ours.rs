@@ -33,6 +33,7 @@ impl Ours {
             healthy,
             applied: Some(Weight::NONE),
             command: None,
+            answer: None,
         };
         let mut ours = Self { policy, judge, state, seen };
         // From nothing to the first step; time begins with the first request.

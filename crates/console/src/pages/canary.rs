@@ -108,7 +108,7 @@ fn is_possible(canary: &CanaryDescription, command: &str) -> bool {
         _ if canary.ended => false,
         "Pause" => !canary.paused && canary.phase != "Frozen",
         "Resume" => canary.paused || canary.phase == "Frozen",
-        "Approve" => canary.phase == "Gated",
+        "Approve" => canary.phase == "Gated" || canary.message.contains("waits for webhooks"),
         "Freeze" => canary.phase != "Frozen",
         _ => true,
     }
@@ -246,6 +246,16 @@ fn events(canary: &CanaryDescription) -> Markup {
                 td.number { (time(event.at)) }
                 td { (event.message) }
             } } }
+        }
+        @if !canary.undelivered.is_empty() {
+            h2 { "Whom nobody could tell" }
+            table {
+                thead { tr { th { "When" } th { "What" } } }
+                tbody { @for failure in canary.undelivered.iter().rev() { tr {
+                    td.number { (time(failure.at)) }
+                    td { (failure.message) }
+                } } }
+            }
         }
         details id="policy" {
             summary { "Its policy" }

@@ -1,6 +1,7 @@
 //! The pages, a file for each.
 
 mod alarms;
+mod approval;
 mod canaries;
 mod canary;
 mod insights;
@@ -47,6 +48,7 @@ pub(crate) fn router() -> Router<Arc<Console>> {
         .route("/console/{account}/{region}/mesh/{mesh}/{router}/{route}", page(route::view).post(route::update))
         .route("/console/{account}/{region}/canaries", page(canaries::view))
         .route("/console/{account}/{region}/canaries/{canary}", page(canary::view).post(canary::command))
+        .route("/console/{account}/{region}/approvals/{link}", get(approval::page).post(approval::approve))
         .route("/console/{account}/{region}/stacks", page(stacks::list))
         .route("/console/{account}/{region}/stacks/{stack}", page(stacks::view))
         .route("/console/{account}/{region}/services", page(services::list))

@@ -243,7 +243,9 @@ fn tell(canary: &CanaryDescription, json: bool, text: fn(&CanaryDescription) -> 
 }
 
 fn history(canary: &CanaryDescription) -> String {
-    canary.events.iter().map(|event| format!("{}  {}\n", event.at.to_iso8601(), event.message)).collect()
+    let mut all: Vec<_> = canary.events.iter().chain(&canary.undelivered).collect();
+    all.sort_by_key(|event| event.at);
+    all.iter().map(|event| format!("{}  {}\n", event.at.to_iso8601(), event.message)).collect()
 }
 
 /// What it is about: a route with its mesh and router, or a service with its cluster.

@@ -15,13 +15,16 @@ use reconcile::{Controller, Next};
 use store::{Key, Row};
 
 use crate::{
-    Canaries, Error, audience,
+    Canaries, Error,
+    approval::{self, Approval},
+    audience,
     live::{self, Live},
-    plan::{self, Action, Observation, Phase},
-    policy::Weight,
+    plan::{self, Action, Notice, Observation, Phase},
+    policy::{Weight, When},
     rows::{Canary, CanaryObserved},
     show,
     subject::{self, Over, Standing, Subject},
+    webhook::Asker,
 };
 
 /// How often to look.
@@ -33,6 +36,7 @@ const WRITE: u64 = 1000;
 pub(crate) struct Watcher {
     service: Arc<Canaries>,
     live: Mutex<HashMap<Key, Live>>,
+    asker: Asker,
 }
 
 /// One look at one canary.
@@ -46,7 +50,14 @@ struct Look<'a> {
 
 impl Watcher {
     pub(crate) fn new(service: Arc<Canaries>) -> Self {
-        Self { service, live: Mutex::default() }
+        let asker = Asker::new(service.clock.clone());
+        Self { service, live: Mutex::default(), asker }
+    }
+
+    /// Lets go of what is kept of a canary that has ended.
+    fn forget(&self, key: &Key) {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.asker.forget(key);
     }
 }
 
@@ -68,7 +79,7 @@ impl Controller for Watcher {
         let now = self.service.clock.now();
         let seen = store.get::<CanaryObserved>(key)?.unwrap_or_else(|| CanaryObserved::begin(&canary, millis(now)));
         if seen.ended.is_some() {
-            self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            self.forget(key);
             return Ok(Next::Settled);
         }
         let standing = match subject::stand(&self.service, &key.scope, &canary, seen.route.as_ref()).await? {
@@ -101,7 +112,7 @@ impl Watcher {
             }
             (None, Over::Finished) => {}
         }
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.forget(key);
         self.service.store.write(|tx| tx.put(key, &after))?;
         Ok(Next::Settled)
     }
@@ -122,6 +133,7 @@ impl Watcher {
             healthy,
             applied: standing.applied(canary, before.route.as_ref()),
             command: heard.map(|(_, command)| command),
+            answer: self.asker.answer(key),
         };
         let (state, actions) = plan::step(&before.state, &canary.policy, &observation, millis(now));
         live.note(&decision, &state.phase)?;
@@ -157,7 +169,18 @@ impl Watcher {
                 let path = live::path(&self.service.records, &look.key.name, after.judgement);
                 *live = Live::begin(path, &revision, &look.canary.policy, millis(look.now))?;
             }
-            Action::Tell(notice) => after.tell(look.now, show::notice(&notice, &look.canary.policy)),
+            Action::Tell(notice) => {
+                after.tell(look.now, show::notice(&notice, &look.canary.policy));
+                if let (Notice::Approval(_), Phase::Gated { step }) = (&notice, &after.state.phase) {
+                    self.offer_link(look, *step, after)?;
+                }
+            }
+            Action::Ask(consent) => {
+                let when = if consent.step == 0 { When::Before } else { When::During };
+                let webhooks = look.canary.policy.webhooks(when).cloned().collect();
+                let body = show::question(&look.key.name, look.canary, after, consent.step);
+                self.asker.ask(look.key, &consent, webhooks, body);
+            }
             Action::RetireCanary(_) => {
                 if let (Subject::Service(service), Phase::TakenBack(why)) = (&look.canary.subject, &after.state.phase) {
                     let order = SteeringOrder::TakeBack(show::reason(*why).to_owned());
@@ -171,6 +194,17 @@ impl Watcher {
             }
         }
         Ok(())
+    }
+
+    /// Makes a link to approve by, for the message that asks for it.
+    fn offer_link(&self, look: &Look<'_>, step: usize, after: &CanaryObserved) -> Result<(), Error> {
+        if look.canary.policy.messages.is_empty() {
+            return Ok(());
+        }
+        let token = self.service.ids.hex(approval::TOKEN_DIGITS);
+        let event = after.told.saturating_sub(1);
+        let approval = Approval { token, step, attempt: after.state.attempt, event, used: false };
+        self.service.store.write(|tx| Ok(tx.put(look.key, &approval)?))
     }
 
     async fn shift(&self, look: &Look<'_>, weight: Weight, after: &mut CanaryObserved) -> Result<(), Error> {
@@ -246,6 +280,7 @@ fn changed(before: &CanaryObserved, after: &CanaryObserved) -> bool {
             verdict,
             seen.route.clone(),
             seen.trial.clone(),
+            seen.state.asking.as_ref().map(|asking| (asking.consent.clone(), asking.approved, asking.given_up)),
         )
     };
     before.events.len() != after.events.len()

@@ -14,6 +14,9 @@ pub enum Error {
     /// There is no such canary.
     #[error("there is no canary `{0}`; `serin canary list` names those that are kept")]
     NotFound(String),
+    /// The link is of no gate.
+    #[error("this link approves nothing: it was used, or the step that it was for has passed")]
+    NoApproval,
     /// There is no such rehearsal.
     #[error("there is no rehearsal `{0}`")]
     NoRehearsal(String),
@@ -43,7 +46,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let (code, status) = match &error {
             Error::Invalid(_) | Error::Policy(_) | Error::Ambiguous(_) => ("ValidationException", 400),
-            Error::NotFound(_) | Error::NoRehearsal(_) => ("ResourceNotFoundException", 404),
+            Error::NotFound(_) | Error::NoApproval | Error::NoRehearsal(_) => ("ResourceNotFoundException", 404),
             Error::Conflict(_) => ("ConflictException", 409),
             Error::Record { .. } | Error::Store(_) => ("InternalFailure", 500),
             Error::Neighbour(fault) => return fault.clone(),

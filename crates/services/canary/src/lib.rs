@@ -10,12 +10,16 @@
 //! A controller reads counts from the proxies ([`reading`]), keeps the record (`live.rs`), and moves traffic (`subject`):
 //! of routes by App Mesh's own API (`shift.rs`), as a user would, so that whoever changes a route in the middle of its
 //! canary ends that; of deployments by ECS, which keeps the tasks and tells the load balancer.
+//! Programs elsewhere are asked before it goes on (`webhook`), and people told of it (`notices.rs`), where the policy
+//! says so.
 
+mod approval;
 mod audience;
 mod controller;
 mod error;
 pub mod judge;
 mod live;
+mod notices;
 mod operations;
 pub mod plan;
 pub mod policy;
@@ -25,6 +29,7 @@ mod rows;
 mod shift;
 mod show;
 mod subject;
+mod webhook;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -57,8 +62,11 @@ pub fn service(canaries: Canaries) -> System {
     let state = Arc::new(canaries);
     let definition =
         Definition { signing_name: "canary", protocol: Protocol::RestJson, invalid: "ValidationException" };
-    let all = operations::operations().into_iter().chain(rehearsal::operations()).collect();
+    let own = operations::operations().into_iter().chain(approval::operations());
+    let all = own.chain(rehearsal::operations()).collect();
     let service = Service::new(definition, &state, all);
     let rehearser = rehearsal::Rehearser::new(Arc::clone(&state));
-    System { service, controllers: vec![boxed(controller::Watcher::new(state)), boxed(rehearser)] }
+    let messenger = notices::Messenger::new(Arc::clone(&state));
+    let watcher = controller::Watcher::new(state);
+    System { service, controllers: vec![boxed(watcher), boxed(messenger), boxed(rehearser)] }
 }

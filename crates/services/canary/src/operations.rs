@@ -22,7 +22,10 @@ use tokio::time::Instant;
 use wire::{Bound, Context, bind};
 
 use crate::{
-    Canaries, Error, live,
+    Canaries, Error,
+    approval::Approval,
+    live,
+    notices::Notified,
     plan::Command,
     policy::Policy,
     rows::{Canary, CanaryObserved},
@@ -59,7 +62,7 @@ async fn check_policy(_: Cx, request: CheckCanaryPolicyRequest) -> Result<CheckC
         shift::check(&policy)?;
     }
     let longest_seconds = policy.longest_seconds();
-    Ok(CheckCanaryPolicyResponse { policy: serde_json::to_value(policy).unwrap_or_default(), longest_seconds })
+    Ok(CheckCanaryPolicyResponse { policy: policy.shown(), longest_seconds })
 }
 
 async fn start(cx: Cx, request: StartCanaryRequest) -> Result<StartCanaryResponse, Error> {
@@ -191,6 +194,8 @@ fn make_room(tx: &mut Transaction<'_>, scope: &Scope) -> Result<Option<String>, 
         Some((key, _)) => {
             tx.delete::<Canary>(&key)?;
             tx.delete::<CanaryObserved>(&key)?;
+            tx.delete::<Notified>(&key)?;
+            tx.delete::<Approval>(&key)?;
             Ok(Some(key.name))
         }
         None => Err(Error::Invalid(format!("{KEPT_MAX} canaries are under way; end some of them first"))),
@@ -248,8 +253,7 @@ async fn command(cx: Cx, request: CommandCanaryRequest) -> Result<CommandCanaryR
             seen.ended = None;
             tx.put(&key, &*seen)?;
         }
-        let number = canary.command.map_or(1, |(number, _)| number + 1);
-        canary.command = Some((number, command));
+        canary.ask(command);
         Ok(tx.put(&key, &canary)?)
     })?;
     Ok(CommandCanaryResponse { canary: described(&cx, &id)? })
@@ -298,5 +302,6 @@ fn described(cx: &Cx, id: &str) -> Result<CanaryDescription, Error> {
     let key: Key = Canary::key(cx.scope(), id);
     let canary = cx.store.get::<Canary>(&key)?.ok_or_else(|| Error::NotFound(id.to_owned()))?;
     let seen = cx.store.get::<CanaryObserved>(&key)?.unwrap_or_else(|| CanaryObserved::begin(&canary, 0));
-    Ok(show::describe(id, &canary, &seen))
+    let undelivered = cx.store.get::<Notified>(&key)?.unwrap_or_default().failures;
+    Ok(CanaryDescription { undelivered, ..show::describe(id, &canary, &seen) })
 }

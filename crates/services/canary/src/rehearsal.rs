@@ -294,7 +294,7 @@ impl Fault {
         match reason {
             Reason::Worse | Reason::HarmBudget => true,
             Reason::NeverHealthy | Reason::Unhealthy => matches!(self.kind, Kind::CrashLoop { .. }),
-            Reason::Inconclusive | Reason::Asked => false,
+            Reason::Inconclusive | Reason::Asked | Reason::Webhook => false,
         }
     }
 }

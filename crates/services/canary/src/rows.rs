@@ -44,6 +44,12 @@ impl Canary {
     pub(crate) fn key(scope: &Scope, id: &str) -> Key {
         Key::new(scope, id)
     }
+
+    /// Somebody asks something of it.
+    pub(crate) fn ask(&mut self, command: Command) {
+        let number = self.command.map_or(1, |(number, _)| number + 1);
+        self.command = Some((number, command));
+    }
 }
 
 /// A canary, as seen, at the key of the asked one.
@@ -67,6 +73,9 @@ pub(crate) struct CanaryObserved {
     /// The last answer of the judge.
     pub(crate) decision: Option<Decision>,
     pub(crate) events: Vec<CanaryEvent>,
+    /// Events so far, those that are not kept any more included.
+    #[serde(default)]
+    pub(crate) told: u64,
     /// When it ended, and how, where the ramp itself does not say.
     pub(crate) ended: Option<Timestamp>,
     pub(crate) abandoned: Option<String>,
@@ -92,6 +101,7 @@ impl CanaryObserved {
             healthy: Healthy { baseline: 0, canary: 0 },
             decision: None,
             events: Vec::new(),
+            told: 0,
             ended: None,
             abandoned: None,
             version: 0,
@@ -103,5 +113,12 @@ impl CanaryObserved {
             self.events.remove(0);
         }
         self.events.push(CanaryEvent { at, message });
+        self.told += 1;
+    }
+
+    /// The events that are kept, each with its number among all.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u64, &CanaryEvent)> {
+        let kept = u64::try_from(self.events.len()).unwrap_or(u64::MAX);
+        (self.told.saturating_sub(kept)..).zip(&self.events)
     }
 }

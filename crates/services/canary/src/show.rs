@@ -1,6 +1,7 @@
 //! Canaries in plain words.
 
 use api::canary::CanaryDescription;
+use serde_json::{Value, json};
 
 use crate::{
     judge::{self, Need},
@@ -35,6 +36,7 @@ pub(crate) fn reason(reason: Reason) -> &'static str {
         Reason::Unhealthy => "it lost its healthy copies",
         Reason::Inconclusive => "too little traffic came to tell",
         Reason::Asked => "somebody asked for it",
+        Reason::Webhook => "a webhook asked for it",
     }
 }
 
@@ -47,6 +49,10 @@ pub(crate) fn notice(notice: &Notice, policy: &Policy) -> String {
         }
         Notice::Widened(weight) => format!("The new version gets {weight} of the traffic."),
         Notice::Approval(weight) => format!("{weight} of the traffic wait for somebody's approval."),
+        Notice::Webhook(why) => format!("A webhook does not let it go on: {why}."),
+        Notice::Unanswered => {
+            "Webhooks are asked no more: it waits for `serin canary approve`, `promote` or `abort`.".to_owned()
+        }
         Notice::Inconclusive(need) => inconclusive(*need) + holding(policy),
         Notice::WouldTakeBack(why) => format!("Were this no dry run, it would be taken back: {}.", reason(*why)),
         Notice::TakingBack(why) => format!("It is taken back: {}.", reason(*why)),
@@ -115,7 +121,7 @@ pub(crate) fn describe(id: &str, canary: &Canary, seen: &CanaryObserved) -> Cana
         baseline: canary.baseline.clone(),
         canary: canary.canary.clone(),
         revision: canary.revision.clone(),
-        policy: serde_json::to_value(&canary.policy).unwrap_or_default(),
+        policy: canary.policy.shown(),
         longest_seconds: canary.policy.longest_seconds(),
         phase: phase(phase_now).to_owned(),
         ended: seen.ended.is_some(),
@@ -135,10 +141,64 @@ pub(crate) fn describe(id: &str, canary: &Canary, seen: &CanaryObserved) -> Cana
         message: message(canary, seen),
         explanation: seen.decision.as_ref().map(judge::explain).unwrap_or_default(),
         events: seen.events.clone(),
+        undelivered: Vec::new(),
         started_at: canary.started,
         ended_at: seen.ended,
         version: seen.version,
     }
+}
+
+/// What webhooks are asked, and what they say.
+fn asking(seen: &CanaryObserved) -> String {
+    let Some(asking) = &seen.state.asking else { return String::new() };
+    let step = asking.consent.step + 1;
+    match &asking.reason {
+        Some(why) => format!("Step {step} waits for webhooks: {why}."),
+        None => format!("Step {step} waits for webhooks, which are asked."),
+    }
+}
+
+/// Which canary it is, as strangers are told.
+pub(crate) fn identity(id: &str, canary: &Canary, seen: &CanaryObserved) -> Value {
+    let (route, service) = match &canary.subject {
+        Subject::Route(route) => (Some(format!("{}/{}/{}", route.mesh, route.router, route.route)), None),
+        Subject::Service(service) => (None, Some(format!("{}/{}", service.cluster, service.service))),
+    };
+    json!({
+        "id": id,
+        "route": route,
+        "service": service,
+        "baseline": canary.baseline,
+        "new": canary.canary,
+        "revision": canary.revision,
+        "attempt": seen.state.attempt,
+    })
+}
+
+/// What was counted of both versions, as strangers are told.
+pub(crate) fn requests(told: &CanaryDescription) -> Value {
+    let of = |(count, failed): (u64, u64)| json!({"count": count, "failed": failed});
+    json!({"new": of(told.requests), "baseline": of(told.baseline_requests)})
+}
+
+/// What webhooks are asked: whether it may go on to the step in place `step`.
+pub(crate) fn question(id: &str, canary: &Canary, seen: &CanaryObserved, step: usize) -> Value {
+    let told = describe(id, canary, seen);
+    let steps = &canary.policy.steps;
+    let next = match steps.get(step) {
+        Some(step) => step.weight,
+        None if step == steps.len() => canary.policy.hold_back_percent.rest(),
+        None => Weight::ALL,
+    };
+    json!({
+        "when": if step == 0 { "Before" } else { "During" },
+        "step": step + 1,
+        "percent": told.percent,
+        "nextPercent": next.percent(),
+        "explanation": told.explanation,
+        "canary": identity(id, canary, seen),
+        "requests": requests(&told),
+    })
 }
 
 /// How it stands, in a sentence.
@@ -149,6 +209,7 @@ pub(crate) fn message(canary: &Canary, seen: &CanaryObserved) -> String {
     let (new, old) = (&canary.canary, &canary.baseline);
     match &seen.state.phase {
         _ if seen.state.paused => "It is paused; `serin canary resume` goes on.".to_owned(),
+        _ if seen.state.asking.is_some() => asking(seen),
         Phase::Clearing { .. } => format!("{old} is to have all of the traffic before the canary begins."),
         Phase::Waiting if seen.healthy.canary > 0 && seen.healthy.baseline > 0 => {
             format!("{old} is read for a while, so that {new} can be compared with it.")

@@ -13,9 +13,12 @@ use api::{
 };
 use futures::future::{BoxFuture, FutureExt};
 use names::{Clock, Ids, ManualClock, Scope};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::Store;
 use wire::{Caller, Context, Definition, Protocol, Service, bind};
+
+mod stranger;
+mod webhooks;
 
 use super::*;
 use crate::{
@@ -118,6 +121,10 @@ const POLICY: &str =
 
 impl House {
     async fn new(fails: u64) -> Self {
+        Self::with(fails, serde_json::from_str(POLICY).unwrap()).await
+    }
+
+    async fn with(fails: u64, policy: Value) -> Self {
         let counts = || Counts { healthy: 1, ..Counts::default() };
         let world = World {
             route: route(&[("v1", 1)]),
@@ -146,13 +153,14 @@ impl House {
             bind::<DescribeRouteStatus, _, _, _, _>(status),
         ];
         let mesh = Service::new(rest("appmesh"), &world, operations);
-        caller.fill([mesh, Service::new(rest("canary"), &service, crate::operations::operations())]);
+        let own = crate::operations::operations().into_iter().chain(crate::approval::operations()).collect();
+        caller.fill([mesh, Service::new(rest("canary"), &service, own)]);
         let request = contract::StartCanaryRequest {
             mesh_name: "m".to_owned(),
             virtual_router_name: "r".to_owned(),
             route_name: "todos".to_owned(),
             spec: route(&[("v2", 1)]),
-            policy: Some(serde_json::from_str(POLICY).unwrap()),
+            policy: Some(policy),
             revision: None,
         };
         let started = caller.call::<contract::StartCanary>(&Scope::default(), request).await.unwrap();
@@ -186,6 +194,11 @@ impl House {
 
     fn ended(&self) -> bool {
         self.seen().is_some_and(|seen| seen.ended.is_some())
+    }
+
+    async fn describe(&self) -> contract::CanaryDescription {
+        let request = contract::DescribeCanaryRequest { canary: self.key.name.clone(), ..Default::default() };
+        self.service.caller.call::<contract::DescribeCanary>(&Scope::default(), request).await.unwrap().canary
     }
 
     async fn ask(&self, command: &str) -> Result<(), Fault> {

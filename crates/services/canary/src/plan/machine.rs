@@ -19,11 +19,11 @@ pub fn step(state: &State, policy: &Policy, seen: &Observation, now: u64) -> (St
     (machine.state, machine.actions)
 }
 
-struct Machine<'a> {
-    state: State,
-    policy: &'a Policy,
-    seen: &'a Observation,
-    actions: Vec<Action>,
+pub(super) struct Machine<'a> {
+    pub(super) state: State,
+    pub(super) policy: &'a Policy,
+    pub(super) seen: &'a Observation,
+    pub(super) actions: Vec<Action>,
 }
 
 impl Machine<'_> {
@@ -55,6 +55,9 @@ impl Machine<'_> {
         }
         if comparable && waiting {
             self.state.learned = self.state.learned.saturating_add(elapsed);
+        }
+        if let Some(asking) = &mut self.state.asking {
+            asking.waited = asking.waited.saturating_add(elapsed);
         }
         self.state.unhealthy = if canary > 0 { 0 } else { self.state.unhealthy.saturating_add(elapsed) };
     }
@@ -102,7 +105,7 @@ impl Machine<'_> {
             (Command::Resume, Phase::Frozen { was, .. }) => self.state.enter(*was),
             (Command::Resume, _) => self.state.paused = false,
             (Command::Approve, Phase::Gated { step }) => self.widen(Phase::Watching { step }),
-            (Command::Approve, _) => return Err("nothing waits for an approval"),
+            (Command::Approve, _) => self.consent()?,
             (Command::Freeze, Phase::Frozen { .. }) => {}
             (Command::Freeze, _) => self.freeze(Reason::Asked),
         }
@@ -133,11 +136,16 @@ impl Machine<'_> {
             self.tell_once(Notice::WouldTakeBack(reason));
             return false;
         }
+        self.refuse(reason);
+        true
+    }
+
+    /// The new version is not to go on.
+    pub(super) fn refuse(&mut self, reason: Reason) {
         match self.policy.on_take_back {
             OnTakeBack::TakeBack => self.take_back(reason),
             OnTakeBack::Freeze => self.freeze(reason),
         }
-        true
     }
 
     /// What follows from the phase itself.
@@ -202,7 +210,11 @@ impl Machine<'_> {
         match self.seen.verdict {
             Verdict::Hold if !self.policy.dry_run => {}
             Verdict::Inconclusive(need) if self.question_is_old() => self.doubt(need, self.policy.steps.len() + 1),
-            _ => self.state.enter(Phase::Finishing),
+            _ => {
+                if self.consents(self.policy.steps.len() + 1) {
+                    self.state.enter(Phase::Finishing);
+                }
+            }
         }
     }
 
@@ -211,8 +223,11 @@ impl Machine<'_> {
         self.state.question(self.policy).last
     }
 
-    /// Goes on to `step`, to the bake after the last, and to the end after that.
+    /// Goes on to `step`, to the bake after the last, and to the end after that, if webhooks let it.
     fn next(&mut self, step: usize) {
+        if !self.consents(step) {
+            return;
+        }
         let phase = match self.policy.steps.get(step) {
             Some(asked) if asked.gate => {
                 self.state.enter(Phase::Gated { step });
@@ -286,7 +301,7 @@ impl Machine<'_> {
         self.tell(Notice::Frozen(reason));
     }
 
-    fn tell(&mut self, notice: Notice) {
+    pub(super) fn tell(&mut self, notice: Notice) {
         self.actions.push(Action::Tell(notice));
     }
 

@@ -7,6 +7,8 @@ use crate::{
     policy::{Policy, Weight},
 };
 
+use super::gate::{Answer, Asking, Consent};
+
 /// Where a canary stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +34,9 @@ pub struct State {
     pub told: bool,
     /// When it was looked at last, in milliseconds since 1970.
     pub seen_at: u64,
+    /// What webhooks are asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asking: Option<Asking>,
 }
 
 /// What a canary is at.
@@ -88,6 +93,8 @@ pub enum Reason {
     Inconclusive,
     /// Somebody asked for it.
     Asked,
+    /// A webhook asked for it.
+    Webhook,
 }
 
 /// What somebody may ask of a canary.
@@ -97,7 +104,7 @@ pub enum Command {
     Pause,
     /// Go on after a pause or a freeze.
     Resume,
-    /// Let the gated step begin.
+    /// Let the gated step begin, or the one that webhooks do not let begin.
     Approve,
     /// Give the new version everything now, whatever the judge says.
     Promote,
@@ -137,6 +144,8 @@ pub struct Observation {
     pub applied: Option<Weight>,
     /// What somebody asks for, once.
     pub command: Option<Command>,
+    /// What webhooks answer.
+    pub answer: Option<Answer>,
 }
 
 /// What is to be done.
@@ -152,6 +161,8 @@ pub enum Action {
     RetireBaseline,
     /// Tell whoever listens.
     Tell(Notice),
+    /// Ask the policy's webhooks. It is asked for at each look until there is an answer.
+    Ask(Consent),
 }
 
 /// What is told.
@@ -168,6 +179,10 @@ pub enum Notice {
     Widened(Weight),
     /// Somebody has to approve this weight.
     Approval(Weight),
+    /// A webhook does not let it go on, for this reason.
+    Webhook(String),
+    /// Webhooks are asked no more.
+    Unanswered,
     /// Too little traffic came to tell.
     Inconclusive(Need),
     /// Were this no dry run, it would be taken back.
@@ -203,6 +218,7 @@ impl State {
             unhealthy: 0,
             told: false,
             seen_at: now,
+            asking: None,
         }
     }
 
@@ -211,6 +227,7 @@ impl State {
         self.phase = phase;
         self.watched = 0;
         self.told = false;
+        self.asking = None;
     }
 
     /// What to ask the judge now.

@@ -27,6 +27,7 @@ impl Ramp {
             healthy: Healthy { baseline: 1, canary: 1 },
             applied: Some(Weight::NONE),
             command: None,
+            answer: None,
         };
         Self { policy: Policy::parse(policy).unwrap(), state: State::begin("v2", 0), seen, now: 0, log: Vec::new() }
     }
@@ -58,6 +59,13 @@ impl Ramp {
         self
     }
 
+    /// What webhooks answer to the step in this place.
+    fn hears(&mut self, step: usize, says: Says) -> &mut Self {
+        let consent = Consent { revision: "v2".into(), attempt: 1, step };
+        self.seen.answer = Some(Answer { consent, says });
+        self
+    }
+
     fn healthy(&mut self, baseline: u32, canary: u32) -> &mut Self {
         self.seen.healthy = Healthy { baseline, canary };
         self
@@ -86,6 +94,55 @@ fn a_healthy_version_takes_step_after_step_and_then_everything() {
 62 RetireBaseline
 62 Tell(Promoted)"#;
     assert_eq!(log, golden);
+}
+
+const ASKED: &str = r#"{"Steps":[10,50],"BaselineSeconds":0,"MinimumStepSeconds":15,"MaximumStepSeconds":60,"BakeSeconds":30,
+    "Webhooks":[{"Url":"http://a/","When":"Before"},{"Url":"http://a/","When":"During"}]}"#;
+
+#[test]
+fn webhooks_are_asked_before_each_step_until_they_say_yes() {
+    let mut ramp = Ramp::new(ASKED);
+    let ask =
+        |second: u64, step: usize| format!("{second} Ask(Consent {{ revision: \"v2\", attempt: 1, step: {step} }})");
+    let log = ramp.run(3).log();
+    assert!(log.ends_with(&format!("{}\n{}", ask(1, 0), ask(2, 0))), "{log}");
+    // An answer to another question is none.
+    let log = ramp.hears(1, Says::GoOn).run(1).log();
+    assert_eq!(log, ask(3, 0));
+    let log = ramp.hears(0, Says::Hold("busy".into())).run(2).log();
+    assert_eq!(log, format!("4 Tell(Webhook(\"busy\"))\n{}\n{}", ask(4, 0), ask(5, 0)));
+    let log = ramp.hears(0, Says::GoOn).run(16).log();
+    assert_eq!(log, format!("6 Shift((100))\n6 Tell(Widened((100)))\n{}", ask(21, 1)));
+    assert_eq!(ramp.state.phase, Phase::Watching { step: 0 });
+    ramp.hears(1, Says::GoOn).run(16).hears(2, Says::GoOn).run(31);
+    assert_eq!(ramp.state.phase, Phase::Baking, "the end is asked for too");
+    ramp.hears(3, Says::GoOn).run(2);
+    assert_eq!(ramp.state.phase, Phase::Done);
+}
+
+#[test]
+fn webhooks_that_never_answer_are_asked_for_as_long_as_a_step_may_last() {
+    let mut ramp = Ramp::new(ASKED);
+    let log = ramp.run(100).log();
+    assert_eq!((log.matches("Ask(").count(), log.matches("Unanswered").count()), (61, 1), "{log}");
+    assert_eq!((&ramp.state.phase, ramp.seen.applied), (&Phase::Waiting, Some(Weight::NONE)));
+    let log = ramp.ask(Command::Approve).run(1).log();
+    assert!(log.contains("Widened((100))"), "{log}");
+    let log = ramp.ask(Command::Approve).log();
+    assert!(log.contains("nothing waits for an approval"), "{log}");
+}
+
+#[test]
+fn a_worse_version_is_taken_back_while_webhooks_are_asked() {
+    let mut ramp = Ramp::new(ASKED);
+    ramp.hears(0, Says::GoOn).run(20);
+    assert!(ramp.state.asking.is_some());
+    ramp.sees(Verdict::TakeBack).hears(1, Says::GoOn).run(2);
+    assert_eq!(ramp.state.phase, Phase::TakenBack(Reason::Worse));
+    // And one that a webhook does not want, though the judge has nothing against it.
+    let mut ramp = Ramp::new(ASKED);
+    ramp.hears(0, Says::GoOn).run(20).hears(1, Says::TakeBack("sales fell".into())).run(2);
+    assert_eq!(ramp.state.phase, Phase::TakenBack(Reason::Webhook));
 }
 
 #[test]
@@ -358,7 +415,19 @@ fn observations() -> impl Strategy<Value = (Observation, u64)> {
             let applied = acknowledged.then_some(Weight::NONE);
             let healthy = Healthy { baseline, canary };
             let known = elapsed.is_multiple_of(2);
-            (Observation { revision: revision.into(), verdict, harm, known, healthy, applied, command }, elapsed)
+            (
+                Observation {
+                    revision: revision.into(),
+                    verdict,
+                    harm,
+                    known,
+                    healthy,
+                    applied,
+                    command,
+                    answer: None,
+                },
+                elapsed,
+            )
         },
     )
 }
@@ -392,7 +461,7 @@ proptest! {
                             || matches!(state.phase, Phase::Clearing { .. });
                         prop_assert!(idle, "{retired} still has traffic");
                     }
-                    Action::Judge(_) | Action::Tell(_) => {}
+                    Action::Judge(_) | Action::Tell(_) | Action::Ask(_) => {}
                 }
             }
             let again = step(&state, &policy, &seen, now);

@@ -5,7 +5,9 @@
 //! name.
 
 mod audience;
+mod forms;
 mod number;
+mod webhook;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,8 @@ use crate::judge::{Margin, Metric, Settings};
 pub use audience::{Cookie, Header, Match, Range, Testers};
 pub use number::Weight;
 use number::{number, optional, truth};
+pub(crate) use webhook::place;
+pub use webhook::{Message, Secret, Webhook, When};
 
 /// Steps that a ramp may have.
 const STEPS_MAX: usize = 100;
@@ -85,6 +89,13 @@ pub struct Policy {
     /// Whose requests go to the new version before its weight sends anybody there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub testers: Option<Testers>,
+    /// Programs that are asked before the ramp goes on, or told how it ended.
+    pub webhooks: Vec<Webhook>,
+    /// Where people are told what happens.
+    pub messages: Vec<Message>,
+    /// Under what address they reach the house, for links to approve by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link_address: Option<String>,
 }
 
 /// One part of a ramp; in JSON also just its weight.
@@ -205,6 +216,27 @@ pub enum Error {
         /// The maximum.
         maximum: u64,
     },
+    /// Too many are to be asked or told.
+    #[error("Serin::Canary: {name} has {count} entries: give at most 10")]
+    Webhooks {
+        /// Of which setting.
+        name: &'static str,
+        /// How many.
+        count: usize,
+    },
+    /// An address cannot be asked.
+    #[error("Serin::Canary: {name} has {place}: {why}")]
+    Url {
+        /// Of which setting.
+        name: &'static str,
+        /// The address, without what may be a secret.
+        place: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Anybody could guess the secret.
+    #[error("Serin::Canary: Webhooks[].Secret is too short: give at least 16 characters")]
+    Secret,
     /// Nothing, or something twice, is to be compared.
     #[error("Serin::Canary: Metrics must name at least one metric, and none twice")]
     Metrics,
@@ -243,6 +275,9 @@ impl Default for Policy {
             unhealthy_seconds: 60,
             cold_start: ColdStart::default(),
             testers: None,
+            webhooks: Vec::new(),
+            messages: Vec::new(),
+            link_address: None,
         }
     }
 }
@@ -292,6 +327,7 @@ impl Policy {
         self.check_steps()?;
         self.check_times()?;
         self.testers.as_ref().map_or(Ok(()), Testers::check)?;
+        self.check_webhooks()?;
         range("FalseTakeBack", self.false_take_back, 1e-9..=0.5, "0.000000001 to 0.5")?;
         range("FalseCertificate", self.false_certificate, 1e-9..=0.5, "0.000000001 to 0.5")?;
         range("RelativeBound", self.relative_bound, 1.01..=1000.0, "1.01 to 1000")?;
@@ -357,11 +393,11 @@ impl Policy {
     }
 
     /// How long a canary may take that gets all the time that is its due, in seconds: until its first copy is healthy and
-    /// the old version was read, in each step, for each approval, in its bake and while that is drawn out by doubt, at
-    /// every try.
+    /// the old version was read, in each step, for each approval and each question to webhooks, in its bake and while that
+    /// is drawn out by doubt, at every try.
     pub fn longest_seconds(&self) -> u64 {
         let gates = self.steps.iter().filter(|step| step.gate).count();
-        let waits = u64::try_from(self.steps.len() + gates + 1).unwrap_or(u64::MAX);
+        let waits = u64::try_from(self.steps.len() + gates + self.waits_for_webhooks() + 1).unwrap_or(u64::MAX);
         let steps = self.maximum_step_seconds.saturating_mul(waits);
         let alone = self.testers.as_ref().map_or(0, |testers| testers.seconds);
         let before = self.healthy_seconds.saturating_add(self.baseline_seconds.max(alone));
@@ -395,8 +431,6 @@ fn range(
 ) -> Result<(), Error> {
     if allowed.contains(&value) { Ok(()) } else { Err(Error::Range { name, value, range }) }
 }
-
-mod forms;
 
 #[cfg(test)]
 mod tests;
