@@ -53,7 +53,7 @@ impl World {
         let (names, table) = watch::channel(Arc::new(table(&BTreeMap::new())));
         let at = SocketAddrV4::new(RESOLVER, 53);
         let (udp, tcp) = (sockets.udp(at).await.expect("UDP 53"), sockets.listen(at).await.expect("TCP 53"));
-        tokio::spawn(dns::serve(udp, tcp, table));
+        tokio::spawn(dns::serve(udp, tcp, table, dns::Upstreams::none()));
         Self { vpc, sockets, names }
     }
 
