@@ -61,7 +61,7 @@ fn the_types_are_the_ones_promised() {
     let here: BTreeSet<&str> = catalogue.iter().map(|entry| entry.kind.name).collect();
     let schemas = schemas();
     assert_eq!(here, schemas.keys().map(String::as_str).collect());
-    assert_eq!(here.len(), 34);
+    assert_eq!(here.len(), 35);
 }
 
 #[test]
