@@ -81,7 +81,7 @@ const GET: &[u8] = b"\0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01a";
 /// A `POST` with a body and trailers, padded, and a window that is opened.
 const CALL: &[u8] = b"\0\0\x06\x01\x04\0\0\0\x01\x83\x86\x84\x41\x01a\0\0\x05\0\x08\0\0\0\x01\x02hi\0\0\0\0\x04\x08\0\0\0\0\x01\0\0\x01\0\
     \0\0\x05\x01\x05\0\0\0\x01\0\x01a\x01b";
-/// SETTINGS, PING, PRIORITY, RST_STREAM, GOAWAY, and a frame nobody knows.
+/// SETTINGS, PING, PRIORITY, `RST_STREAM`, GOAWAY, and a frame nobody knows.
 const ODD: &[u8] =
     b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\x01\0\0\x08\x06\0\0\0\0\x0012345678\0\0\x05\x02\0\0\0\0\x03\0\0\0\0\x10\
     \0\0\x04\x03\0\0\0\0\x01\0\0\0\x08\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\x01\x63\0\0\0\0\0x";

@@ -202,7 +202,7 @@ fn describe(scope: &Scope, row: &Listener) -> shape::Listener {
         certificates: row
             .tls
             .iter()
-            .flat_map(|tls| tls.certificates.first())
+            .filter_map(|tls| tls.certificates.first())
             .map(|arn| certificate::plain(arn))
             .collect(),
         ssl_policy: row.tls.as_ref().map(|tls| tls.policy.clone()),

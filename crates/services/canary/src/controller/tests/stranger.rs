@@ -113,7 +113,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     // Who asked may have gone.
     let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
     if matches!(manner, Manner::Drips) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
