@@ -127,6 +127,7 @@ fn names_stay_names_and_strangers_stay_out() {
     browser.wait_for("main", "onerror=document.title=1");
     assert_eq!(browser.script("return document.title"), "Logs – Serin");
     browser.wait_for("#live.on", "live");
+    names_of_all_kinds(&aws, &browser);
     assert_eq!(browser.problems(ORIGIN), [""; 0]);
     drop(browser);
 
@@ -148,6 +149,57 @@ fn names_stay_names_and_strangers_stay_out() {
     // Programs are served as ever, at the same addresses.
     assert!(ask("GET", "/", "127.0.0.1:4566", "Accept: */*\r\n", "").contains("MissingAuthenticationToken"));
     house.stop();
+}
+
+/// What would be a script on a page that does not escape.
+const BAD: &str = "<img src=x onerror=document.title=1>";
+
+/// Names and texts of segments, alarms and queries, on every page that shows them, on a phone: as text, and no page wider
+/// than the window.
+fn names_of_all_kinds(aws: &e2e::Aws, browser: &Browser) {
+    let seconds = aws_now() / 1000;
+    let trace = format!("1-{seconds:08x}-0123456789abcdef01234567");
+    let segment = |id: u32, parent: &str, start: u128| {
+        format!(
+            r#"'{{"name":"{BAD}","id":"{id:016x}","trace_id":"{trace}","start_time":{start}.5,"end_time":{start}.9{parent},
+                 "origin":"AWS::{BAD}","user":"{BAD}","http":{{"request":{{"url":"http://x/{BAD}","method":"{BAD}"}}}}}}'"#
+        )
+    };
+    // The second begins a second before who called it.
+    let called = segment(2, r#","parent_id":"0000000000000001""#, seconds - 2);
+    aws.json(&format!("xray put-trace-segments --trace-segment-documents {} {called}", segment(1, "", seconds - 1)));
+    aws.json(&format!(
+        "cloudwatch put-metric-alarm --alarm-name '{BAD}' --alarm-description '{BAD}' --namespace '{BAD}' \
+         --metric-name '{BAD}' --statistic Sum --period 60 --evaluation-periods 1 --threshold 1 \
+         --comparison-operator GreaterThanThreshold"
+    ));
+    browser.look(390, 844, "light");
+    let alarm = "%3Cimg%20src%3Dx%20onerror%3Ddocument.title%3D1%3E";
+    for (page, title) in [
+        ("traces", "Traces"),
+        (&*format!("traces/{trace}"), "Trace …01234567"),
+        ("map", "Service map"),
+        ("alarms", "Alarms"),
+        (&*format!("alarms/{alarm}"), BAD),
+        ("logs", "Logs"),
+        ("logs/insights", "Logs Insights"),
+    ] {
+        browser.open(&format!("{ORIGIN}/console/000000000000/ap-southeast-2/{page}"));
+        browser.wait_for("#live.on", "live");
+        if page == "logs/insights" {
+            browser.script(
+                "document.querySelector('textarea').value = 'fields @message | filter @message like /onerror/'",
+            );
+            browser.click("form.search button");
+            browser.wait_for("#answer", "Complete");
+        } else if page.starts_with("traces/") {
+            browser.wait_for("#waterfall", "Clocks disagree: 1");
+        }
+        browser.wait_for("main", "onerror=document.title=1");
+        assert_eq!(browser.script("return document.title"), format!("{title} – Serin"), "{page}");
+        let wide = browser.script("return document.documentElement.scrollWidth - window.innerWidth");
+        assert!(wide.as_f64().is_some_and(|wide| wide <= 0.0), "{page} is {wide} pixels too wide");
+    }
 }
 
 #[test]

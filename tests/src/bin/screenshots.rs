@@ -22,6 +22,8 @@ const LOOKS: [(&str, u32, u32, &str); 3] =
 const QUICK: &str = r#"{"Steps": [5, 25, 50], "MinimumStepSeconds": 1, "BakeSeconds": 2, "Metrics": ["Errors"]}"#;
 /// One that is still at it when the pictures are taken.
 const SLOW: &str = r#"{"Steps": [10, 25, 50], "MinimumStepSeconds": 240, "BakeSeconds": 60, "Metrics": ["Errors"]}"#;
+/// What is asked of the logs.
+const QUESTION: &str = "stats count(*) as lines, latest(@message) as last by @logStream\n| sort lines desc\n| limit 20";
 /// How long a page may take to show what it is about, on a machine that is busy with other things.
 const PAGE_MAX: Duration = Duration::from_mins(3);
 /// Requests a second: enough to see, few enough for a machine that takes pictures beside.
@@ -143,10 +145,28 @@ fn shots(aws: &Aws, browser: &Browser) -> Vec<Shot> {
         Shot::new("traces", at("traces?minutes=1"), "#traces", "ms"),
         Shot::new("trace", first("traces?minutes=1", "#traces td a"), "#waterfall", "api_"),
         Shot::new("logs", at("logs"), "#lines", ":"),
+        Shot::new("insights", insights(browser), "#answer", "Complete"),
         Shot::new("alarms", at("alarms"), "#alarms", "todo-errors"),
         Shot::new("alarm", at("alarms/todo-errors"), "#metric", "As a table"),
         Shot::new("missing", at("stacks/nobody"), "main", "overview"),
     ]
+}
+
+/// Asks a question of the logs, and gives the page of its answer.
+fn insights(browser: &Browser) -> String {
+    browser.open(&format!("{CONSOLE}/{SCOPE}/logs/insights"));
+    wait_until("the box for questions", PAGE_MAX, || {
+        browser.script("return !!document.querySelector('textarea')") == true
+    });
+    browser.script(&format!("document.querySelector('textarea').value = {}", serde_json::json!(QUESTION)));
+    browser.click("form.search button");
+    wait_until("the answer", PAGE_MAX, || browser.text("#answer").contains("Complete"));
+    let address = browser.script("return location.pathname + location.search");
+    address
+        .as_str()
+        .and_then(|address| address.strip_prefix("/console"))
+        .expect("it is a page of the console")
+        .to_owned()
 }
 
 fn shoot(browser: &Browser, folder: &Path, shot: &Shot) {
