@@ -8,6 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How long processes may take to end that were killed.
+const POWER_MAX: Duration = Duration::from_secs(30);
+
 /// Where a test runs: a network namespace with loopback alone, and a folder that goes with it.
 pub struct Machine {
     folder: tempfile::TempDir,
@@ -49,6 +52,31 @@ impl Machine {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(edges[0]), nix::sys::signal::Signal::SIGKILL)
             .expect("it is still there");
         edges[0]
+    }
+
+    /// Ends everything of the house at once and without a word, as a machine that loses its power does: processes,
+    /// control groups and network namespaces go, files stay, sockets among them.
+    ///
+    /// # Panics
+    /// When something does not end.
+    pub fn lose_power(&self) {
+        let groups = || Leftovers::of(self.folder(), &self.data_dir()).cgroups;
+        let begun = Instant::now();
+        loop {
+            let mut pids = processes_of(self.folder());
+            pids.extend(groups().into_iter().flat_map(processes_in));
+            for group in groups().iter().rev() {
+                remove_groups(group);
+            }
+            if pids.is_empty() && groups().is_empty() {
+                return;
+            }
+            for pid in pids {
+                let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+            }
+            assert!(begun.elapsed() < POWER_MAX, "still there: {:#?}", self.leftovers());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The process ids of the house's edges: one, but for moments in which one takes another's place.
@@ -122,6 +150,14 @@ fn processes_of(folder: &Path) -> Vec<i32> {
 fn command_line(pid: i32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).replace('\0', " ").trim().to_owned()
+}
+
+/// Removes control group `folder` with those below it, as far as nobody is in them.
+fn remove_groups(folder: &Path) {
+    for below in fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.path().is_dir()) {
+        remove_groups(&below.path());
+    }
+    let _ = fs::remove_dir(folder);
 }
 
 /// The processes in control group `folder` and in those below it.

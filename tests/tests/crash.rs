@@ -75,6 +75,24 @@ fn what_was_stopped_in_order_comes_back_with_the_same_tasks() {
 }
 
 #[test]
+fn after_a_loss_of_power_the_services_run_again() {
+    let machine = Machine::new();
+    let mut house = House::start(&machine);
+    let sample = Sample::push(&house);
+    let url = sample.deploy();
+    let answers = || get(&url).is_ok_and(|answer| answer.status == 200);
+    wait_until("the first answer", Duration::from_secs(30), answers);
+    house.kill();
+    machine.lose_power();
+    house = House::start(&machine);
+    wait_until("it answers again", Duration::from_mins(1), answers);
+    wait_until("there are as many tasks as are wanted", Duration::from_secs(30), || tasks(&house.aws()).len() == 3);
+    sample.delete();
+    house.stop();
+    assert!(machine.leftovers().is_empty(), "left over: {:#?}", machine.leftovers());
+}
+
+#[test]
 fn an_edge_that_dies_comes_back_and_so_does_the_traffic_of_the_same_tasks() {
     let machine = Machine::new();
     let mut house = House::start(&machine);
