@@ -1,4 +1,5 @@
-//! Internet gateways. They are kept, attached and routed to as on AWS; what runs here has no way to the internet.
+//! Internet gateways. They are kept, attached and routed to as on AWS; a task with a public address, behind a route to
+//! one, has the way out that docs/guides/network.md tells of.
 
 use serde::{Deserialize, Serialize};
 
