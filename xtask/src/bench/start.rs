@@ -109,10 +109,10 @@ fn processes(folder: &str) -> Vec<u32> {
     pids.filter(names).collect()
 }
 
-/// What a process has in memory, in MiB (`VmRSS` of proc(5)).
+/// What a process has in memory, in MiB (`VmRSS` of proc(5)); nothing if it has ended meanwhile.
 fn resident(pid: u32) -> Result<f64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid} is gone"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let Some(line) = text.lines().find_map(|line| line.strip_prefix("VmRSS:")) else { return Ok(0.0) };
     let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kibibytes / 1024.0)
 }

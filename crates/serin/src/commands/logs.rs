@@ -35,7 +35,7 @@ pub(crate) async fn run(options: cli::Logs) -> Result<()> {
         }
         lines.sort();
         for line in lines {
-            if seen.insert(line.id.clone()) {
+            if seen.insert((line.at, line.id.clone())) {
                 let at = Timestamp::from_millis(line.at).to_iso8601();
                 println!("{at} {} {}", tame(&line.stream, is_terminal), tame(line.message.trim_end(), is_terminal));
             }
@@ -44,6 +44,8 @@ pub(crate) async fn run(options: cli::Logs) -> Result<()> {
             return Ok(());
         }
         since = Clock::System.now().as_millis() - i64::try_from(LATE.as_millis()).unwrap_or(0);
+        // What is older is not asked for again, so it need not be remembered.
+        seen.retain(|(at, _)| *at >= since);
         tokio::select! {
             stopped = stop_asked() => return stopped,
             () = tokio::time::sleep(PAUSE) => {}
