@@ -1,6 +1,6 @@
 //! `serin up`: everything, in the foreground.
 
-use std::net::SocketAddr;
+use std::{io::Write, net::SocketAddr};
 
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -20,9 +20,10 @@ use crate::{
 /// Runs a house until SIGTERM or SIGINT, then drains and stops its tasks.
 pub(crate) async fn run(options: cli::Up) -> Result<()> {
     let house = Running::start(&options).await?;
-    println!("{}", house.welcome());
+    // Who reads this may go once it has read it, and the house is not to fall by that.
+    let _ = writeln!(std::io::stdout(), "{}", house.welcome());
     stop_asked().await?;
-    eprintln!("serin: stopping the tasks…");
+    let _ = writeln!(std::io::stderr(), "serin: stopping the tasks…");
     house.stop().await
 }
 
