@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     path::PathBuf,
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -243,4 +243,23 @@ fn the_command_line_refuses_nonsense_in_one_sentence() {
     let (code, said) = serin(&["up", "--data-dir", damaged.to_str().expect("a path")]);
     assert_eq!(code, Some(65), "{said}");
     assert!(said.contains("--data-dir"), "{said}");
+}
+
+#[test]
+fn a_house_stands_when_nobody_reads_what_it_says() {
+    let machine = Machine::new();
+    let mut command = Command::new(binary("serin"));
+    command.args(["up", "--data-dir"]).arg(machine.data_dir()).env_remove("SERIN_LISTEN");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("serin can be started");
+    drop((child.stdout.take(), child.stderr.take()));
+    // It waits for SIGTERM once it has said what it has to say.
+    let status = format!("/proc/{}/status", child.id());
+    let waits = || {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or_default();
+        u64::from_str_radix(caught.trim(), 16).is_ok_and(|caught| caught & (1 << (nix::libc::SIGTERM - 1)) != 0)
+    };
+    wait_until("the house waits for its end", Duration::from_mins(1), waits);
+    let stopped = Command::new("kill").arg(child.id().to_string()).status().expect("kill can be started");
+    assert!(stopped.success() && child.wait().expect("it ends").success(), "it did not stop as it should");
 }
