@@ -125,7 +125,7 @@ impl Telemetry {
         fold_log(writer)?;
         self.reserve().lay_in();
         for (scope, changed) in &gone.changed {
-            self.minutes().change(scope, changed);
+            self.minutes().forget(scope, changed);
         }
         let segments = gone.segments;
         warn!(events, segments, points, "The disk is full: the oldest logs, traces and metrics go.");

@@ -396,7 +396,11 @@ mod tests {
         let forest = Forest::new(&segments);
         let filter = Filter::parse(expression).unwrap_or_else(|error| panic!("{expression}: {error}"));
         let services: Vec<_> = forest.services().collect();
-        filter.holds(&Subject::trace(&services, forest.open_calls().collect(), &forest))
+        filter.holds(&Subject::trace(
+            &services,
+            forest.open_calls().map(|(_, caller, step)| (caller, step)).collect(),
+            &forest,
+        ))
     }
 
     #[test]

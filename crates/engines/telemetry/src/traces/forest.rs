@@ -46,12 +46,12 @@ impl<'a> Forest<'a> {
         Some((&self.documents[self.service_of(*number)], entry))
     }
 
-    /// Calls to somebody whose own segment is not here: the caller, and its step.
-    pub(super) fn open_calls(&self) -> impl Iterator<Item = (&'a Segment, &'a Segment)> {
+    /// Calls to somebody whose own segment is not here: the document that tells of it, the caller, and its step.
+    pub(super) fn open_calls(&self) -> impl Iterator<Item = (&'a Segment, &'a Segment, &'a Segment)> {
         self.documents.iter().enumerate().flat_map(move |(number, document)| {
             let service = &self.documents[self.service_of(number)];
             let open = |step: &&Segment| step.is_call() && !self.callers.contains(&(&step.trace_id, &step.id));
-            document.each().filter(open).map(move |step| (service, step))
+            document.each().filter(open).map(move |step| (document, service, step))
         })
     }
 

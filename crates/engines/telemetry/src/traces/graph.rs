@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use super::{Forest, Histogram, Segment, minutes::minute_of};
+use super::{Forest, Histogram, Segment};
 
 /// Who calls whom.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,21 +79,62 @@ impl Statistics {
         };
     }
 
-    pub(super) fn add(&mut self, segment: &Segment) {
-        let (Some(seconds), Some(end)) = (segment.duration(), segment.end) else { return };
-        let count = match segment {
-            Segment { fault: true, .. } => &mut self.fault,
-            Segment { throttle: true, .. } => &mut self.throttle,
-            Segment { error: true, .. } => &mut self.error,
-            _ => &mut self.ok,
+    /// Counts a request; one that is in progress took nothing yet, and is not counted.
+    pub(super) fn add(&mut self, took: Option<&Took>) {
+        let Some(Took { start, end, outcome }) = took else { return };
+        let count = match outcome {
+            Outcome::Ok => &mut self.ok,
+            Outcome::Error => &mut self.error,
+            Outcome::Throttle => &mut self.throttle,
+            Outcome::Fault => &mut self.fault,
         };
         *count += 1;
+        let seconds = (end - start).max(0.0);
         self.seconds += seconds;
         self.histogram.add(seconds);
-        let (first, last) = self.span.unwrap_or((segment.start, end));
-        self.span = Some((first.min(segment.start), last.max(end)));
+        let (first, last) = self.span.unwrap_or((*start, *end));
+        self.span = Some((first.min(*start), last.max(*end)));
     }
 }
+
+/// How one request went, and from when to when.
+#[derive(Clone, Debug)]
+pub(super) struct Took {
+    start: f64,
+    end: f64,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    Ok,
+    Error,
+    Throttle,
+    Fault,
+}
+
+impl Took {
+    /// What a segment tells; none while it is in progress.
+    pub(super) fn of(segment: &Segment) -> Option<Self> {
+        let outcome = match segment {
+            Segment { fault: true, .. } => Outcome::Fault,
+            Segment { throttle: true, .. } => Outcome::Throttle,
+            Segment { error: true, .. } => Outcome::Error,
+            _ => Outcome::Ok,
+        };
+        Some(Self { start: segment.start, end: segment.end?, outcome })
+    }
+}
+
+impl Node {
+    /// Whether it stands for whoever calls from outside.
+    pub(super) fn is_client(&self) -> bool {
+        !self.active && self.kind.as_deref() == Some(CLIENT)
+    }
+}
+
+/// The type of who calls from outside.
+const CLIENT: &str = "client";
 
 /// What makes two segments the same node: name and type. The type of what is inferred differs from that of what is
 /// not, so `client` and service of one name are two.
@@ -138,10 +179,21 @@ impl<'a> Key<'a> {
     pub(super) fn type_name(&self) -> Option<Cow<'a, str>> {
         match self.kind {
             Kind::Active(origin) => origin.map(Cow::Borrowed),
-            Kind::Client => Some(Cow::Borrowed("client")),
+            Kind::Client => Some(Cow::Borrowed(CLIENT)),
             Kind::Remote => Some(Cow::Borrowed("remote")),
             Kind::Aws => Some(Cow::Owned(format!("AWS::{}", self.name))),
         }
+    }
+
+    /// The node, of which nothing is known yet.
+    pub(super) fn node(&self) -> Node {
+        let kind = self.type_name().map(Cow::into_owned);
+        Node { name: self.name.to_owned(), kind, active: self.is_active(), ..Node::default() }
+    }
+
+    /// Whether it is that of `node`.
+    pub(super) fn is_of(&self, node: &Node) -> bool {
+        node.active == self.is_active() && node.name == self.name && node.kind.as_deref() == self.type_name().as_deref()
     }
 }
 
@@ -162,8 +214,8 @@ pub(super) fn observe<'a>(forest: &Forest<'a>, counts: impl Fn(&Segment) -> bool
     });
 }
 
-/// Tells all that is seen, and with each the segment or step by which it is counted.
-fn observe_by<'a>(forest: &Forest<'a>, mut tell: impl FnMut(&'a Segment, Seen<'a>)) {
+/// Tells all that is seen, and with each the document by whose begin it is counted.
+pub(super) fn observe_by<'a>(forest: &Forest<'a>, mut tell: impl FnMut(&'a Segment, Seen<'a>)) {
     for service in forest.services() {
         let to = Key::service(service);
         tell(service, Seen::Request(to, service));
@@ -175,10 +227,10 @@ fn observe_by<'a>(forest: &Forest<'a>, mut tell: impl FnMut(&'a Segment, Seen<'a
             None => tell(service, Seen::Call(Key::client(service), to, service)),
         }
     }
-    for (caller, step) in forest.open_calls() {
+    for (document, caller, step) in forest.open_calls() {
         let to = Key::inferred(step);
-        tell(step, Seen::Request(to, step));
-        tell(step, Seen::Call(Key::service(caller), to, step));
+        tell(document, Seen::Request(to, step));
+        tell(document, Seen::Call(Key::service(caller), to, step));
     }
 }
 
@@ -188,15 +240,6 @@ impl Graph {
         let mut builder = Builder::default();
         observe(forest, counts, |seen| builder.add(&seen));
         builder.finish()
-    }
-
-    /// The graph of each minute, by the begins of what tells of it.
-    pub(super) fn by_minute(forest: &Forest<'_>) -> BTreeMap<i64, Self> {
-        let mut builders: BTreeMap<i64, Builder<'_>> = BTreeMap::new();
-        observe_by(forest, |counted, seen| {
-            builders.entry(minute_of(counted.begun_millis())).or_default().add(&seen);
-        });
-        builders.into_iter().map(|(minute, builder)| (minute, builder.finish())).collect()
     }
 
     /// One graph of all that `graphs` tell.
@@ -237,23 +280,18 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn add(&mut self, seen: &Seen<'a>) {
         match seen {
-            Seen::Request(key, segment) => self.node(*key).statistics.add(segment),
+            Seen::Request(key, segment) => self.node(*key).statistics.add(Took::of(segment).as_ref()),
             Seen::Call(from, to, told_by) => {
                 self.node(*from);
                 let called = self.node(*to);
                 called.root |= from.kind == Kind::Client;
-                self.edges.entry((*from, *to)).or_default().add(told_by);
+                self.edges.entry((*from, *to)).or_default().add(Took::of(told_by).as_ref());
             }
         }
     }
 
     fn node(&mut self, key: Key<'a>) -> &mut Node {
-        self.nodes.entry(key).or_insert_with(|| Node {
-            name: key.name.to_owned(),
-            kind: key.type_name().map(Cow::into_owned),
-            active: key.is_active(),
-            ..Node::default()
-        })
+        self.nodes.entry(key).or_insert_with(|| key.node())
     }
 
     fn finish(self) -> Graph {
@@ -269,6 +307,7 @@ impl<'a> Builder<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traces::tellings::Tellings;
 
     /// What the article's gateway and its two APIs send for one request, as their SDK spells it.
     fn request(number: u64, version: &str, outcome: &str) -> Vec<Segment> {
@@ -394,10 +433,9 @@ mod tests {
                 ),
             );
         }
-        let forest = Forest::new(&segments);
-        let minutes = Graph::by_minute(&forest);
+        let minutes: Vec<_> = Tellings::of(segments.clone(), &(0..=100)).values().map(Tellings::graph).collect();
         assert!(minutes.len() > 4);
-        let (merged, whole) = (Graph::merged(minutes.values()), Graph::of(&forest, |_| true));
+        let (merged, whole) = (Graph::merged(minutes.iter()), graph(&segments));
         assert_eq!(edges(&merged), edges(&whole));
         for (one, other) in merged.nodes.iter().zip(&whole.nodes) {
             assert_eq!(

@@ -5,20 +5,22 @@
 //! form a tree, and many traces together a [`Graph`] of services.
 //!
 //! Documents are kept as they came, and questions are answered from them. The one thing that is worked out ahead are
-//! graphs of whole minutes ([`minutes`]), and they go as soon as anything comes in that may be part of them.
+//! graphs of whole minutes ([`minutes`]), in which whatever comes in is seen to at the next question.
 
 mod filter;
 mod forest;
 mod graph;
 mod head;
 mod histogram;
+mod making;
 mod minutes;
 mod plain;
 mod segment;
 mod series;
 mod summary;
+mod tellings;
 
-use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 
 use names::{Scope, Timestamp};
 use rusqlite::{Connection, Params, params};
@@ -43,10 +45,13 @@ const TRACE_SEGMENTS_MAX: usize = 1000;
 const TRACE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Segments looked at for one question; the latest are.
 const SEGMENTS_EXAMINED_MAX: i64 = 200_000;
-/// Minutes of which graphs are made at once.
-const MINUTES_AT_ONCE: i64 = 10;
 /// Segments removed at a time.
 const TRIM_BATCH: i64 = 5000;
+
+/// The documents of one trace that begin within a time. The pluses keep SQLite from going through all traces by their
+/// times, to be spared the sorting.
+const OF_TRACE: &str = "SELECT segment, document FROM segment
+    WHERE scope = ?1 AND trace = ?2 AND +begun BETWEEN ?3 AND ?4 ORDER BY +begun, id";
 
 /// The traces; cheap to clone.
 #[derive(Clone)]
@@ -86,9 +91,20 @@ pub struct Span {
 impl Span {
     /// The whole minutes that it touches.
     fn of_minutes(self) -> Self {
-        let first = minute_of(self.start.as_millis()).saturating_mul(MINUTE_MILLIS);
-        let last = minute_of(self.end.as_millis()).saturating_add(1).saturating_mul(MINUTE_MILLIS);
-        Self { start: Timestamp::from_millis(first), end: Timestamp::from_millis(last.saturating_sub(1)) }
+        Self::from_minutes(&(minute_of(self.start.as_millis())..=minute_of(self.end.as_millis())))
+    }
+
+    fn from_minutes(minutes: &RangeInclusive<i64>) -> Self {
+        let bound = |minute: i64| Timestamp::from_millis(minute.saturating_mul(MINUTE_MILLIS));
+        let end = bound(minutes.end().saturating_add(1)).as_millis().saturating_sub(1);
+        Self { start: bound(*minutes.start()), end: Timestamp::from_millis(end) }
+    }
+
+    /// Its ends in milliseconds, with a margin around them in which callers are looked for.
+    fn with_callers(self) -> (i64, i64) {
+        let (start, end) = (self.start.as_millis(), self.end.as_millis());
+        let before = start.saturating_sub(minutes::BEFORE * MINUTE_MILLIS);
+        (before, end.saturating_add(minutes::AFTER * MINUTE_MILLIS))
     }
 
     fn holds(&self, segment: &Segment) -> bool {
@@ -108,10 +124,15 @@ impl Traces {
             }
         }
         let name = scope.to_string();
-        self.0.write(|transaction| {
-            taken.iter().try_for_each(|(head, document)| insert(transaction, &name, head, document, now))
+        let replaced = self.0.write(|transaction| {
+            let each = taken.iter().map(|(head, document)| Ok(insert(transaction, &name, head, document, now)?));
+            each.collect::<Result<Vec<Option<i64>>, Error>>()
         })?;
-        self.0.minutes().change(&name, &taken.iter().map(|(head, _)| minute_of(head.begun_millis())).collect());
+        let changed = taken.iter().zip(replaced).flat_map(|((head, _), replaced)| {
+            let begun = [Some(head.begun_millis()), replaced];
+            begun.into_iter().flatten().map(|begun| (minute_of(begun), head.trace_id.as_str()))
+        });
+        self.0.minutes().change(&name, changed);
         let documents: Vec<_> = taken.into_iter().map(|(_, document)| document).collect();
         self.0.pass_on(&documents);
         Ok(rejected)
@@ -151,51 +172,6 @@ impl Traces {
         Ok(Graph::of(&forest, |segment| counts(segment, span, Some(&traces))))
     }
 
-    fn graph_of_minutes(&self, scope: &Scope, span: Span) -> Result<Graph, Error> {
-        let (mut graphs, last) = (Vec::new(), minute_of(span.end.as_millis()));
-        let mut minute = minute_of(span.start.as_millis());
-        // Minutes without segments are stepped over, be they millions: clocks disagree.
-        while let Some(next) = self.next_minute(scope, minute)?.filter(|next| *next <= last) {
-            if let Some(graph) = self.0.minutes().get(&scope.to_string(), next) {
-                graphs.push(graph);
-                minute = next + 1;
-            } else {
-                minute = last.min(next + MINUTES_AT_ONCE - 1) + 1;
-                graphs.extend(self.make_minutes(scope, next..=minute - 1)?);
-            }
-        }
-        Ok(Graph::merged(graphs.iter().map(Arc::as_ref)))
-    }
-
-    /// The first minute, from `minute` on, in which a segment begins.
-    fn next_minute(&self, scope: &Scope, minute: i64) -> Result<Option<i64>, Error> {
-        let sql = "SELECT min(begun) FROM segment WHERE scope = ?1 AND begun >= ?2";
-        let bounds = params![scope.to_string(), minute.saturating_mul(MINUTE_MILLIS)];
-        let begun: Option<i64> = self.0.reader().prepare_cached(sql)?.query_row(bounds, |row| row.get(0))?;
-        Ok(begun.map(minute_of))
-    }
-
-    /// Makes the graphs of some minutes, and keeps them for the next who asks.
-    fn make_minutes(&self, scope: &Scope, minutes: RangeInclusive<i64>) -> Result<Vec<Arc<Graph>>, Error> {
-        let number = self.0.minutes().begin(&scope.to_string(), minutes.clone());
-        let bound = |minute: i64| Timestamp::from_millis(minute.saturating_mul(MINUTE_MILLIS));
-        let end = Timestamp::from_millis(bound(minutes.end() + 1).as_millis() - 1);
-        let segments = match self.within(scope, Span { start: bound(*minutes.start()), end }) {
-            Ok(segments) => segments,
-            Err(error) => {
-                self.0.minutes().finish(number, []);
-                return Err(error);
-            }
-        };
-        let graphs: Vec<_> = Graph::by_minute(&Forest::new(&segments))
-            .into_iter()
-            .filter(|(minute, _)| minutes.contains(minute))
-            .map(|(minute, graph)| (minute, Arc::new(graph)))
-            .collect();
-        self.0.minutes().finish(number, graphs.clone());
-        Ok(graphs.into_iter().map(|(_, graph)| graph).collect())
-    }
-
     /// How what `selector` chooses went within `span`, in the traces for which `filter` holds, by `period`.
     pub fn series(
         &self,
@@ -231,10 +207,8 @@ impl Traces {
         bytes: usize,
     ) -> Result<(Vec<(String, String)>, bool), Error> {
         let reader = self.0.reader();
-        let mut statement = reader.prepare_cached(
-            "SELECT segment, document FROM segment WHERE scope = ?1 AND trace = ?2 ORDER BY begun, id",
-        )?;
-        let mut rows = statement.query(params![scope.to_string(), id])?;
+        let mut statement = reader.prepare_cached(OF_TRACE)?;
+        let mut rows = statement.query(params![scope.to_string(), id, i64::MIN, i64::MAX])?;
         let (mut segments, mut weight) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
             let (segment, document): (String, String) = (row.get(0)?, row.get(1)?);
@@ -251,15 +225,11 @@ impl Traces {
     fn within(&self, scope: &Scope, span: Span) -> Result<Vec<Segment>, Error> {
         let reader = self.0.reader();
         let mut statement = reader.prepare_cached(
-            "SELECT document FROM segment WHERE scope = ?1 AND begun BETWEEN ?2 AND ?3 ORDER BY begun DESC LIMIT ?4",
+            "SELECT document FROM segment WHERE scope = ?1 AND begun BETWEEN ?2 AND ?3
+             ORDER BY begun DESC, id DESC LIMIT ?4",
         )?;
-        let (start, end) = (span.start.as_millis(), span.end.as_millis());
-        let bounds = params![
-            scope.to_string(),
-            start.saturating_sub(minutes::BEFORE * MINUTE_MILLIS),
-            end.saturating_add(minutes::AFTER * MINUTE_MILLIS),
-            SEGMENTS_EXAMINED_MAX
-        ];
+        let (start, end) = span.with_callers();
+        let bounds = params![scope.to_string(), start, end, SEGMENTS_EXAMINED_MAX];
         let documents = statement.query_map(bounds, |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
         drop(statement);
         drop(reader);
@@ -286,7 +256,7 @@ impl Traces {
         transaction.commit()?;
         drop(writer);
         for (scope, minutes) in &gone.changed {
-            self.0.minutes().change(scope, minutes);
+            self.0.minutes().forget(scope, minutes);
         }
         if surplus > 0 {
             warn!(gone = gone.segments, kept = segments_max, "Traces are full: the oldest segments go.");
@@ -320,18 +290,35 @@ fn counts(segment: &Segment, span: Span, traces: Option<&BTreeSet<&str>>) -> boo
 }
 
 /// Keeps a segment. What is complete replaces what was in progress, never the other way round: datagrams overtake
-/// each other.
-fn insert(connection: &Connection, scope: &str, head: &Head, document: &str, now: Timestamp) -> Result<(), Error> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO segment (scope, trace, segment, begun, ended, arrival, document)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (scope, trace, segment) DO UPDATE
-         SET begun = excluded.begun, ended = excluded.ended, arrival = excluded.arrival, document = excluded.document
-         WHERE excluded.ended IS NOT NULL OR ended IS NULL",
-    )?;
+/// each other. Gives the begin of what was replaced, in milliseconds.
+fn insert(
+    connection: &Connection,
+    scope: &str,
+    head: &Head,
+    document: &str,
+    now: Timestamp,
+) -> rusqlite::Result<Option<i64>> {
     let (begun, ended) = (head.begun_millis(), head.ended_millis());
-    statement.execute(params![scope, head.trace_id, head.id, begun, ended, now.as_millis(), document])?;
-    Ok(())
+    let row = params![scope, head.trace_id, head.id, begun, ended, now.as_millis(), document];
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO segment (scope, trace, segment, begun, ended, arrival, document)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (scope, trace, segment) DO NOTHING",
+        )?
+        .execute(row)?;
+    if inserted > 0 {
+        return Ok(None);
+    }
+    let sql = "SELECT begun FROM segment WHERE scope = ?1 AND trace = ?2 AND segment = ?3";
+    let key = params![scope, head.trace_id, head.id];
+    let replaced: i64 = connection.prepare_cached(sql)?.query_row(key, |row| row.get(0))?;
+    connection
+        .prepare_cached(
+            "UPDATE segment SET begun = ?4, ended = ?5, arrival = ?6, document = ?7
+             WHERE scope = ?1 AND trace = ?2 AND segment = ?3 AND (?5 IS NOT NULL OR ended IS NULL)",
+        )?
+        .execute(row)?;
+    Ok(Some(replaced))
 }
 
 #[cfg(test)]
@@ -387,6 +374,15 @@ mod tests {
         put(&traces, &[document(1, r#""end_time":1700000001.0"#)]);
         let elsewhere = Scope { region: names::Region::new("eu-west-1"), ..Scope::default() };
         assert!(traces.get(&elsewhere, &[TRACE.to_owned()]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_trace_is_found_without_going_through_the_others() {
+        let (telemetry, _) = traces(Limits::default());
+        let plan = format!("EXPLAIN QUERY PLAN {OF_TRACE}");
+        let bounds = params!["", TRACE, 0, 0];
+        let step: String = telemetry.reader().query_row(&plan, bounds, |row| row.get(3)).unwrap();
+        assert!(step.contains("(scope=? AND trace=?)"), "{step}");
     }
 
     #[test]

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use names::Timestamp;
 
-use super::{Forest, Segment, Selector, Statistics, graph::observe};
+use super::{
+    Forest, Segment, Selector, Statistics,
+    graph::{Took, observe},
+};
 
 /// How what was asked for went, by the begins of its periods; a period without requests is left out.
 pub type Series = BTreeMap<Timestamp, Statistics>;
@@ -21,7 +24,8 @@ pub(super) fn series(
     observe(forest, counts, |seen| {
         let Some(told_by) = selector.told_by(&seen) else { return };
         let begun = told_by.begun_millis();
-        series.entry(Timestamp::from_millis(begun - begun.rem_euclid(period))).or_default().add(told_by);
+        let statistics = series.entry(Timestamp::from_millis(begun - begun.rem_euclid(period))).or_default();
+        statistics.add(Took::of(told_by).as_ref());
     });
     series
 }

@@ -92,7 +92,7 @@ pub(super) fn matching<'a>(forest: &'a Forest<'a>, filter: &Filter) -> BTreeSet<
 fn holding<'a>(filter: &Filter, forest: &'a Forest<'a>) -> impl FnMut(&&'a str, &mut Vec<&'a Segment>) -> bool {
     let mut open: BTreeMap<&str, Vec<(&Segment, &Segment)>> = BTreeMap::new();
     if !filter.is_empty() {
-        for (caller, step) in forest.open_calls() {
+        for (_, caller, step) in forest.open_calls() {
             open.entry(&step.trace_id).or_default().push((caller, step));
         }
     }
