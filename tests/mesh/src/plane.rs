@@ -112,7 +112,8 @@ impl Plane {
         stage.agent.serve(&folder.path().join("shared").join(agent::SOCKET));
         let statistics = task.sockets.udp(STATISTICS).await.expect("the port of statistics");
         setsockopt(&statistics, RcvBufForce, &STATISTICS_MAX).expect("room for statistics");
-        let command = kind.command(&stage.own, folder.path(), identity);
+        let mut command = kind.command(&stage.own, folder.path(), identity);
+        command.envs(stage.variables.iter().copied());
         let (pid, ended) = spawn(&task.namespace, command, folder.path().to_owned()).await;
         Self { kind, task, folder, statistics, pid, ended: Some(ended) }
     }

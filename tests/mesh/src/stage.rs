@@ -44,6 +44,8 @@ pub struct Stage {
     pub(crate) certificates: Arc<Certificates>,
     /// Our proxy's program.
     pub(crate) own: PathBuf,
+    /// What proxies are told beside who they are.
+    pub(crate) variables: Vec<(&'static str, &'static str)>,
     planes: Vec<(Identity, Plane)>,
 }
 
@@ -58,7 +60,15 @@ impl Stage {
         backends.start(world.sockets(), &certificates).await;
         let control = Control::start(&world).await;
         let agent = Agent::new();
-        Self { world, control, backends, agent, certificates, own: own.to_owned(), planes: Vec::new() }
+        let (own, variables, planes) = (own.to_owned(), Vec::new(), Vec::new());
+        Self { world, control, backends, agent, certificates, own, variables, planes }
+    }
+
+    /// Tells proxies that are not started yet more by their environment.
+    #[must_use]
+    pub fn telling(mut self, variables: &[(&'static str, &'static str)]) -> Self {
+        self.variables.extend(variables);
+        self
     }
 
     /// Builds the mesh of `group` and waits until its proxies have it, starting them if need be.

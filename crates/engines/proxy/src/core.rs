@@ -11,6 +11,7 @@ use std::{
     io,
     rc::Rc,
     thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use names::{Clock, Timestamp};
@@ -113,6 +114,14 @@ impl Core {
             text[place + 1] = DIGITS[usize::from(byte & 0xf)];
         }
         text
+    }
+
+    /// The time since 1970, as exactly as the machine tells it.
+    pub(crate) fn since_epoch(&self) -> Duration {
+        match &self.clock {
+            Clock::System => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            Clock::Manual(_) => Duration::from_millis(u64::try_from(self.clock.now().as_millis()).unwrap_or(0)),
+        }
     }
 
     /// Shows `look` the present moment as a `Date` header has it (RFC 9110, 5.6.7).

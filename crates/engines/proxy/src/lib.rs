@@ -39,10 +39,10 @@ mod stats;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod trace;
 mod transport;
 mod tunnel;
 mod xds;
-mod xray;
 
 pub mod balancer;
 pub mod mesh;
@@ -51,4 +51,4 @@ pub mod model;
 pub use connect::{Connect, Connecting, Direct, Route};
 pub use stats::Latencies;
 pub use tls::Error as TlsError;
-pub use xray::TracerSettings;
+pub use trace::{OpenTelemetrySettings, TracerSettings, XRaySettings};

@@ -12,9 +12,8 @@ use super::{
 use crate::{
     format::{self, Lookup},
     grpc,
-    http::{Failure, Lines, Name, Record, Request},
+    http::{Failure, Lines, Record, Request},
     tls,
-    xray::Facts,
 };
 
 impl Passage {
@@ -63,7 +62,7 @@ impl Passage {
                 cluster.counters.rq_retry_success.increment();
             }
         }
-        if self.manager.logs.is_empty() && self.segment.is_none() {
+        if self.manager.logs.is_empty() && self.span.is_none() {
             return;
         }
         let flags = self.flags(record);
@@ -169,33 +168,6 @@ impl Passage {
         for log in &self.manager.logs {
             log.write(&facts);
         }
-    }
-
-    fn trace(&self, request: &Request, record: &Record, flags: &[&'static str]) {
-        let (Some(tracer), Some(segment)) = (&self.manager.tracer, &self.segment) else { return };
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let value = |name| request.value(name).map(text);
-        let scheme = value(Name::XForwardedProto).unwrap_or_else(|| "http".to_owned());
-        let (user_agent, forwarded_for) = (value(Name::UserAgent), value(Name::XForwardedFor));
-        let request_id = self.view(request).first("x-request-id").map(|id| text(&id));
-        let facts = Facts {
-            direction: self.manager.direction.word(),
-            method: &text(request.method()),
-            url: &format!("{scheme}://{}{}", text(request.authority()), text(request.target())),
-            user_agent: user_agent.as_deref(),
-            forwarded_for: forwarded_for.as_deref(),
-            peer: self.peer.address,
-            request_id: request_id.as_deref(),
-            protocol: request.version.name(),
-            status: record.status,
-            flags: &flags.join(","),
-            received: record.received,
-            sent: record.sent,
-            cluster: self.cluster_name(),
-            upstream: record.upstream,
-            duration: record.duration(),
-        };
-        tracer.end(segment, &facts);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     format::{Facts, Lookup},
     http::{Answer, Fields, Request},
     model::{Append, Edits, HeaderAdd, HeaderEdits},
-    xray::Segment,
+    trace::Span,
 };
 
 /// The field that says how long the server took, in milliseconds.
@@ -122,8 +122,8 @@ impl Passage {
             connection: Some(self.peer.number),
             chain: Some(&self.manager.chain),
             session: self.peer.session.as_deref(),
-            trace_id: self.segment.as_ref().map(Segment::trace_id),
-            span_id: self.segment.as_ref().map(Segment::id),
+            trace_id: self.span.as_ref().map(Span::trace_id),
+            span_id: self.span.as_ref().map(Span::id),
             core: Some(&self.manager.core),
             attempts: self.attempts,
             ..Facts::default()

@@ -15,7 +15,7 @@ use crate::{
     http::{Answer, Application, BadPath, Malformed, Patience, Peer, Request, Version},
     model::{Codec, Direction, Http2, HttpManager},
     stats::HttpCounters,
-    xray::Tracer,
+    trace::Tracer,
 };
 
 /// A connection manager on a core.

@@ -33,6 +33,7 @@ pub(crate) mod retry;
 mod rewrite;
 mod routes;
 mod slot;
+mod spans;
 mod state;
 mod tcp;
 #[cfg(test)]
@@ -67,7 +68,7 @@ use crate::{
     dns::Resolver,
     model::{Cluster, Config, Endpoint, Keeper, Listener, RouteTable, Secret, SecretName},
     tls::{self, Store},
-    xray::{Tracer, TracerSettings},
+    trace::{Tracer, TracerSettings},
 };
 
 /// How often it is looked whether certificate files have changed.
@@ -206,10 +207,12 @@ struct Inner {
 impl Plane {
     /// Starts the threads. Call it inside a runtime, which will find endpoints and check their health.
     pub fn start(settings: Settings) -> io::Result<Self> {
+        let registry = Arc::default();
+        let tracer = settings.tracer.as_ref().map(|tracer| Tracer::new(tracer, &registry)).transpose()?;
         let shared = Arc::new(Shared {
-            registry: Arc::default(),
+            registry,
             logs: Arc::new(AccessLogs::default()),
-            tracer: settings.tracer.as_ref().map(Tracer::new).transpose()?.map(Arc::new),
+            tracer: tracer.map(Arc::new),
             connect: settings.connect,
             redirected: settings.redirected,
             drain_time: settings.drain_time,

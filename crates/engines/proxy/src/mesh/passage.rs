@@ -18,10 +18,10 @@ use super::{
     overrides::Overrides,
     retry, rewrite,
     routes::{Forward, Host, Route, Target},
+    spans,
     view::RequestView,
 };
 use crate::{
-    core::Core,
     format::Lookup as _,
     http::{
         Answer, Call, Failure, Fields, Name, NameSet, Peer, Record, Request, Timeouts, Upstream, append_field,
@@ -29,7 +29,7 @@ use crate::{
     },
     model::{GrpcTimeout, HostRewrite, RetryPolicy},
     stats::{ClusterCounters, Held, HttpCounters},
-    xray::{Segment, Tracer},
+    trace::Span,
 };
 
 /// What the routes say about a request.
@@ -79,7 +79,7 @@ pub(crate) struct Passage {
     pub(super) is_grpc: bool,
     /// The status that we answered with in place of a server.
     pub(super) answered: Option<u16>,
-    pub(super) segment: Option<Segment>,
+    pub(super) span: Option<Span>,
     pub(super) started: Timestamp,
     /// What is done to fields on this route.
     pub(super) edits: Levels,
@@ -113,7 +113,7 @@ impl Passage {
         let counters = &manager.counters;
         counters.rq_total.increment();
         let core = &manager.core;
-        let segment = manager.tracer.as_ref().map(|tracer| begin(tracer, core, request));
+        let span = manager.tracer.as_ref().map(|tracer| spans::begin(tracer, core, request));
         let started = if manager.logs.is_empty() { Timestamp::default() } else { core.clock.now() };
         let mut passage = Self {
             manager: Rc::clone(manager),
@@ -139,7 +139,7 @@ impl Passage {
             may_retry: false,
             is_grpc: request.is_grpc(),
             answered: None,
-            segment,
+            span,
             started,
             edits: None,
             added: Vec::new(),
@@ -402,18 +402,6 @@ impl Passage {
     }
 }
 
-/// Begins the request's part of its trace, and says so to who reads `traceparent`.
-fn begin(tracer: &Tracer, core: &Core, request: &mut Request) -> Segment {
-    let segment = {
-        let parent = request.values("traceparent").next();
-        tracer.begin(core, request.value(Name::XAmznTraceId), parent)
-    };
-    if let Some(parent) = segment.traceparent() {
-        request.set("traceparent", parent.as_bytes());
-    }
-    segment
-}
-
 /// What a failure says of the server; nothing if it is not the server's.
 pub(super) fn outcome_of(failure: &Failure) -> Option<Outcome> {
     match failure {
@@ -527,7 +515,7 @@ impl Call for Passage {
         const TRACED: NameSet = NameSet::of(&[Name::XAmznTraceId]);
         const CERTIFICATE: NameSet = NameSet::of(&[client_certificate::NAME]);
         const HOST: NameSet = NameSet::of(&[Name::Host]);
-        let dropped = if self.segment.is_some() { ALWAYS.and(TRACED) } else { ALWAYS };
+        let dropped = if self.trace_field().is_some() { ALWAYS.and(TRACED) } else { ALWAYS };
         let settings = &self.manager.settings.client_certificate;
         let goes_on = client_certificate::goes_on(settings, self.peer.session.as_deref());
         let dropped = if goes_on { dropped } else { dropped.and(CERTIFICATE) };
@@ -547,8 +535,8 @@ impl Call for Passage {
             let milliseconds = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
             append_number(out, "x-envoy-expected-rq-timeout-ms", milliseconds.max(1));
         }
-        if let Some(segment) = &self.segment {
-            append_field(out, "x-amzn-trace-id", segment.header().as_bytes());
+        if let Some(field) = self.trace_field() {
+            append_field(out, "x-amzn-trace-id", field.as_bytes());
         }
         if let Some(host) = self.endpoint_host() {
             append_field(out, "host", host.as_bytes());

@@ -36,7 +36,7 @@ use crate::{
     rotation::Rotation,
     stats::{ClusterCounters, ListenerCounters, Registry},
     tls::{Acceptor, Store},
-    xray::Tracer,
+    trace::Tracer,
 };
 
 /// How often connections that have waited too long are looked for.

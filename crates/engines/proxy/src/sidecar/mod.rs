@@ -10,6 +10,7 @@ mod statistics;
 mod statsd;
 #[cfg(test)]
 mod tests;
+mod tracers;
 
 use std::{
     fs, io,

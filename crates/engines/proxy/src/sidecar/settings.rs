@@ -11,7 +11,7 @@ use envoy_types::pb::{
     google::protobuf::{Struct, Value, value::Kind},
 };
 
-use super::statistics::Statistics;
+use super::{statistics::Statistics, tracers};
 use crate::{
     TracerSettings,
     xds::{
@@ -52,12 +52,11 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
 const REFUSED: &[(&str, &str)] = &[
     ("ENVOY_CONFIG_FILE", "it takes its configuration by xDS alone"),
     ("ENVOY_RESOURCES_CONFIG_FILE", "it takes its configuration by xDS alone"),
-    ("ENVOY_TRACING_CFG_FILE", "X-Ray is its one tracer"),
+    ("ENVOY_TRACING_CFG_FILE", "it traces for X-Ray and OpenTelemetry"),
     ("ENVOY_STATS_CONFIG_FILE", "its statistics have Envoy's names and tags"),
     ("ENVOY_STATS_SINKS_CFG_FILE", "its statistics are read at /stats, and sent to DogStatsD alone"),
-    ("ENABLE_ENVOY_JAEGER_TRACING", "X-Ray is its one tracer"),
-    ("ENABLE_ENVOY_DATADOG_TRACING", "X-Ray is its one tracer"),
-    ("ENABLE_ENVOY_OTEL_TRACING", "X-Ray is its one tracer; `serin up` passes spans on by OTLP"),
+    ("ENABLE_ENVOY_JAEGER_TRACING", "it traces for X-Ray and OpenTelemetry"),
+    ("ENABLE_ENVOY_DATADOG_TRACING", "it traces for X-Ray and OpenTelemetry"),
     ("XRAY_SAMPLING_RULE_MANIFEST", "XRAY_SAMPLING_RATE is the rate for all requests"),
     ("APPNET_ENABLE_RELAY_MODE_FOR_XDS", "it speaks to the control plane itself"),
     ("APPNET_ENVOY_LOG_DESTINATION", "it writes its log to its standard output"),
@@ -157,7 +156,7 @@ impl Settings {
             concurrency: number(&set, "ENVOY_CONCURRENCY", 1, 1..=CONCURRENCY_MAX, "a number of threads, 1 to 64")?,
             log_level: log_level(set("ENVOY_LOG_LEVEL"))?.to_owned(),
             drain_time: Duration::from_secs(seconds),
-            tracer: tracer(&set, &node_id)?,
+            tracer: tracers::tracer(&set, &node_id)?,
             statistics: Statistics::read(&set, &node_id)?,
             node_id,
         })
@@ -336,37 +335,6 @@ pub(super) fn truth(value: Option<String>) -> bool {
     matches!(value.as_deref(), Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
 }
 
-fn tracer(set: &impl Fn(&str) -> Option<String>, node_id: &str) -> Result<Option<TracerSettings>, SettingsError> {
-    if !truth(set("ENABLE_ENVOY_XRAY_TRACING")) {
-        return Ok(None);
-    }
-    let (mesh, node) = resource(node_id).map_or(("", node_id), |(mesh, _, node)| (mesh, node));
-    let rate = set("XRAY_SAMPLING_RATE").map_or(Ok(0.05), |value| {
-        let rate = value.parse::<f64>().ok().filter(|rate| (0.0..=1.0).contains(rate));
-        rate.ok_or(SettingsError::Value { name: "XRAY_SAMPLING_RATE", value, wanted: "a share between 0 and 1" })
-    })?;
-    Ok(Some(TracerSettings {
-        segment_name: set("XRAY_SEGMENT_NAME").unwrap_or_else(|| format!("{mesh}/{node}")),
-        mesh: mesh.to_owned(),
-        virtual_node: node.to_owned(),
-        node_id: node_id.to_owned(),
-        daemon: daemon(set)?,
-        sampling_rate: rate,
-    }))
-}
-
-fn daemon(set: &impl Fn(&str) -> Option<String>) -> Result<SocketAddr, SettingsError> {
-    let port = number(set, "XRAY_DAEMON_PORT", 2000, 1..=u16::MAX, "a port")?;
-    let Some(value) = set("AWS_XRAY_DAEMON_ADDRESS") else { return Ok(([127, 0, 0, 1], port).into()) };
-    let whole = value.parse::<SocketAddr>().ok();
-    let address = whole.or_else(|| value.parse::<IpAddr>().ok().map(|ip| (ip, port).into()));
-    address.ok_or(SettingsError::Value {
-        name: "AWS_XRAY_DAEMON_ADDRESS",
-        value,
-        wanted: "an address, with a port or not",
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,9 +355,7 @@ mod tests {
         .unwrap();
         assert_eq!(settings.node_id, "mesh/flask-mesh/virtualNode/gateway-vn");
         assert_eq!(settings.control_plane, ControlPlane::Tcp("169.254.170.2:4566".to_owned()));
-        let tracer = settings.tracer.unwrap();
-        assert_eq!((tracer.segment_name.as_str(), tracer.mesh.as_str()), ("flask-mesh/gateway-vn", "flask-mesh"));
-        assert_eq!(tracer.daemon, "127.0.0.1:2000".parse().unwrap());
+        assert!(matches!(settings.tracer, Some(TracerSettings::XRay(_))));
     }
 
     #[test]

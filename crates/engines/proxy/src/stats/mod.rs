@@ -10,6 +10,7 @@ mod json;
 mod outlier;
 mod registry;
 mod render;
+mod spans;
 mod tls;
 
 pub(crate) use counter::{Counter, Gauge, PerCore, StatusCounts};
@@ -21,4 +22,5 @@ pub(crate) use json::as_json;
 pub(crate) use outlier::OutlierCounters;
 pub(crate) use registry::{Group, HealthCounters, Registry, ServerFacts};
 pub(crate) use render::{as_prometheus, as_text, classes};
+pub(crate) use spans::SpanCounters;
 pub(crate) use tls::TlsCounters;

@@ -6,13 +6,13 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
 use super::{
-    ClusterCounters, HttpCounters, ListenerCounters, OutlierCounters, PerCore, TcpCounters, TlsCounters,
+    ClusterCounters, HttpCounters, ListenerCounters, OutlierCounters, PerCore, SpanCounters, TcpCounters, TlsCounters,
     VirtualHostCounters,
     group::{Metric, Value},
 };
@@ -32,6 +32,7 @@ pub(crate) struct Registry {
     tls_clusters: Named<TlsCounters>,
     health: Mutex<BTreeMap<String, Arc<HealthCounters>>>,
     outliers: Mutex<BTreeMap<String, Arc<OutlierCounters>>>,
+    spans: OnceLock<Arc<SpanCounters>>,
     /// What came by xDS.
     pub(crate) config: ConfigCounters,
 }
@@ -158,6 +159,11 @@ impl Registry {
         Arc::clone(outliers.entry(cluster.to_owned()).or_default())
     }
 
+    /// Those of the tracer, which there is one of.
+    pub(crate) fn spans(&self) -> Arc<SpanCounters> {
+        Arc::clone(self.spans.get_or_init(Arc::default))
+    }
+
     /// Requests and passed-on connections that are under way.
     pub(crate) fn in_flight(&self) -> i64 {
         let managers = self.managers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -220,6 +226,7 @@ impl Registry {
             metrics,
         }));
         all.extend(self.health_groups());
+        all.extend(self.spans.get().map(|spans| spans.group()));
         all.extend(self.config.groups());
         all.push(server.group());
         all

@@ -2,13 +2,13 @@
 
 use std::{net::UdpSocket, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     mesh::Settings,
     model::{AccessLog, Action, Forward, HttpManager, RetryPolicy},
     testing::{Client, Mesh, Server, cluster_at, prefix_route, table, until},
-    xray::TracerSettings,
+    trace::{TracerSettings, XRaySettings},
 };
 
 #[tokio::test]
@@ -53,15 +53,14 @@ async fn a_request_leaves_a_segment_and_the_server_is_told_of_it() {
     let clusters = [("cds_egress_api".to_owned(), cluster_at(&[server.address]))].into();
     let routes = table(vec![prefix_route("/", Action::Forward(Forward::to("cds_egress_api")))]);
     let manager = HttpManager { routes: "routes".to_owned(), tracing: true, ..HttpManager::default() };
-    let tracer = TracerSettings {
+    let tracer = XRaySettings {
         segment_name: "flask/gateway".to_owned(),
-        mesh: "flask".to_owned(),
-        virtual_node: "gateway".to_owned(),
+        app_mesh: json!({"mesh_name": "flask", "virtual_node_name": "gateway"}),
         node_id: "mesh/flask/virtualNode/gateway".to_owned(),
         daemon: daemon.local_addr().unwrap(),
         sampling_rate: 0.0,
     };
-    let settings = Settings { tracer: Some(tracer), ..Settings::default() };
+    let settings = Settings { tracer: Some(TracerSettings::XRay(tracer)), ..Settings::default() };
     let mesh = Mesh::managed(clusters, routes, manager, settings).await;
     let mut client = Client::connect(mesh.address).await;
     let root = "1-58406cf0-a006649127e371903a2de979";

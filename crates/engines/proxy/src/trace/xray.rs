@@ -15,9 +15,12 @@ use std::{
     time::Duration,
 };
 
-use names::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::{
+    Facts, Span,
+    traceparent::{self, Parent, RANDOM, SAMPLED},
+};
 use crate::core::Core;
 
 /// Before each segment in its datagram.
@@ -44,13 +47,11 @@ pub(crate) struct Tracer {
 
 /// What a tracer is made of.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TracerSettings {
+pub struct XRaySettings {
     /// The name of the service, `mesh/node` as a rule.
     pub segment_name: String,
-    /// The mesh.
-    pub mesh: String,
-    /// The virtual node.
-    pub virtual_node: String,
+    /// What of App Mesh it stands for: `app_mesh` of a segment's `aws`.
+    pub app_mesh: Value,
     /// The id the proxy has for its control plane.
     pub node_id: String,
     /// Where the X-Ray daemon listens.
@@ -60,14 +61,14 @@ pub struct TracerSettings {
 }
 
 impl Tracer {
-    pub(crate) fn new(settings: &TracerSettings) -> std::io::Result<Self> {
+    pub(super) fn new(settings: &XRaySettings) -> std::io::Result<Self> {
         let any: SocketAddr = if settings.daemon.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
         let socket = UdpSocket::bind(any)?;
         socket.set_nonblocking(true)?;
         socket.connect(settings.daemon)?;
         Ok(Self {
             segment_name: settings.segment_name.clone(),
-            aws: json!({"app_mesh": {"mesh_name": settings.mesh, "virtual_node_name": settings.virtual_node}}),
+            aws: json!({ "app_mesh": settings.app_mesh }),
             node_id: settings.node_id.clone(),
             socket,
             share: share(settings.sampling_rate),
@@ -75,32 +76,39 @@ impl Tracer {
         })
     }
 
-    /// Begins a segment of the trace that `header` speaks of, or `parent`, a `traceparent`; or of a new one.
-    pub(crate) fn begin(&self, core: &Core, header: Option<&[u8]>, parent: Option<&[u8]>) -> Segment {
-        let started = core.clock.now();
+    /// Begins a segment of the trace that `header` speaks of, or `traceparent`; or of a new one.
+    pub(super) fn begin(&self, core: &Core, header: Option<&[u8]>, traceparent: Option<&[u8]>) -> Span {
         let header = header.and_then(|header| std::str::from_utf8(header).ok()).map(Header::parse).unwrap_or_default();
-        let parent = parent.and_then(|parent| std::str::from_utf8(parent).ok()).and_then(Parent::parse);
         // What speaks of another trace than X-Ray's field is not ours to change.
-        let parent = parent.filter(|parent| header.root.is_none_or(|root| root == parent.root()));
+        let parent = traceparent.and_then(Parent::parse);
+        let parent = parent.filter(|parent| header.root.is_none_or(|trace| trace == root_of(parent.trace)));
+        let started = core.since_epoch();
+        let root = header.root.map(str::to_owned).or_else(|| parent.map(|parent| root_of(parent.trace)));
+        let root = root.unwrap_or_else(|| new_root(core, started));
         let sampled = header.sampled.or(parent.map(|parent| parent.flags & SAMPLED != 0));
-        let root = header.root.map(str::to_owned).or_else(|| parent.map(Parent::root));
-        Segment {
-            id: format!("{:016x}", core.random()),
-            root: root.unwrap_or_else(|| new_root(core, started)),
+        let sampled = sampled.unwrap_or_else(|| self.sample(core, started));
+        let id = format!("{:016x}", core.random());
+        Span {
+            amazon: Some(format!("Root={root};Parent={id};Sampled={}", u8::from(sampled))),
+            traceparent: parent.map(|parent| {
+                let flags = (parent.flags & RANDOM) | if sampled { SAMPLED } else { 0 };
+                traceparent::write(parent.trace, &id, flags)
+            }),
             parent: header.parent.or(parent.map(|parent| parent.span)).map(str::to_owned),
-            sampled: sampled.unwrap_or_else(|| self.sample(core, started)),
-            flags: parent.map(|parent| parent.flags),
+            trace: root,
+            id,
+            sampled,
             started,
         }
     }
 
-    fn sample(&self, core: &Core, now: Timestamp) -> bool {
-        let second = now.as_millis().div_euclid(1000);
+    fn sample(&self, core: &Core, now: Duration) -> bool {
+        let second = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         self.reservoir.swap(second, Relaxed) != second || (core.random() >> 32) < self.share
     }
 
     /// Sends a segment, if its trace is kept.
-    pub(crate) fn end(&self, segment: &Segment, facts: &Facts<'_>) {
+    pub(super) fn end(&self, segment: &Span, facts: &Facts<'_>) {
         if !segment.sampled {
             return;
         }
@@ -111,12 +119,12 @@ impl Tracer {
         }
     }
 
-    fn document(&self, segment: &Segment, facts: &Facts<'_>) -> Value {
-        let start = segment.started.as_seconds();
+    fn document(&self, segment: &Span, facts: &Facts<'_>) -> Value {
+        let start = segment.started.as_secs_f64();
         let mut document = json!({
             "name": self.segment_name,
             "id": segment.id,
-            "trace_id": segment.root,
+            "trace_id": segment.trace,
             "start_time": start,
             "end_time": start + facts.duration.as_secs_f64(),
             "http": {"request": facts.request(), "response": facts.response()},
@@ -139,62 +147,7 @@ impl Tracer {
     }
 }
 
-/// A request's part of a trace.
-#[derive(Debug)]
-pub(crate) struct Segment {
-    id: String,
-    root: String,
-    parent: Option<String>,
-    sampled: bool,
-    /// The flags of the `traceparent` that it goes on from.
-    flags: Option<u8>,
-    started: Timestamp,
-}
-
-impl Segment {
-    /// The trace it belongs to.
-    pub(crate) fn trace_id(&self) -> &str {
-        &self.root
-    }
-
-    /// Its own id.
-    pub(crate) fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The `X-Amzn-Trace-Id` for the server.
-    pub(crate) fn header(&self) -> String {
-        format!("Root={};Parent={};Sampled={}", self.root, self.id, u8::from(self.sampled))
-    }
-
-    /// The `traceparent` for the server; none if the client sent none that is ours to go on with.
-    pub(crate) fn traceparent(&self) -> Option<String> {
-        let flags = (self.flags? & RANDOM) | if self.sampled { SAMPLED } else { 0 };
-        let trace = self.root.strip_prefix("1-")?.replace('-', "");
-        Some(format!("00-{trace}-{}-{flags:02x}", self.id))
-    }
-}
-
-/// What a segment says about its request.
-#[derive(Clone, Debug)]
-pub(crate) struct Facts<'a> {
-    pub(crate) direction: &'static str,
-    pub(crate) method: &'a str,
-    pub(crate) url: &'a str,
-    pub(crate) user_agent: Option<&'a str>,
-    pub(crate) forwarded_for: Option<&'a str>,
-    pub(crate) peer: SocketAddr,
-    pub(crate) request_id: Option<&'a str>,
-    pub(crate) protocol: &'static str,
-    pub(crate) status: u16,
-    pub(crate) flags: &'a str,
-    pub(crate) received: u64,
-    pub(crate) sent: u64,
-    pub(crate) cluster: Option<&'a str>,
-    pub(crate) upstream: Option<SocketAddr>,
-    pub(crate) duration: Duration,
-}
-
+/// What a segment's document says of its request.
 impl Facts<'_> {
     fn request(&self) -> Value {
         let client = self.forwarded_for.and_then(|list| list.split(',').next()).map(str::trim);
@@ -239,9 +192,15 @@ impl Facts<'_> {
 }
 
 /// A new trace id: the version, the second it began in, and 96 random bits.
-pub(crate) fn new_root(core: &Core, now: Timestamp) -> String {
-    let second = now.as_millis().div_euclid(1000);
+fn new_root(core: &Core, now: Duration) -> String {
+    let second = now.as_secs();
     format!("1-{second:08x}-{:016x}{:08x}", core.random(), core.random() >> 32)
+}
+
+/// The id of a trace of W3C's as X-Ray writes it.
+fn root_of(trace: &str) -> String {
+    let (time, unique) = trace.split_at(8);
+    format!("1-{time}-{unique}")
 }
 
 /// An `X-Amzn-Trace-Id`.
@@ -269,41 +228,6 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Flags of a `traceparent`: the trace is kept, its id is random (W3C Trace Context, levels 1 and 2).
-const SAMPLED: u8 = 1;
-const RANDOM: u8 = 2;
-
-/// A `traceparent`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Parent<'a> {
-    trace: &'a str,
-    span: &'a str,
-    flags: u8,
-}
-
-impl<'a> Parent<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.trim().split('-');
-        let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        // A later version may have more parts, and ff is none.
-        let is_known = version == "00" && parts.next().is_none();
-        let is_later = is_lower_hex(version, 2) && !matches!(version, "00" | "ff");
-        let is_id = |id: &str, length| is_lower_hex(id, length) && id.bytes().any(|digit| digit != b'0');
-        let valid = (is_known || is_later) && is_id(trace, 32) && is_id(span, 16) && is_lower_hex(flags, 2);
-        valid.then_some(Self { trace, span, flags: u8::from_str_radix(flags, 16).ok()? })
-    }
-
-    /// The trace's id as X-Ray writes it.
-    fn root(self) -> String {
-        let (time, unique) = self.trace.split_at(8);
-        format!("1-{time}-{unique}")
-    }
-}
-
-fn is_lower_hex(text: &str, length: usize) -> bool {
-    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
 fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -318,40 +242,19 @@ fn is_root(text: &str) -> bool {
 mod tests {
     use names::{Clock, ManualClock};
 
-    use super::*;
+    use super::{super::facts, *};
 
     const ROOT: &str = "1-58406cf0-a006649127e371903a2de979";
 
     fn tracer(daemon: SocketAddr, sampling_rate: f64) -> Tracer {
-        Tracer::new(&TracerSettings {
+        Tracer::new(&XRaySettings {
             segment_name: "flask/api".to_owned(),
-            mesh: "flask".to_owned(),
-            virtual_node: "api".to_owned(),
+            app_mesh: json!({"mesh_name": "flask", "virtual_node_name": "api"}),
             node_id: "mesh/flask/virtualNode/api".to_owned(),
             daemon,
             sampling_rate,
         })
         .unwrap()
-    }
-
-    fn facts(status: u16) -> Facts<'static> {
-        Facts {
-            direction: "ingress",
-            method: "GET",
-            url: "http://api/todos",
-            user_agent: None,
-            forwarded_for: None,
-            peer: ([10, 0, 0, 7], 9).into(),
-            request_id: Some("id"),
-            protocol: "HTTP/1.1",
-            status,
-            flags: "",
-            received: 0,
-            sent: 12,
-            cluster: Some("cds_ingress"),
-            upstream: None,
-            duration: Duration::from_millis(5),
-        }
     }
 
     #[test]
@@ -374,7 +277,7 @@ mod tests {
         assert_eq!(document.get("fault"), None);
         assert_eq!(document["http"]["response"]["status"], 429);
         assert_eq!(document["http"]["request"]["client_ip"], "10.0.0.7");
-        assert_eq!(segment.header(), format!("Root={ROOT};Parent={};Sampled=1", segment.id));
+        assert_eq!(segment.amazon, Some(format!("Root={ROOT};Parent={};Sampled=1", segment.id)));
     }
 
     #[test]
@@ -401,26 +304,17 @@ mod tests {
             tracer.begin(&core, header.map(str::as_bytes), Some(parent.as_bytes()))
         };
         let segment = begin(None, &format!("00-{W3C}-53995c3f42cd8ad8-00"));
-        assert_eq!((segment.root.as_str(), segment.parent.as_deref()), (ROOT, Some("53995c3f42cd8ad8")));
+        assert_eq!((segment.trace.as_str(), segment.parent.as_deref()), (ROOT, Some("53995c3f42cd8ad8")));
         assert!(!segment.sampled);
-        assert_eq!(segment.traceparent().unwrap(), format!("00-{W3C}-{}-00", segment.id));
+        assert_eq!(segment.traceparent.unwrap(), format!("00-{W3C}-{}-00", segment.id));
         let both =
             begin(Some(&format!("Root={ROOT};Parent=1111111111111111")), &format!("00-{W3C}-53995c3f42cd8ad8-03"));
         assert_eq!((both.parent.as_deref(), both.sampled), (Some("1111111111111111"), true));
-        assert!(both.traceparent().unwrap().ends_with("-03"));
+        assert!(both.traceparent.unwrap().ends_with("-03"));
         let other = begin(Some("Root=1-00000001-a006649127e371903a2de979"), &format!("00-{W3C}-53995c3f42cd8ad8-01"));
-        assert!(other.root.starts_with("1-00000001-") && other.traceparent().is_none());
-        assert_eq!(begin(None, &format!("cc-{W3C}-53995c3f42cd8ad8-01-more")).root, ROOT);
-        for wrong in [
-            format!("ff-{W3C}-53995c3f42cd8ad8-01"),
-            format!("00-{W3C}-53995c3f42cd8ad8-01-more"),
-            format!("00-{W3C}-0000000000000000-01"),
-            format!("00-{}-53995c3f42cd8ad8-01", W3C.to_uppercase()),
-            "00-1-2-3".to_owned(),
-        ] {
-            let segment = begin(None, &wrong);
-            assert!(segment.root != ROOT && segment.traceparent().is_none(), "{wrong}");
-        }
+        assert!(other.trace.starts_with("1-00000001-") && other.traceparent.is_none());
+        let new = begin(None, "00-1-2-3");
+        assert!(new.trace != ROOT && new.traceparent.is_none());
     }
 
     #[test]
@@ -428,9 +322,9 @@ mod tests {
         let core = Core::new(0, 1, Clock::System);
         let tracer = tracer(([127, 0, 0, 1], 9).into(), 1.0);
         let segment = tracer.begin(&core, Some(format!("Root={ROOT};Sampled=0").as_bytes()), None);
-        assert!(!segment.sampled && segment.header().ends_with("Sampled=0"));
+        assert!(!segment.sampled && segment.amazon.is_some_and(|field| field.ends_with("Sampled=0")));
         let odd = Header::parse("Root=2-58406cf0-a006649127e371903a2de979;Parent=zz;Sampled=?");
         assert_eq!(odd, Header::default());
-        assert!(is_root(&new_root(&core, Clock::System.now())));
+        assert!(is_root(&new_root(&core, core.since_epoch())));
     }
 }
