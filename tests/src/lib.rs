@@ -10,11 +10,13 @@ mod envoy;
 mod house;
 mod load;
 mod machine;
+pub mod release;
 mod sample;
+pub mod stranger;
 
 pub use browser::Browser;
 pub use envoy::envoy;
 pub use house::{Aws, House, binary};
-pub use load::{Answer, Load, Report, get};
+pub use load::{Answer, Load, Report, get, get_with};
 pub use machine::{Leftovers, Machine, run, wait_until};
 pub use sample::{Sample, template};

@@ -27,9 +27,17 @@ pub struct Answer {
     pub status: u16,
     /// The body.
     pub body: String,
+    /// The status line and the header fields.
+    head: String,
 }
 
 impl Answer {
+    /// The value of the header field `name`.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.head.lines().filter_map(|line| line.split_once(':'));
+        fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
     /// The `version` in its JSON body.
     pub fn version(&self) -> Option<String> {
         serde_json::from_str::<Value>(&self.body).ok()?["version"].as_str().map(str::to_owned)
@@ -38,12 +46,18 @@ impl Answer {
 
 /// One GET of `http://<host>[:<port>]<path>` over a connection of its own, always to loopback.
 pub fn get(url: &str) -> std::io::Result<Answer> {
+    get_with(url, &[])
+}
+
+/// The same with more header fields.
+pub fn get_with(url: &str, fields: &[(&str, &str)]) -> std::io::Result<Answer> {
     let rest = url.strip_prefix("http://").unwrap_or(url);
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let port = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(80);
     let mut stream = TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
-    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: e2e\r\nConnection: close\r\n\r\n")?;
+    let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: e2e\r\n{fields}Connection: close\r\n\r\n")?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     parse(&bytes)
@@ -59,7 +73,7 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let body = if chunked { unchunk(body)? } else { body.to_owned() };
     let whole = header("content-length:").and_then(|line| line.split(':').nth(1)?.trim().parse().ok());
     // An answer that was cut short is none.
-    (whole.is_none_or(|length: usize| length == body.len())).then_some(Answer { status, body })
+    (whole.is_none_or(|length: usize| length == body.len())).then(|| Answer { status, body, head: head.to_owned() })
 }
 
 fn unchunk(mut rest: &str) -> Option<String> {
