@@ -37,6 +37,12 @@ enum Chore {
         /// Once only, for a quick look
         #[arg(long)]
         short: bool,
+        /// The second part of `canary`: on the real program, under load; needs root
+        #[arg(long)]
+        live: bool,
+        /// What the second part is told: `--rate`, `--faulty`, `--sound`, `--policy`
+        #[arg(last = true)]
+        more: Vec<String>,
     },
     /// Writes docs/coverage from crates/api and the API models of the `aws` CLI on PATH
     ApiCoverage {
@@ -60,7 +66,9 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Test { parts } => test::run(&parts),
-        Chore::Bench { bench, json, short } => bench::run(bench, json, short),
+        Chore::Bench { bench, json, short, live, more } => {
+            bench::run(bench, &bench::Options { json, short, live, more })
+        }
         Chore::ApiCoverage { check } => test::coverage(check),
         Chore::Screenshots { folder } => test::screenshots(&folder),
         Chore::Walls => walls::check(),

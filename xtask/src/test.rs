@@ -38,7 +38,9 @@ pub(crate) fn run(parts: &[Part]) -> Result<()> {
         match part {
             Part::House => house()?,
             Part::Unit => unsteady.extend(unit()?),
-            Part::Canary => bench::run(bench::Bench::Canary, false, true)?,
+            Part::Canary => {
+                bench::run(bench::Bench::Canary, &bench::Options { short: true, ..bench::Options::default() })?;
+            }
             Part::Mesh => unsteady.extend(mesh()?),
             Part::E2e => unsteady.extend(end_to_end()?),
         }

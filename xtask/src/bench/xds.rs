@@ -37,7 +37,7 @@ pub(super) fn run(short: bool) -> Result<Findings> {
 }
 
 /// How busy the machine is before anything runs: what else runs on it is in every figure.
-fn machine() -> Result<String> {
+pub(super) fn machine() -> Result<String> {
     let load = fs::read_to_string("/proc/loadavg").context("cannot read the load average")?;
     let load = load.split(' ').next().unwrap_or_default();
     // Where sessions share the processors between them, a session's niceness counts and not a process's: sched(7).
