@@ -29,7 +29,7 @@ const SPECIAL: &str = r"\.+*?()|[]{}^$";
 /// of requests that are counted apart.
 pub(super) fn filter(names: &[&str]) -> String {
     let names: Vec<String> = names.iter().map(|name| escaped(&spelt(name))).collect();
-    format!(r"^cluster\.({})(_[^./]*)?\.{WANTED}$", names.join("|"))
+    format!(r"^cluster\.({})(_[^/]*)?\.{WANTED}$", names.join("|"))
 }
 
 /// A cluster's name as it stands in statistics: colons part tags there.
@@ -139,17 +139,18 @@ impl Counted {
 /// What an answer says of the clusters `names`.
 pub(super) fn read(names: &[&str], body: &[u8]) -> Result<Answer, serde_json::Error> {
     let statistics: Statistics = serde_json::from_slice(body)?;
+    let variants = Variants::of(names, &statistics);
     let mut counted: BTreeMap<&str, Counted> = BTreeMap::new();
-    for statistic in statistics.stats {
+    for statistic in &statistics.stats {
         match statistic {
             Statistic::Number { name, value } => {
-                if let Some((cluster, statistic)) = of(names, &name) {
-                    counted.entry(cluster).or_default().add(statistic, value);
+                if let Some((cluster, statistic)) = variants.find(name) {
+                    counted.entry(cluster).or_default().add(statistic, *value);
                 }
             }
             Statistic::Histograms { histograms } => {
-                for times in histograms.details {
-                    let Some((cluster, TIME)) = of(names, &times.name) else { continue };
+                for times in &histograms.details {
+                    let Some((cluster, TIME)) = variants.find(&times.name) else { continue };
                     let latency = &mut counted.entry(cluster).or_default().latency;
                     times.totals.iter().for_each(|bucket| *latency.entry(bucket.ours()).or_default() += bucket.count);
                 }
@@ -161,15 +162,35 @@ pub(super) fn read(names: &[&str], body: &[u8]) -> Result<Answer, serde_json::Er
     Ok(found.collect())
 }
 
-/// Which of the clusters `names` the statistic `name` is about, and what it says of that, with the dot before it.
-fn of<'n, 's>(names: &[&'n str], name: &'s str) -> Option<(&'n str, &'s str)> {
-    let name = name.strip_prefix(CLUSTER)?;
-    names.iter().find_map(|cluster| {
-        let rest = name.strip_prefix(spelt(cluster).as_str())?;
-        let statistic = &rest[rest.find('.')?..];
-        // A variant's name goes on with an underscore; another cluster's goes on otherwise.
-        (rest == statistic || rest.starts_with('_')).then_some((*cluster, statistic))
-    })
+/// The clusters there are, as statistics spell them, each with the one it is or is a variant of.
+///
+/// A variant's name may have dots, as statistics have; so it is found by the gauge that each cluster has once.
+struct Variants<'n>(BTreeMap<String, &'n str>);
+
+impl<'n> Variants<'n> {
+    fn of(names: &[&'n str], statistics: &Statistics) -> Self {
+        let numbers = statistics.stats.iter().filter_map(|statistic| match statistic {
+            Statistic::Number { name, .. } => name.strip_prefix(CLUSTER)?.strip_suffix(HEALTHY),
+            _ => None,
+        });
+        let of = |variant: &str| {
+            names.iter().find(|cluster| {
+                // A variant's name goes on with an underscore; another cluster's goes on otherwise.
+                let rest = variant.strip_prefix(spelt(cluster).as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+            })
+        };
+        Self(numbers.filter_map(|variant| Some((variant.to_owned(), *of(variant)?))).collect())
+    }
+
+    /// Which cluster the statistic `name` is about, and what it says of that, with the dot before it.
+    fn find<'s>(&self, name: &'s str) -> Option<(&'n str, &'s str)> {
+        let name = name.strip_prefix(CLUSTER)?;
+        let dots = name.match_indices('.').map(|(place, _)| place);
+        // The longest: what is left is the statistic's own name.
+        let (place, cluster) = dots.filter_map(|dot| Some((dot, *self.0.get(&name[..dot])?))).last()?;
+        Some((cluster, &name[place..]))
+    }
 }
 
 #[cfg(test)]
@@ -220,6 +241,19 @@ mod tests {
     }
 
     #[test]
+    fn a_variant_s_name_may_have_dots() {
+        let lines = [
+            ("cds_egress_m_v1_http_3000_api.internal.membership_healthy", 2),
+            ("cds_egress_m_v1_http_3000_api.internal.upstream_rq_2xx", 7),
+            ("cds_egress_m_v1_http_3000_api.internal.internal.upstream_rq_2xx", 7),
+            ("cds_egress_m_v1_http_3000_api.internal.retry.upstream_rq_5xx", 1),
+            ("cds_egress_m_v1_http_3000_api.internal.upstream_rq_retry", 1),
+        ];
+        let answer = read(&[V1], &statistics(&lines, "")).unwrap();
+        assert_eq!((answer[V1].requests, answer[V1].errors, answer[V1].healthy), (8, 1, 2));
+    }
+
+    #[test]
     fn times_fall_into_our_buckets_each_once() {
         let times = r#"{"name":"cluster.cds_egress_m_v1_http_3000.upstream_rq_time","percentiles":[],"intervals":[],
             "totals":[{"lower_bound":0,"width":0,"count":5},{"lower_bound":3,"width":0.1,"count":2},
@@ -244,7 +278,8 @@ mod tests {
     #[test]
     fn a_name_is_taken_as_it_is_and_not_as_an_expression() {
         let filter = filter(&["cds_egress_m.x_v+1_http_80", "a:b"]);
-        assert!(filter.starts_with(r"^cluster\.(cds_egress_m\.x_v\+1_http_80|a_b)(_[^./]*)?\.("), "{filter}");
-        assert_eq!(of(&["a:b"], "cluster.a_b.upstream_rq_2xx"), Some(("a:b", ".upstream_rq_2xx")));
+        assert!(filter.starts_with(r"^cluster\.(cds_egress_m\.x_v\+1_http_80|a_b)(_[^/]*)?\.("), "{filter}");
+        let lines = [("a_b.membership_healthy", 1), ("a_b.upstream_rq_2xx", 4)];
+        assert_eq!(read(&["a:b"], &statistics(&lines, "")).unwrap()["a:b"].requests, 4);
     }
 }
