@@ -169,11 +169,11 @@ impl Bundle<'_> {
         if let Some(mib) = self.container.memory_reservation_mib {
             memory["reservation"] = bytes(mib).into();
         }
-        json!({
-            "devices": [{"allow": false, "access": "rwm"}],
-            "memory": memory,
-            "cpu": {"shares": self.container.cpu_units.unwrap_or(0).max(CPU_SHARES_MIN)},
-        })
+        let mut resources = json!({"devices": [{"allow": false, "access": "rwm"}], "memory": memory});
+        if self.cgroup.shares_processors() {
+            resources["cpu"] = json!({"shares": self.container.cpu_units.unwrap_or(0).max(CPU_SHARES_MIN)});
+        }
+        resources
     }
 }
 

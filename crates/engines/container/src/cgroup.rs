@@ -21,7 +21,9 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{TaskLimits, TaskSpec};
+use crate::{ContainerSpec, TaskLimits, TaskSpec};
+
+pub(crate) mod unified;
 
 /// Where the kernel's cgroups are mounted on every distribution.
 pub(crate) const ROOT: &str = "/sys/fs/cgroup";
@@ -68,12 +70,23 @@ impl TaskCgroup {
         Path::new("/").join(PARENT).join(&self.task).join(container)
     }
 
-    /// Makes it in every hierarchy and sets the limits.
+    /// Makes it in every hierarchy and sets the limits; all of it or nothing.
     pub(crate) fn create(&self, spec: &TaskSpec) -> io::Result<()> {
+        self.make(spec).inspect_err(|_| {
+            let _ = self.remove();
+        })
+    }
+
+    fn make(&self, spec: &TaskSpec) -> io::Result<()> {
         for hierarchy in hierarchies()? {
             self.create_in(&hierarchy)?;
         }
         let version = Self::version();
+        if version == Version::V2 {
+            let root = Path::new(ROOT);
+            let handed = unified::hand_down(root, &self.directory(root))?;
+            must_hold(spec, |controller| handed.contains(controller))?;
+        }
         let asked = self.limits(version, spec);
         let mut asked = asked.into_iter().filter(|setting| !setting.optional || setting.file.exists());
         asked.try_for_each(|setting| write(&setting.file, &setting.value))
@@ -117,12 +130,8 @@ impl TaskCgroup {
     }
 
     fn limits_v2(&self, limits: TaskLimits, shares: u64) -> Vec<Setting> {
-        let root = Path::new(ROOT);
-        let directory = self.directory(root);
-        let ancestors = [root.to_owned(), root.join(PARENT), directory.clone()];
-        let controllers =
-            ancestors.map(|ancestor| Setting::new(ancestor.join("cgroup.subtree_control"), "+cpu +memory +pids"));
-        let mut settings = controllers.to_vec();
+        let directory = self.directory(Path::new(ROOT));
+        let mut settings = Vec::new();
         if let Some(mib) = limits.memory_mib {
             settings.push(Setting::new(directory.join("memory.max"), mib << 20));
             settings.push(Setting::new(directory.join("memory.swap.max"), 0).if_there());
@@ -131,16 +140,33 @@ impl TaskCgroup {
             let quota = format!("{} {CPU_PERIOD_MICROSECONDS}", cpu_quota(units));
             settings.push(Setting::new(directory.join("cpu.max"), quota));
         }
-        settings.push(Setting::new(directory.join("cpu.weight"), cpu_weight(shares)));
+        settings.push(Setting::new(directory.join("cpu.weight"), cpu_weight(shares)).if_there());
         settings
     }
 
-    /// Whether the machine counts swap, so that a memory limit can forbid it.
-    pub(crate) fn counts_swap(&self) -> bool {
-        match Self::version() {
-            Version::V1 => self.directory(&Path::new(ROOT).join("memory")).join("memory.memsw.limit_in_bytes").exists(),
-            Version::V2 => self.directory(Path::new(ROOT)).join("memory.swap.max").exists(),
+    /// Makes the cgroup of `container` where libcontainer would hand down more than is needed to make it itself, and
+    /// forbids it to swap, which libcontainer means to do there and does not.
+    pub(crate) fn prepare(&self, container: &ContainerSpec) -> io::Result<()> {
+        if Self::version() == Version::V1 {
+            return Ok(());
         }
+        let directory = self.directory(Path::new(ROOT)).join(&container.name);
+        fs::create_dir_all(&directory)?;
+        let no_swap = Setting::new(directory.join("memory.swap.max"), 0).if_there();
+        let asked = container.memory_mib.is_some() && no_swap.file.exists();
+        if asked { write(&no_swap.file, &no_swap.value) } else { Ok(()) }
+    }
+
+    /// Whether containers in it can be given shares of the processor.
+    pub(crate) fn shares_processors(&self) -> bool {
+        let root = Path::new(ROOT);
+        Self::version() == Version::V1 || unified::available(root).is_ok_and(|all| all.contains("cpu"))
+    }
+
+    /// Whether the machine counts memory and swap together (v1), so that a memory limit can forbid the latter.
+    pub(crate) fn counts_swap(&self) -> bool {
+        let memory = self.directory(&Path::new(ROOT).join("memory"));
+        Self::version() == Version::V1 && memory.join("memory.memsw.limit_in_bytes").exists()
     }
 
     /// How often the kernel has killed a process of `container` for its memory, be it for the container's limit or the
@@ -211,6 +237,23 @@ impl TaskCgroup {
     pub(crate) fn directory(&self, hierarchy: &Path) -> PathBuf {
         hierarchy.join(PARENT).join(&self.task)
     }
+}
+
+/// Fails with the controllers that the limits of `spec` need and this machine does not have.
+fn must_hold(spec: &TaskSpec, has: impl Fn(&str) -> bool) -> io::Result<()> {
+    let (limits, containers) = (&spec.limits, &spec.containers);
+    let memory = |c: &ContainerSpec| c.memory_mib.or(c.memory_reservation_mib).is_some();
+    let asked = [
+        ("cpu", limits.cpu_units.is_some() || containers.iter().any(|container| container.cpu_units.is_some())),
+        ("memory", limits.memory_mib.is_some() || containers.iter().any(memory)),
+    ];
+    let missing: Vec<&str> = asked.iter().filter(|(name, asked)| *asked && !has(name)).map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let problem =
+        format!("the control groups of this machine have no {} controller for its limits", missing.join(" and no "));
+    Err(io::Error::new(io::ErrorKind::Unsupported, problem))
 }
 
 /// A value for one of the kernel's files.
@@ -359,17 +402,26 @@ mod tests {
     }
 
     #[test]
-    fn under_v2_controllers_are_handed_down_before_limits_are_set() {
+    fn under_v2_all_lie_in_the_one_there_is() {
         let wanted = [
-            "/sys/fs/cgroup/cgroup.subtree_control = +cpu +memory +pids",
-            "/sys/fs/cgroup/serin/cgroup.subtree_control = +cpu +memory +pids",
-            "/sys/fs/cgroup/serin/t/cgroup.subtree_control = +cpu +memory +pids",
             "/sys/fs/cgroup/serin/t/memory.max = 67108864",
             "/sys/fs/cgroup/serin/t/memory.swap.max = 0",
             "/sys/fs/cgroup/serin/t/cpu.max = 50000 100000",
             "/sys/fs/cgroup/serin/t/cpu.weight = 20",
         ];
         assert_eq!(limited(Version::V2), wanted);
+    }
+
+    #[test]
+    fn limits_that_nothing_could_hold_are_refused_by_name() {
+        let mut app = container("app");
+        app.memory_mib = Some(64);
+        let mut spec = task(vec![app]);
+        must_hold(&spec, |_| true).unwrap();
+        must_hold(&spec, |controller| controller == "memory").unwrap();
+        spec.limits.cpu_units = Some(256);
+        let refused = must_hold(&spec, |_| false).unwrap_err().to_string();
+        assert!(refused.contains("no cpu and no memory controller"), "{refused}");
     }
 
     #[test]

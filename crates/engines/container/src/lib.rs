@@ -24,6 +24,7 @@ mod capabilities;
 mod cgroup;
 mod course;
 mod executor;
+mod fitness;
 mod image_user;
 mod millis;
 mod plan;
@@ -38,6 +39,7 @@ mod usage;
 
 pub use capabilities::{ADDABLE_CAPABILITIES, ALL_CAPABILITIES};
 pub use client::{Adopted, Client, Condition, Netns, layers_in_use};
+pub use fitness::{Unfit, check_control_groups};
 pub use protocol::ExecOutput;
 pub use spec::{
     BindMount, ContainerSpec, DEFAULT_STOP_TIMEOUT, Dependency, DependencyCondition, HealthCheck, HealthCommand,

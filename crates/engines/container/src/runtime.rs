@@ -164,6 +164,7 @@ impl Runtime {
         };
         let written = fs::write(bundle.join("config.json"), config.config().to_string());
         written.map_err(prepare("config.json"))?;
+        self.cgroup.prepare(container).map_err(prepare("control group"))?;
         let (failures, failures_writer) = pipe()?;
         let builder = equip(self.builder(container)?, failures_writer, container.init);
         let built = builder.as_init(&bundle).with_systemd(false).with_detach(true).build();

@@ -21,6 +21,7 @@ use nix::{
 use super::{
     confinement::{capabilities_are_taken_and_added, system_calls_are_filtered},
     harness::{Bench, Case, PATIENCE, network_namespace},
+    unified::{all_goes_well_under_version_2_alone, limits_that_nothing_could_hold_are_refused},
 };
 
 macro_rules! cases {
@@ -58,6 +59,20 @@ cases![
     tasks_come_and_go_side_by_side,
     starting_takes_a_moment,
     a_shim_keeps_one_thread_and_few_descriptors,
+    all_goes_well_under_version_2_alone,
+];
+
+/// Those that say nothing of limits, for version 2 has no controllers on a machine that uses them by version 1.
+pub(crate) const WITHOUT_LIMITS: &[Case] = &[
+    ("output_and_exit_code_are_kept", output_and_exit_code_are_kept),
+    ("system_calls_are_filtered", system_calls_are_filtered),
+    ("an_app_starts_once_its_proxy_is_healthy", an_app_starts_once_its_proxy_is_healthy),
+    ("what_cannot_start_is_told", what_cannot_start_is_told),
+    ("a_sidecar_is_restarted_with_its_files", a_sidecar_is_restarted_with_its_files),
+    ("what_a_dead_shim_leaves_is_swept_up", what_a_dead_shim_leaves_is_swept_up),
+    ("a_shim_that_is_told_to_end_stops_its_task", a_shim_that_is_told_to_end_stops_its_task),
+    ("tasks_come_and_go_side_by_side", tasks_come_and_go_side_by_side),
+    ("limits_that_nothing_could_hold_are_refused", limits_that_nothing_could_hold_are_refused),
 ];
 
 fn seconds(number: u64) -> Duration {
