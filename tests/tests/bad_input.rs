@@ -246,6 +246,21 @@ fn the_command_line_refuses_nonsense_in_one_sentence() {
 }
 
 #[test]
+fn a_machine_that_could_hold_no_task_to_its_limits_is_told_what_it_lacks() {
+    let machine = Machine::new();
+    // A namespace of mounts in which there are no control groups.
+    let bare = "mount -t tmpfs none /sys/fs/cgroup && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", bare, "sh"]).arg(binary("serin")).args(["up", "--data-dir"]);
+    let ended = command.arg(machine.data_dir()).env_remove("SERIN_LISTEN").output().expect("unshare can be started");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(69), "{said}");
+    assert!(said.starts_with("serin: ") && said.lines().count() == 1, "{said}");
+    assert!(said.contains("mount -t cgroup2 cgroup2 /sys/fs/cgroup"), "{said}");
+    assert!(!machine.data_dir().exists() && machine.leftovers().is_empty(), "{:#?}", machine.leftovers());
+}
+
+#[test]
 fn a_house_stands_when_nobody_reads_what_it_says() {
     let machine = Machine::new();
     let mut command = Command::new(binary("serin"));

@@ -4,6 +4,8 @@ use std::{fmt, process::ExitCode};
 
 use clap::error::ErrorKind;
 
+use crate::print;
+
 /// The command line makes no sense.
 pub(crate) const USAGE: u8 = 64;
 /// Data that was there cannot be used.
@@ -12,6 +14,8 @@ pub(crate) const DATA: u8 = 65;
 pub(crate) const UNAVAILABLE: u8 = 69;
 /// The user may not do this.
 pub(crate) const PERMISSION: u8 = 77;
+/// Nobody reads what is printed any more: as a shell tells of a program that SIGPIPE ended.
+const UNREAD: u8 = 128 + 13;
 
 /// A failure that knows its exit code.
 #[derive(Debug)]
@@ -34,19 +38,21 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Prints a failure and tells its exit code.
+/// Prints a failure and tells its exit code. That a reader has gone is his own affair, and said to nobody.
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("serin: {error:#}");
+    if let Some(print::Error::Gone) = error.downcast_ref() {
+        return ExitCode::from(UNREAD);
+    }
+    print::note(format_args!("serin: {error:#}"));
     error.downcast_ref::<Refusal>().map_or(ExitCode::FAILURE, |refusal| ExitCode::from(refusal.code))
 }
 
 /// Prints what is wrong with the command line; help and version are no failures.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        print!("{error}");
-        return ExitCode::SUCCESS;
+        return print::text(error).map_or_else(|error| failed(&error.into()), |()| ExitCode::SUCCESS);
     }
-    eprintln!("serin: {}; see `serin --help`", sentence(error));
+    print::note(format_args!("serin: {}; see `serin --help`", sentence(error)));
     ExitCode::from(USAGE)
 }
 

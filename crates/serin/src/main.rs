@@ -3,6 +3,8 @@
 //! The same file is also what runs inside tasks (the sidecar, the X-Ray daemon, the shell of built-in images) and beside
 //! the control plane (the edge, a shim for each task): each is a hidden command, so that one static file is all there is.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)] // `print.rs` bears readers that go
+
 mod cli;
 mod commands;
 mod data_dir;
@@ -11,6 +13,7 @@ mod exit;
 mod front;
 mod house;
 mod picture;
+mod print;
 mod proxies;
 mod senders;
 

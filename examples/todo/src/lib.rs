@@ -5,7 +5,8 @@
 //! - version 3 is broken: every second answer on `/todos` is an error.
 //!
 //! Both halves are ordinary programs that know nothing of a mesh: the gateway asks `API_ENDPOINT`, a plain DNS name, and
-//! a sidecar decides which version answers. Both write X-Ray segments for what they do. [`image`] puts the program into
+//! a sidecar decides which version answers. Both write X-Ray segments for what they do, and a line to standard output for
+//! each request but the load balancer's health checks, so that `serin logs` has something to follow. [`image`] puts the program into
 //! an OCI image and pushes it, as `docker build` and `docker push` would.
 
 pub mod api;
@@ -13,16 +14,24 @@ pub mod gateway;
 pub mod image;
 mod xray;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io::Write, net::SocketAddr, sync::Arc, time::Instant};
 
 use anyhow::{Context, Result};
-use axum::Router;
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{self, Next},
+    response::Response,
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 
 pub use xray::Tracer;
+
+/// What the load balancer asks all the time.
+const HEALTH_CHECK: &str = " /ping";
 
 /// Runs one half of the sample: `gateway` or `api`, configured by its environment.
 ///
@@ -37,7 +46,24 @@ pub async fn run(half: &str) -> Result<()> {
         "api" => api::router(variable("API_VERSION").unwrap_or_else(|| "1".to_owned()), tracer),
         other => anyhow::bail!("there is no half called `{other}`: gateway and api are"),
     };
-    serve(SocketAddr::from(([0, 0, 0, 0], port)), router).await
+    say(&format!("{half} listens on port {port}"));
+    serve(SocketAddr::from(([0, 0, 0, 0], port)), router.layer(middleware::from_fn(tell))).await
+}
+
+/// Says what came of a request: `GET /todos/todo1 200 1.3 ms`.
+async fn tell(request: Request, next: Next) -> Response {
+    let (begun, line) = (Instant::now(), format!("{} {}", request.method(), request.uri().path()));
+    let response = next.run(request).await;
+    if !line.ends_with(HEALTH_CHECK) {
+        let took = begun.elapsed().as_secs_f64() * 1000.0;
+        say(&format!("{line} {} {took:.1} ms", response.status().as_u16()));
+    }
+    response
+}
+
+/// Nobody who reads it is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Serves until SIGTERM, then lets what is in flight end.

@@ -17,6 +17,7 @@ use super::{block_on_to, connect, scopes};
 use crate::{
     cli::{Canaries, Canary, OneCanary, StartCanary as Start, Target},
     exit::{self, Refusal},
+    print,
 };
 
 /// How long one question for news is held, in seconds.
@@ -108,13 +109,16 @@ async fn list(options: Canaries) -> Result<ExitCode> {
     let all = all(&connect(&options.target), &options.target).await?;
     let all: Vec<_> = all.into_iter().map(|(_, canary)| canary).collect();
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        print::json(&all)?;
     } else if all.is_empty() {
-        println!("No canary yet. `serin canary start` begins one; so does a template with `Serin::Canary` metadata.");
+        print::line(
+            "No canary yet. `serin canary start` begins one; so does a template with `Serin::Canary` metadata.",
+        )?;
     }
     for canary in all.iter().filter(|_| !options.json) {
         let CanaryDescription { id, baseline, canary: new, phase, percent, started_at, .. } = canary;
-        println!("{id:<24} {baseline} → {new}  {phase:<10} {percent:>5} %  since {}", started_at.to_iso8601());
+        let since = started_at.to_iso8601();
+        print::line(format_args!("{id:<24} {baseline} → {new}  {phase:<10} {percent:>5} %  since {since}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -179,21 +183,21 @@ async fn watch(client: &Client, id: &str, json: bool) -> Result<ExitCode> {
     loop {
         if live {
             // Home, and everything below goes: the picture is drawn anew in place.
-            print!("\x1b[H\x1b[2J{}", picture(&canary));
+            print::text(format_args!("\x1b[H\x1b[2J{}", picture(&canary)))?;
         } else if json {
-            println!("{}", serde_json::to_string(&canary)?);
+            print::line(serde_json::to_string(&canary)?)?;
         } else {
             for event in canary.events.iter().skip(told) {
-                println!("{}  {}", event.at.to_iso8601(), event.message);
+                print::line(format_args!("{}  {}", event.at.to_iso8601(), event.message))?;
             }
             told = canary.events.len();
         }
         if canary.ended {
             if !live && !json {
-                print!("{}", picture(&canary));
+                print::text(picture(&canary))?;
             }
             if !json {
-                println!("{}", canary.explanation);
+                print::line(&canary.explanation)?;
             }
             return Ok(if canary.phase == "Done" { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
@@ -222,24 +226,21 @@ async fn replay(options: OneCanary) -> Result<ExitCode> {
     }
     let replay = record::replay(lines.iter().map(String::as_str))?;
     for difference in &replay.differences {
-        println!("line {}:\n  recorded {}\n  replayed {}", difference.line, difference.recorded, difference.replayed);
+        let record::Difference { line, recorded, replayed } = difference;
+        print::line(format_args!("line {line}:\n  recorded {recorded}\n  replayed {replayed}"))?;
     }
     let (ticks, decisions) = (replay.ticks, replay.decisions.len());
     if replay.differences.is_empty() {
-        println!("{ticks} looks and {decisions} decisions: each comes out the same, bit for bit.");
+        print::line(format_args!("{ticks} looks and {decisions} decisions: each comes out the same, bit for bit."))?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{ticks} looks and {decisions} decisions: {} come out otherwise.", replay.differences.len());
+    let otherwise = replay.differences.len();
+    print::line(format_args!("{ticks} looks and {decisions} decisions: {otherwise} come out otherwise."))?;
     Ok(ExitCode::FAILURE)
 }
 
 fn tell(canary: &CanaryDescription, json: bool, text: fn(&CanaryDescription) -> String) -> Result<()> {
-    if json {
-        println!("{}", serde_json::to_string_pretty(canary)?);
-    } else {
-        print!("{}", text(canary));
-    }
-    Ok(())
+    if json { print::json(canary) } else { Ok(print::text(text(canary))?) }
 }
 
 fn history(canary: &CanaryDescription) -> String {

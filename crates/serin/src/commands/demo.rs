@@ -12,14 +12,15 @@ mod summary;
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use names::Scope;
-use tokio::time::Instant;
+use tokio::{signal::unix::SignalKind, time::Instant};
+use tokio_util::task::AbortOnDropHandle;
 use wire::Client;
 
 use super::{
     map,
-    up::{Running, stop_asked},
+    up::{Running, Stop},
 };
 use crate::{cli, picture};
 
@@ -37,9 +38,12 @@ const TRACES_LAG: Duration = Duration::from_millis(1500);
 /// How often the view is drawn anew.
 const REDRAW: Duration = Duration::from_millis(250);
 
-/// Runs the demo; Ctrl-C at any moment cleans up too.
+/// Runs the demo. However it ends, everything is taken down again: Ctrl-C at any moment, a terminal that is closed, a reader
+/// of what it prints that goes.
 pub(crate) async fn run(options: cli::Demo) -> Result<()> {
     super::log("error");
+    // From here on a signal ends nothing by itself, not even while the house is only half there.
+    let mut stop = Stop::listen(&[SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()])?;
     let folder = tempfile::Builder::new().prefix("serin-demo-").tempdir().context("cannot make a folder")?;
     let up = cli::Up {
         data_dir: folder.path().to_owned(),
@@ -55,27 +59,37 @@ pub(crate) async fn run(options: cli::Demo) -> Result<()> {
     let house = Running::start(&up).await?;
     let screen = Arc::new(Screen::new());
     let client = Client::new(format!("http://{}", house.address()), Scope::default(), None);
+    let keep = options.keep;
+    // A task of its own: should it panic, that is an error here, after which there is still to be cleaned up.
+    let rehearsal = AbortOnDropHandle::new(tokio::spawn(rehearse(client, options, Arc::clone(&screen))));
     let result = tokio::select! {
-        result = rehearse(&client, &options, &screen) => result,
-        stopped = stop_asked() => stopped.and_then(|()| bail!("stopped before its end")),
+        result = rehearsal => result.context("the demo fell over").and_then(|result| result),
+        unread = screen.unread() => Err(unread.into()),
+        () = stop.asked() => Err(anyhow!("stopped before its end")),
     };
-    if result.is_ok() && options.keep {
-        println!("{}", what_next(&house, folder.path()));
-        stop_asked().await?;
-    }
+    let result = match result {
+        Ok(url) if keep => {
+            screen.say(&what_next(&house, folder.path(), &url));
+            tokio::select! {
+                unread = screen.unread() => Err(unread.into()),
+                () = stop.asked() => Ok(()),
+            }
+        }
+        result => result.map(drop),
+    };
     screen.say("Cleaning up: tasks, namespaces, files…");
     let stopped = house.stop().await;
     folder.close().context("the demo's folder could not be removed")?;
     result.and(stopped)
 }
 
-/// The demo itself, between the start of the house and its end.
-async fn rehearse(client: &Client, options: &cli::Demo, screen: &Arc<Screen>) -> Result<()> {
+/// The demo itself, between the start of the house and its end. Answers the URL of the sample.
+async fn rehearse(client: Client, options: cli::Demo, screen: Arc<Screen>) -> Result<String> {
+    let (client, screen) = (&client, &screen);
     let begun = Instant::now();
-    let drawing = tokio::spawn(draw_progress(client.clone(), Arc::clone(screen)));
-    let deployed = Deployment::create(client.clone(), screen).await;
-    drawing.abort();
-    let deployment = deployed?;
+    let drawing = AbortOnDropHandle::new(tokio::spawn(draw_progress(client.clone(), Arc::clone(screen))));
+    let deployment = Deployment::create(client.clone(), screen).await?;
+    drop(drawing);
     let load = Load::start(&deployment.url, options.rate);
     load.first_answer().await.context("the load balancer gave no good answer")?;
     screen.say(&format!("First answer {:.1} s after the start: {}", begun.elapsed().as_secs_f64(), deployment.url));
@@ -88,11 +102,11 @@ async fn rehearse(client: &Client, options: &cli::Demo, screen: &Arc<Screen>) ->
     screen.clear();
     tokio::time::sleep(TRACES_LAG).await;
     let map = map::draw(&map::graph(client, Duration::from_mins(10)).await?);
-    println!("{}", story.summary(&total, &map));
+    screen.say(&story.summary(&total, &map));
     if !options.keep {
         deployment.delete(screen).await?;
     }
-    Ok(())
+    Ok(deployment.url)
 }
 
 /// Weights by hand, then a sound version and a broken one that are judged.
@@ -153,17 +167,19 @@ async fn watch(client: &Client, screen: &Screen, load: &Load, asked: (u32, u32),
     Ok(())
 }
 
-fn what_next(house: &Running, folder: &std::path::Path) -> String {
-    let endpoint = format!("http://{}", house.address());
+fn what_next(house: &Running, folder: &std::path::Path, url: &str) -> String {
     format!(
-        "\nEverything is still up ({}). In another terminal:\n\n  \
+        "\nEverything is still up ({}). In another terminal:\n\n\
+         {}  \
+         curl {url}\n  \
          serin status\n  \
+         serin logs api --follow\n  \
          serin map\n  \
          serin canary explain\n  \
-         export AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1\n  \
          aws cloudformation describe-stacks --query 'Stacks[].StackName'\n  \
          aws appmesh describe-route --mesh-name todo --virtual-router-name api --route-name api\n\n\
          Ctrl-C here ends it and cleans up.",
-        folder.display()
+        folder.display(),
+        house.exports(),
     )
 }

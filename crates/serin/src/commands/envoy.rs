@@ -7,18 +7,18 @@ use anyhow::{Context, Result};
 use crate::{
     cli,
     exit::{self, Refusal},
+    print,
 };
 
 /// Writes the bootstrap that the environment comes to.
 pub(crate) fn bootstrap(options: &cli::EnvoyBootstrap) -> Result<()> {
     for (name, reason) in envoy::without_effect(&variable) {
-        eprintln!("serin: the variable {name} has no effect: {reason}");
+        print::note(format_args!("serin: the variable {name} has no effect: {reason}"));
     }
     let made = envoy::bootstrap(&variable).map_err(|wrong| Refusal::new(exit::USAGE, wrong.to_string()))?;
     let text = format!("{made:#}\n");
     let Some(path) = &options.output else {
-        print!("{text}");
-        return Ok(());
+        return Ok(print::text(text)?);
     };
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -8,6 +8,7 @@ use api::Explanation;
 use crate::{
     cli,
     exit::{self, Refusal},
+    print,
 };
 
 /// What each service has to explain, in the order in which it is shown.
@@ -24,8 +25,7 @@ type Line = (&'static str, &'static Explanation);
 
 /// Prints them, all or those of one resource.
 pub(crate) fn run(options: &cli::Explain) -> Result<()> {
-    print!("{}", text(&lines(), options.resource.as_deref())?);
-    Ok(())
+    Ok(print::text(text(&lines(), options.resource.as_deref())?)?)
 }
 
 fn lines() -> Vec<Line> {

@@ -10,6 +10,7 @@ use super::connect;
 use crate::{
     cli::{Fault, Faults, InjectFault as Inject, RemoveFault as Remove},
     exit::{self, Refusal},
+    print,
 };
 
 /// Runs one of the commands.
@@ -35,8 +36,7 @@ async fn inject(options: Inject) -> Result<()> {
         seconds: options.seconds,
     };
     let fault = connect(&options.target).call::<InjectFault>(request).await?.fault;
-    println!("{}", line(&fault));
-    Ok(())
+    Ok(print::line(line(&fault))?)
 }
 
 /// Two numbers with a colon between them.
@@ -51,11 +51,10 @@ async fn list(options: Faults) -> Result<()> {
     let request = ListFaultsRequest { mesh_name: options.mesh };
     let faults = connect(&options.target).call::<ListFaults>(request).await?.faults;
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&faults)?);
-    } else {
-        for fault in &faults {
-            println!("{}", line(fault));
-        }
+        return print::json(&faults);
+    }
+    for fault in &faults {
+        print::line(line(fault))?;
     }
     Ok(())
 }

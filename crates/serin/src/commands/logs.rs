@@ -8,7 +8,7 @@ use names::{Clock, Timestamp};
 use wire::Client;
 
 use super::{connect, scopes, up::stop_asked};
-use crate::cli;
+use crate::{cli, print};
 
 /// How often new lines are asked for when following.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -37,7 +37,8 @@ pub(crate) async fn run(options: cli::Logs) -> Result<()> {
         for line in lines {
             if seen.insert((line.at, line.id.clone())) {
                 let at = Timestamp::from_millis(line.at).to_iso8601();
-                println!("{at} {} {}", tame(&line.stream, is_terminal), tame(line.message.trim_end(), is_terminal));
+                let (stream, message) = (tame(&line.stream, is_terminal), tame(line.message.trim_end(), is_terminal));
+                print::line(format_args!("{at} {stream} {message}"))?;
             }
         }
         if !options.follow {

@@ -8,7 +8,7 @@ use names::Clock;
 use wire::{Client, ClientError};
 
 use super::{connect, scopes};
-use crate::cli;
+use crate::{cli, print};
 
 /// Prints the map of the last minutes.
 pub(crate) async fn run(options: cli::Map) -> Result<()> {
@@ -19,11 +19,11 @@ pub(crate) async fn run(options: cli::Map) -> Result<()> {
         all.extend(graph(&client.in_scope(scope), back).await?);
     }
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        print::json(&all)?;
     } else if all.is_empty() {
-        println!("No traces in the last {} minutes.", options.minutes);
+        print::line(format_args!("No traces in the last {} minutes.", options.minutes))?;
     } else {
-        print!("{}", draw(&all));
+        print::text(draw(&all))?;
     }
     Ok(())
 }

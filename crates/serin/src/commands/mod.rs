@@ -75,7 +75,9 @@ fn block_on_to(work: impl Future<Output = Result<ExitCode>>) -> ExitCode {
 fn log(level: &str) {
     let filter = EnvFilter::try_from_env("SERIN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr);
+    // It would tell of a reader that has gone by `eprintln!`, and fall by that.
+    log.log_internal_errors(false).init();
 }
 
 /// Signs what the X-Ray daemon sends, with the keys its task has; without any, only account and region are told.

@@ -17,6 +17,7 @@ use super::{canary::policy, connect, demo::load::Load};
 use crate::{
     cli::Rehearse,
     exit::{self, Refusal},
+    print,
 };
 
 /// How long one question for news is held at most, in seconds; less if the lease is shorter.
@@ -43,9 +44,9 @@ pub(crate) async fn run(options: Rehearse) -> Result<ExitCode> {
         load.stop().await;
     }
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&ended)?);
+        print::json(&ended)?;
     } else {
-        print!("{}", table(&ended));
+        print::text(table(&ended))?;
     }
     let whole = ended.results.len() as u64 == ended.faults;
     let sound = whole && ended.results.iter().all(|result| result.sound);
@@ -65,7 +66,7 @@ async fn follow(
     let mut told = String::new();
     while !seen.ended {
         if !quiet && told != seen.message {
-            eprintln!("{}", seen.message);
+            print::note(&seen.message);
             told.clone_from(&seen.message);
         }
         let request = DescribeRehearsalRequest {
@@ -82,7 +83,7 @@ async fn follow(
             },
             _ = &mut interrupted, if !stopping => {
                 stopping = true;
-                eprintln!("Everything is put back …");
+                print::note("Everything is put back …");
                 let request = StopRehearsalRequest { rehearsal: seen.id.clone() };
                 seen = client.call::<StopRehearsal>(request).await?.rehearsal;
             }

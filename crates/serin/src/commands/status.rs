@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{connect, scopes};
-use crate::{cli, picture};
+use crate::{cli, picture, print};
 
 /// Prints the picture of every account and region that has anything, or of the one that is named.
 pub(crate) async fn run(options: cli::Status) -> Result<()> {
@@ -13,15 +13,14 @@ pub(crate) async fn run(options: cli::Status) -> Result<()> {
         pictures.push(picture::gather(&client, &scope).await?);
     }
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&pictures)?);
-        return Ok(());
+        return print::json(&pictures);
     }
     pictures.retain(|picture| !picture.is_empty());
     if pictures.is_empty() {
-        println!("Nothing here yet. `aws cloudformation deploy` something, or try `serin demo`.");
+        print::line("Nothing here yet. `aws cloudformation deploy` something, or try `serin demo`.")?;
     }
     for picture in &pictures {
-        println!("{}", picture::render(picture));
+        print::line(picture::render(picture))?;
     }
     Ok(())
 }

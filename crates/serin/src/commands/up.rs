@@ -1,12 +1,12 @@
 //! `serin up`: everything, in the foreground.
 
-use std::{io::Write, net::SocketAddr};
+use std::{future::poll_fn, net::SocketAddr, task::Poll};
 
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -15,26 +15,43 @@ use crate::{
     data_dir::DataDir,
     exit::{self, Refusal},
     house::House,
+    print,
 };
 
 /// Runs a house until SIGTERM or SIGINT, then drains and stops its tasks.
 pub(crate) async fn run(options: cli::Up) -> Result<()> {
     let house = Running::start(&options).await?;
     // Who reads this may go once it has read it, and the house is not to fall by that.
-    let _ = writeln!(std::io::stdout(), "{}", house.welcome());
+    let _ = print::line(house.welcome());
     stop_asked().await?;
-    let _ = writeln!(std::io::stderr(), "serin: stopping the tasks…");
+    print::note("serin: stopping the tasks…");
     house.stop().await
 }
 
 /// Waits for SIGTERM or SIGINT.
 pub(crate) async fn stop_asked() -> Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    Stop::listen(&[SignalKind::terminate(), SignalKind::interrupt()])?.asked().await;
     Ok(())
+}
+
+/// Signals that ask a command to end. From when this is made they do nothing else.
+pub(crate) struct Stop(Vec<Signal>);
+
+impl Stop {
+    /// Takes these signals.
+    pub(crate) fn listen(kinds: &[SignalKind]) -> Result<Self> {
+        let signals: std::io::Result<_> = kinds.iter().map(|kind| signal(*kind)).collect();
+        Ok(Self(signals.context("cannot listen to signals")?))
+    }
+
+    /// Waits until one of them has come.
+    pub(crate) async fn asked(&mut self) {
+        poll_fn(|context| {
+            let came = self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if came { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
 }
 
 /// A house that answers.
@@ -49,6 +66,7 @@ impl Running {
     /// Opens the data directory, takes the port, finds or starts the edge, and serves.
     pub(crate) async fn start(options: &cli::Up) -> Result<Self> {
         needs_root()?;
+        needs_control_groups()?;
         raise_descriptor_limit()?;
         let tls = tls(&options.proxies)?;
         let listener = listen(options.listen).await?;
@@ -68,10 +86,15 @@ impl Running {
     /// What a user reads first.
     fn welcome(&self) -> String {
         let endpoint = format!("http://{}", self.address);
+        format!("Serin is ready on {endpoint} (console: {endpoint}/)\n\n{}", self.exports())
+    }
+
+    /// What a shell is told so that `aws` and `serin` find this house, in lines.
+    pub(crate) fn exports(&self) -> String {
         format!(
-            "Serin is ready on {endpoint} (console: {endpoint}/)\n\n  \
-             export AWS_ENDPOINT_URL={endpoint} AWS_DISABLE_HOST_PREFIX_INJECTION=true\n  \
-             export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1\n"
+            "  export AWS_ENDPOINT_URL=http://{} AWS_DISABLE_HOST_PREFIX_INJECTION=true\n  \
+             export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1\n",
+            self.address
         )
     }
 
@@ -90,6 +113,11 @@ fn needs_root() -> Result<()> {
     }
     let message = "this makes network namespaces and containers, which only root may do so far; try `sudo serin up`";
     Err(Refusal::new(exit::PERMISSION, message).into())
+}
+
+/// Better no house than one whose tasks cannot start.
+fn needs_control_groups() -> Result<()> {
+    Ok(container::check_control_groups().map_err(|unfit| Refusal::new(exit::UNAVAILABLE, unfit.to_string()))?)
 }
 
 /// Takes as many descriptors as the system allows: each proxy of a fleet holds a connection, and what one is given to

@@ -1,15 +1,19 @@
 //! The live view: a frame that is drawn over the last one on a terminal, and lines where there is none.
 
 use std::{
-    fmt::Write as _,
-    io::{IsTerminal, Write as _, stdout},
-    sync::{Mutex, PoisonError},
+    fmt::{Display, Write as _},
+    io::{IsTerminal, stdout},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use api::canary::CanaryDescription;
+use tokio_util::sync::CancellationToken;
 
 use super::load::Counts;
-use crate::picture::{Picture, split};
+use crate::{
+    picture::{Picture, split},
+    print,
+};
 
 /// How wide the bar of a split is.
 const BAR: usize = 40;
@@ -21,12 +25,15 @@ pub(super) struct Screen {
     is_terminal: bool,
     /// Lines of the frame that stands there now, and what was printed last where frames are not drawn.
     state: Mutex<State>,
+    /// Cancelled once something could not be said.
+    unread: CancellationToken,
 }
 
 #[derive(Default)]
 struct State {
     lines: usize,
     headline: String,
+    failure: Option<print::Error>,
 }
 
 /// What is drawn: a headline that also stands where frames cannot be drawn, and the rest.
@@ -37,44 +44,61 @@ pub(super) struct Frame {
 
 impl Screen {
     pub(super) fn new() -> Self {
-        Self { is_terminal: stdout().is_terminal(), state: Mutex::default() }
+        Self { is_terminal: stdout().is_terminal(), state: Mutex::default(), unread: CancellationToken::new() }
+    }
+
+    /// Waits until something could not be said, as when the reader has gone; answers why.
+    pub(super) async fn unread(&self) -> print::Error {
+        self.unread.cancelled().await;
+        self.state().failure.take().unwrap_or(print::Error::Gone)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who draws need not care whether anybody sees it: whoever runs the demo does, by [`Screen::unread`].
+    fn print(&self, state: &mut State, text: impl Display) {
+        if let Err(error) = print::text(text) {
+            state.failure.get_or_insert(error);
+            self.unread.cancel();
+        }
     }
 
     /// Prints a line that stays.
     pub(super) fn say(&self, line: &str) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         self.erase(&mut state);
-        println!("{line}");
+        self.print(&mut state, format_args!("{line}\n"));
     }
 
     /// Draws `frame` over the last one; without a terminal prints its headline when that is news.
     pub(super) fn draw(&self, frame: &Frame) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         if !self.is_terminal {
             if state.headline != frame.headline {
-                println!("{}", frame.headline);
+                self.print(&mut state, format_args!("{}\n", frame.headline));
                 state.headline.clone_from(&frame.headline);
             }
             return;
         }
         self.erase(&mut state);
         let text = format!("{}\n{}", frame.headline, frame.body);
-        for line in text.lines().take(LINES_MAX) {
-            println!("{line}");
-            state.lines += 1;
-        }
-        let _ = stdout().flush();
+        let lines: Vec<&str> = text.lines().take(LINES_MAX).collect();
+        self.print(&mut state, format_args!("{}\n", lines.join("\n")));
+        state.lines = lines.len();
     }
 
     /// Removes the frame.
     pub(super) fn clear(&self) {
-        self.erase(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.erase(&mut self.state());
     }
 
     /// Goes back to where the frame began and clears to the end of the screen (ECMA-48: CUU, ED).
     fn erase(&self, state: &mut State) {
         if self.is_terminal && state.lines > 0 {
-            print!("\x1b[{}A\x1b[J", state.lines);
+            let lines = state.lines;
+            self.print(state, format_args!("\x1b[{lines}A\x1b[J"));
         }
         state.lines = 0;
     }
