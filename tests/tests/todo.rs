@@ -33,9 +33,12 @@ fn a_canary_goes_through_without_one_failed_request() {
     assert!(left.is_empty(), "left over: {left:#?}");
 }
 
+/// Requests a second while something is changed.
+const RATE: u32 = 200;
+
 /// Does `change` while users are at it: none of them may notice.
 fn under_load(url: &str, change: impl FnOnce()) {
-    let load = Load::start(url, 200);
+    let load = Load::start(url, RATE);
     change();
     let report = load.stop();
     let (failed, all) = (report.failures.len(), report.total());
