@@ -131,6 +131,11 @@ pub(crate) fn tail(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
+/// At most so many characters of a text.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['…']).collect() }
+}
+
 /// What a page shows where there is nothing.
 pub(crate) fn nothing(text: &str) -> Markup {
     html! { p.nothing { (text) } }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use maud::{Markup, html};
 
 use super::layers;
+use crate::words::cut;
 
 /// Sizes, in units of the picture, which are pixels where there is room.
 const BOX: (f64, f64) = (150.0, 50.0);
@@ -148,11 +149,6 @@ fn boxed(node: &Node, (x, y): (f64, f64)) -> Markup {
             g class=(format!("node {}", node.class)) { (body) }
         }
     }
-}
-
-/// At most so many characters.
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['…']).collect() }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "pictures have few boxes")]

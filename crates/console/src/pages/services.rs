@@ -3,14 +3,16 @@
 use api::{
     Fault,
     ecs::{
-        Container, DescribeServices, DescribeServicesRequest, DescribeTasks, DescribeTasksRequest, ListClusters,
-        ListClustersRequest, ListServices, ListServicesRequest, ListTasks, ListTasksRequest, Service, Task,
+        Container, DescribeClusters, DescribeClustersRequest, DescribeServices, DescribeServicesRequest, DescribeTasks,
+        DescribeTasksRequest, ListClusters, ListClustersRequest, ListServices, ListServicesRequest, ListTasks,
+        ListTasksRequest, Service, ServiceEvent, Task,
     },
 };
 use maud::{Markup, html};
 
 use crate::{
     ask::{Cx, all},
+    links,
     pages::{
         logs::{self, Search},
         overview::empty,
@@ -19,10 +21,14 @@ use crate::{
     words::{date, span, state, tail, time},
 };
 
-/// Services or tasks that ECS describes in one call.
-const DESCRIBED_AT_ONCE: usize = 10;
+/// Services that ECS describes in one call.
+const SERVICES_AT_ONCE: usize = 10;
+/// Tasks that it describes in one call, and that one page shows.
+const TASKS_AT_ONCE: usize = 100;
 /// Events of a service that are shown.
 const EVENTS_MAX: usize = 30;
+/// Characters of an event that are shown; one may name hundreds of tasks.
+const EVENT_MAX: usize = 300;
 /// Lines of a log that stand beside what wrote them.
 const LINES: i32 = 100;
 
@@ -32,10 +38,9 @@ pub(crate) async fn list(cx: Cx) -> Result<View, Fault> {
     for cluster in all!(cx, ListClusters, ListClustersRequest::default(), cluster_arns) {
         let request = ListServicesRequest { cluster: Some(cluster.clone()), ..Default::default() };
         let arns = all!(cx, ListServices, request, service_arns);
-        let request = ListTasksRequest { cluster: Some(cluster.clone()), ..Default::default() };
-        let tasks = describe_tasks(&cx, &cluster, all!(cx, ListTasks, request, task_arns)).await?;
-        let lone = tasks.into_iter().filter(|task| !task.group.as_deref().unwrap_or_default().starts_with("service:"));
-        clusters.push((tail(&cluster).to_owned(), describe(&cx, &cluster, &arns).await?, lone.collect::<Vec<_>>()));
+        let services = describe(&cx, &cluster, &arns).await?;
+        let lone = lone_tasks(&cx, &cluster, &services).await?;
+        clusters.push((tail(&cluster).to_owned(), services, lone));
     }
     let shown = html! {
         @if clusters.is_empty() { (empty("cluster")) }
@@ -43,7 +48,13 @@ pub(crate) async fn list(cx: Cx) -> Result<View, Fault> {
             section {
                 h2 { "Cluster " (cluster) }
                 @if services.is_empty() { (empty("service")) } @else { (table(&cx, cluster, services)) }
-                @if !lone.is_empty() { h2 { "Tasks of no service" } (task_table(&cx, cluster, lone)) }
+                @if !lone.is_empty() {
+                    h2 { "Tasks of no service" }
+                    (task_table(&cx, cluster, &lone[..lone.len().min(TASKS_AT_ONCE)]))
+                    @if lone.len() > TASKS_AT_ONCE {
+                        p.quiet { "These are " (TASKS_AT_ONCE) " of " (lone.len()) "; " code { "aws ecs list-tasks --cluster " (cluster) } " names all." }
+                    }
+                }
             }
         }
     };
@@ -53,9 +64,24 @@ pub(crate) async fn list(cx: Cx) -> Result<View, Fault> {
         .command("aws ecs list-services --cluster …"))
 }
 
+/// The tasks of a cluster that belong to none of its `services`. Where these account for all that the cluster has, nobody
+/// else has to be looked for.
+async fn lone_tasks(cx: &Cx, cluster: &str, services: &[Service]) -> Result<Vec<Task>, Fault> {
+    let request = DescribeClustersRequest { clusters: vec![cluster.to_owned()], include: Vec::new() };
+    let clusters = cx.call::<DescribeClusters>(request).await?.clusters;
+    let all: i32 = clusters.iter().map(|cluster| cluster.running_tasks_count + cluster.pending_tasks_count).sum();
+    if all == services.iter().map(|service| service.running_count + service.pending_count).sum::<i32>() {
+        return Ok(Vec::new());
+    }
+    let request = ListTasksRequest { cluster: Some(cluster.to_owned()), ..Default::default() };
+    let mut tasks = describe_tasks(cx, cluster, all!(cx, ListTasks, request, task_arns)).await?;
+    tasks.retain(|task| !task.group.as_deref().unwrap_or_default().starts_with("service:"));
+    Ok(tasks)
+}
+
 async fn describe(cx: &Cx, cluster: &str, arns: &[String]) -> Result<Vec<Service>, Fault> {
     let mut services = Vec::new();
-    for some in arns.chunks(DESCRIBED_AT_ONCE) {
+    for some in arns.chunks(SERVICES_AT_ONCE) {
         let request = DescribeServicesRequest {
             cluster: Some(cluster.to_owned()),
             services: some.to_vec(),
@@ -68,7 +94,7 @@ async fn describe(cx: &Cx, cluster: &str, arns: &[String]) -> Result<Vec<Service
 
 async fn describe_tasks(cx: &Cx, cluster: &str, arns: Vec<String>) -> Result<Vec<Task>, Fault> {
     let mut tasks = Vec::new();
-    for some in arns.chunks(DESCRIBED_AT_ONCE) {
+    for some in arns.chunks(TASKS_AT_ONCE) {
         let request =
             DescribeTasksRequest { cluster: Some(cluster.to_owned()), tasks: some.to_vec(), ..Default::default() };
         tasks.extend(cx.call::<DescribeTasks>(request).await?.tasks);
@@ -87,7 +113,7 @@ fn table(cx: &Cx, cluster: &str, services: &[Service]) -> Markup {
                     td { (copies(service)) }
                     td.mono { (service.task_definition.as_deref().map(tail).unwrap_or_default()) }
                     td { (rollout(service)) }
-                    td.why { (service.events.first().and_then(|event| event.message.as_deref()).unwrap_or_default()) }
+                    td.why { (said(service.events.first())) }
                 }
             } }
         }
@@ -115,15 +141,26 @@ pub(crate) async fn view(cx: Cx) -> Result<View, Fault> {
     let (cluster, name) = (cx.path("cluster").to_owned(), cx.path("service").to_owned());
     let service = describe(&cx, &cluster, std::slice::from_ref(&name)).await?.into_iter().next();
     let service = service.ok_or_else(|| Fault::new("NotFound", 404, format!("There is no service {name}.")))?;
-    let request =
-        ListTasksRequest { cluster: Some(cluster.clone()), service_name: Some(name.clone()), ..Default::default() };
-    let tasks = describe_tasks(&cx, &cluster, all!(cx, ListTasks, request, task_arns)).await?;
+    let after = cx.query("after");
+    let request = ListTasksRequest {
+        cluster: Some(cluster.clone()),
+        service_name: Some(name.clone()),
+        next_token: (!after.is_empty()).then(|| after.to_owned()),
+        max_results: i32::try_from(TASKS_AT_ONCE).ok(),
+        ..Default::default()
+    };
+    let page = cx.call::<ListTasks>(request).await?;
+    let tasks = describe_tasks(&cx, &cluster, page.task_arns).await?;
+    let ways = ways(&cx.link(&["services", &cluster, &name]), after, page.next_token.as_deref());
     let standing = html! {
         p.standing role="status" { (copies(&service)) }
         p.quiet { "Runs " span.mono { (service.task_definition.as_deref().map(tail).unwrap_or_default()) } " on cluster " (cluster) "." }
     };
-    let shown =
-        html! { h2 { "Tasks" } @if tasks.is_empty() { (empty("task")) } @else { (task_table(&cx, &cluster, &tasks)) } };
+    let shown = html! {
+        h2 { "Tasks" }
+        @if tasks.is_empty() { (empty("task")) } @else { (task_table(&cx, &cluster, &tasks)) }
+        (ways)
+    };
     Ok(View::new(&cx, Place::Services, name.clone())
         .below("Services", cx.link(&["services"]))
         .part("standing", standing)
@@ -132,6 +169,26 @@ pub(crate) async fn view(cx: Cx) -> Result<View, Fault> {
         .part("events", events(&service))
         .command(format!("aws ecs describe-services --cluster {cluster} --services {name}"))
         .command(format!("aws ecs update-service --cluster {cluster} --service {name} --desired-count …")))
+}
+
+/// The ways from one page of tasks to the others, where not all are on one.
+fn ways(link: &str, after: &str, next: Option<&str>) -> Markup {
+    html! {
+        @if !after.is_empty() || next.is_some() {
+            p.quiet {
+                @if !after.is_empty() { a href=(link) rel="first" { "The first " (TASKS_AT_ONCE) } " " }
+                @if let Some(next) = next {
+                    a href=(format!("{link}?after={}", links::encode(next))) rel="next" { "The next " (TASKS_AT_ONCE) }
+                }
+            }
+        }
+    }
+}
+
+/// What an event says, as far as one reads it.
+fn said(event: Option<&ServiceEvent>) -> String {
+    let text = event.and_then(|event| event.message.as_deref()).unwrap_or_default();
+    crate::words::cut(text, EVENT_MAX)
 }
 
 fn task_table(cx: &Cx, cluster: &str, tasks: &[Task]) -> Markup {
@@ -187,7 +244,7 @@ fn events(service: &Service) -> Markup {
             thead { tr { th { "When" } th { "What" } } }
             tbody { @for event in service.events.iter().take(EVENTS_MAX) { tr {
                 td.number { @if let Some(at) = event.created_at { (time(at)) } }
-                td { (event.message.as_deref().unwrap_or_default()) }
+                td { (said(Some(event))) }
             } } }
         }
     }
@@ -253,5 +310,26 @@ fn containers(containers: &[Container]) -> Markup {
                 td.mono { (container.image.as_deref().unwrap_or_default()) }
             } } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_beyond_one_page_have_a_way_to_them() {
+        assert_eq!(ways("/s", "", None).0, "");
+        let first = ways("/s", "", Some("a&b")).0;
+        assert!(first.contains("/s?after=a%26b") && !first.contains("rel=\"first\""), "{first}");
+        let last = ways("/s", "a", None).0;
+        assert!(last.contains("href=\"/s\"") && !last.contains("rel=\"next\""), "{last}");
+    }
+
+    #[test]
+    fn an_event_that_names_hundreds_of_tasks_is_cut() {
+        let event = ServiceEvent { message: Some("task ".repeat(1000)), ..ServiceEvent::default() };
+        assert_eq!(said(Some(&event)).chars().count(), EVENT_MAX);
+        assert_eq!(said(None), "");
     }
 }

@@ -5,8 +5,10 @@ use names::Scope;
 
 use super::{Api, Container, LoadBalancer, MeshFault, Picture, Proxy, Route, Service, Stack, Target, Task, TurnedAway};
 
-/// Services or tasks that ECS describes in one call.
-const DESCRIBED_AT_ONCE: usize = 10;
+/// Services that ECS describes in one call.
+const SERVICES_AT_ONCE: usize = 10;
+/// Tasks that it does.
+const TASKS_AT_ONCE: usize = 100;
 
 /// Somebody to be asked, and for whom.
 struct In<'a, A> {
@@ -70,7 +72,7 @@ async fn services<A: Api>(client: &In<'_, A>, cluster: &str) -> Result<Vec<Servi
         }
     }
     let mut services = Vec::new();
-    for some in arns.chunks(DESCRIBED_AT_ONCE) {
+    for some in arns.chunks(SERVICES_AT_ONCE) {
         let request = ecs::DescribeServicesRequest {
             cluster: Some(cluster.to_owned()),
             services: some.to_vec(),
@@ -103,7 +105,7 @@ async fn tasks<A: Api>(client: &In<'_, A>, cluster: &str) -> Result<Vec<Task>, A
         }
     }
     let mut tasks = Vec::new();
-    for some in arns.chunks(DESCRIBED_AT_ONCE) {
+    for some in arns.chunks(TASKS_AT_ONCE) {
         let request =
             ecs::DescribeTasksRequest { cluster: Some(cluster.to_owned()), tasks: some.to_vec(), ..Default::default() };
         let answer = client.call::<ecs::DescribeTasks>(request).await?;

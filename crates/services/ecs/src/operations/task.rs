@@ -9,7 +9,9 @@ use names::Scope;
 
 use super::{Context, cluster::missing, neighbours, page_size, refused, task_checks, waiting};
 use crate::{
-    Error, placement, refer,
+    Error, placement,
+    read::tasks_under,
+    refer,
     rows::{Cluster, Service, Stop, Task, TaskObserved},
     show,
 };
@@ -126,13 +128,14 @@ fn described(cx: &Context, request: &DescribeTasksRequest) -> Result<DescribeTas
     let scope = cx.scope();
     let cluster = refer::active_cluster(&cx.store, scope, request.cluster.as_deref())?.name;
     let mut response = DescribeTasksResponse::default();
+    let mut shown = show::Tasks::new(&cx.store, scope);
     for reference in &request.tasks {
         let row = match refer::task_id(scope, &cluster, reference) {
             Ok(id) => cx.store.get::<Task>(&Task::key(scope, &cluster, &id))?,
             Err(_) => None,
         };
         match row {
-            Some(row) => response.tasks.push(show::task(&cx.store, scope, &row, &request.include)?),
+            Some(row) => response.tasks.push(shown.task(&row, &request.include)?),
             None if reference.starts_with("arn:") => response.failures.push(missing(reference.clone())),
             None => response.failures.push(missing(Task::arn(scope, &cluster, reference))),
         }
@@ -151,8 +154,7 @@ pub(super) async fn list(cx: Context, request: ListTasksRequest) -> Result<ListT
     }
     let nowhere = request.container_instance.is_some() || request.daemon_name.is_some();
     let mut arns = Vec::new();
-    for (key, row) in cx.store.list_under::<Task>(scope, &format!("{cluster}/"))? {
-        let observed = cx.store.get::<TaskObserved>(&key)?.unwrap_or_default();
+    for (row, observed) in tasks_under(&cx.store, scope, &format!("{cluster}/"))? {
         let desired = if row.end(&observed).is_some() { DesiredStatus::Stopped } else { DesiredStatus::Running };
         let of_service = service.is_none() || row.membership.as_ref().map(|m| &m.service) == service.as_ref();
         let matches = desired == request.desired_status.unwrap_or_default()

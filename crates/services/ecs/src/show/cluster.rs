@@ -4,8 +4,8 @@ use api::ecs::{ClusterSetting, KeyValuePair};
 use names::Scope;
 
 use crate::{
-    read::Read,
-    rows::{Cluster, Service, ServiceObserved, Status, Task, TaskObserved},
+    read::{Read, tasks_under},
+    rows::{Cluster, Service, ServiceObserved, Status, TaskObserved},
 };
 
 /// What a cluster counts.
@@ -33,8 +33,7 @@ impl Counts {
             counts.services += i32::from(service.deleted_at.is_none());
             counts.services_left += i32::from(!inactive);
         }
-        for (key, _) in rows.rows_under::<Task>(scope, &prefix)? {
-            let status = rows.row::<TaskObserved>(&key)?.unwrap_or_default().status;
+        for (_, TaskObserved { status, .. }) in tasks_under(rows, scope, &prefix)? {
             counts.running += i32::from(status == Status::Running);
             counts.pending += i32::from(status < Status::Running);
             counts.tasks_left += i32::from(status != Status::Stopped);

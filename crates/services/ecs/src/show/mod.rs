@@ -11,7 +11,7 @@ pub(crate) use service::{is_stable, service};
 pub(crate) use service_deployment::{
     service_deployment, service_deployment_brief, service_deployment_status, service_revision,
 };
-pub(crate) use task::{health, task};
+pub(crate) use task::{Tasks, health, task};
 pub(crate) use task_definition::task_definition;
 
 use api::ecs::Tag;

@@ -7,7 +7,7 @@ use api::ecs::{
 use names::{Scope, Timestamp};
 
 use crate::{
-    read::Read,
+    read::{Read, tasks_under},
     rows::{
         Cluster, Deployment, Revision, Service, ServiceDeployment, ServiceObserved, ServiceRevision, Status, Task,
         TaskObserved, digits,
@@ -90,9 +90,9 @@ pub(crate) fn service(
 }
 
 pub(super) fn tasks(rows: &impl Read, scope: &Scope, row: &Service) -> Result<Vec<(Task, TaskObserved)>, store::Error> {
-    let all = rows.rows_under::<Task>(scope, &format!("{}/", row.cluster))?;
-    let own = all.into_iter().filter(|(_, task)| task.membership.as_ref().is_some_and(|m| m.service == row.name));
-    own.map(|(key, task)| Ok((task, rows.row(&key)?.unwrap_or_default()))).collect()
+    let mut tasks = tasks_under(rows, scope, &format!("{}/", row.cluster))?;
+    tasks.retain(|(task, _)| task.membership.as_ref().is_some_and(|m| m.service == row.name));
+    Ok(tasks)
 }
 
 pub(super) fn tally(tasks: &[(Task, TaskObserved)], which: impl Fn(&Task) -> bool) -> Tally {

@@ -1,5 +1,7 @@
 //! A task as callers see it.
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use api::ecs::{
     Attachment, Attribute, ContainerDefinition, ContainerOverride, HealthStatus, KeyValuePair, NetworkInterface,
 };
@@ -21,13 +23,38 @@ pub(crate) fn task(
     row: &Task,
     include: &[String],
 ) -> Result<api::ecs::Task, store::Error> {
-    let key = Task::key(scope, &row.cluster, &row.id);
-    let observed = rows.row::<TaskObserved>(&key)?.unwrap_or_default();
-    let runtime = rows.row::<TaskRuntime>(&key)?.map(|row| row.state);
-    let definition = rows.row::<TaskDefinition>(&TaskDefinition::key(scope, &row.family, row.revision))?;
-    let containers = definition.map(|row| row.definition.container_definitions).unwrap_or_default();
-    let view = View { scope, row, observed: &observed, runtime: runtime.as_ref(), containers: &containers };
-    Ok(view.show(include))
+    Tasks::new(rows, scope).task(row, include)
+}
+
+/// Shows tasks as callers see them. Many tasks are of few definitions, which are long: each is read once.
+pub(crate) struct Tasks<'a, R> {
+    rows: &'a R,
+    scope: &'a Scope,
+    containers: BTreeMap<(String, u32), Vec<ContainerDefinition>>,
+}
+
+impl<'a, R: Read> Tasks<'a, R> {
+    /// For tasks in `scope`; what is known of them besides is read from `rows`.
+    pub(crate) fn new(rows: &'a R, scope: &'a Scope) -> Self {
+        Self { rows, scope, containers: BTreeMap::new() }
+    }
+
+    /// The task of `row`.
+    pub(crate) fn task(&mut self, row: &Task, include: &[String]) -> Result<api::ecs::Task, store::Error> {
+        let (rows, scope) = (self.rows, self.scope);
+        let key = Task::key(scope, &row.cluster, &row.id);
+        let observed = rows.row::<TaskObserved>(&key)?.unwrap_or_default();
+        let runtime = rows.row::<TaskRuntime>(&key)?.map(|row| row.state);
+        let containers = match self.containers.entry((row.family.clone(), row.revision)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let definition = rows.row::<TaskDefinition>(&TaskDefinition::key(scope, &row.family, row.revision))?;
+                place.insert(definition.map(|row| row.definition.container_definitions).unwrap_or_default())
+            }
+        };
+        let view = View { scope, row, observed: &observed, runtime: runtime.as_ref(), containers };
+        Ok(view.show(include))
+    }
 }
 
 /// What the health checks of a task's essential containers say together.
