@@ -40,6 +40,9 @@ enum Chore {
         /// The second part of `canary`: on the real program, under load; needs root
         #[arg(long)]
         live: bool,
+        /// The last part of `proxy`: ten million requests through ours, to see whether its memory grows
+        #[arg(long)]
+        steady: bool,
         /// What the second part is told: `--rate`, `--faulty`, `--sound`, `--policy`
         #[arg(last = true)]
         more: Vec<String>,
@@ -66,8 +69,8 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Test { parts } => test::run(&parts),
-        Chore::Bench { bench, json, short, live, more } => {
-            bench::run(bench, &bench::Options { json, short, live, more })
+        Chore::Bench { bench, json, short, live, steady, more } => {
+            bench::run(bench, &bench::Options { json, short, live, steady, more })
         }
         Chore::ApiCoverage { check } => test::coverage(check),
         Chore::Screenshots { folder } => test::screenshots(&folder),

@@ -20,6 +20,7 @@ mod relay;
 mod report;
 mod results;
 mod run;
+mod steady;
 mod upstream;
 
 use std::path::PathBuf;
@@ -56,6 +57,9 @@ enum Part {
         /// The protocols; all of them where none is named
         #[arg(long, value_enum, value_delimiter = ',')]
         protocols: Vec<load::Protocol>,
+        /// So many requests of all kinds go through our proxy afterwards, to see whether its memory grows
+        #[arg(long)]
+        steady: Option<u64>,
     },
     /// A client
     Load(load::Work),
@@ -70,8 +74,8 @@ enum Part {
 
 fn main() -> Result<()> {
     match Arguments::parse().part {
-        Part::Run { sidecar, peers, short, rounds, only, protocols } => {
-            run::run(&run::Settings { sidecar, peers, short, rounds, only, protocols })
+        Part::Run { sidecar, peers, short, rounds, only, protocols, steady } => {
+            run::run(&run::Settings { sidecar, peers, short, rounds, only, protocols, steady })
         }
         Part::Load(work) => load::run(&work),
         Part::Upstream => upstream::serve(),

@@ -39,6 +39,13 @@ impl Peer {
         }
     }
 
+    /// The one of that name.
+    pub(crate) fn named(name: &str) -> Result<Self> {
+        let known = || Self::ALL.map(Self::name).join(", ");
+        let found = Self::ALL.into_iter().find(|peer| peer.name() == name);
+        found.with_context(|| format!("there is no proxy `{name}` in the contest; there are {}", known()))
+    }
+
     /// The first of its ports, as `peers/` has it.
     pub(crate) fn base(self) -> u16 {
         match self {
@@ -172,4 +179,16 @@ impl Drop for Running {
 /// Whether a proxy passes a request on.
 fn answers(port: u16) -> bool {
     crate::ask::get(port, "/todos/todo1?s=1").is_ok_and(|(status, _)| status == 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_nobody_knows_is_refused_by_name() {
+        assert_eq!(Peer::named("HAProxy").unwrap(), Peer::Haproxy);
+        let refused = Peer::named("serin").unwrap_err().to_string();
+        assert!(refused.contains("`serin`") && refused.contains("Serin, Envoy"), "{refused}");
+    }
 }

@@ -63,6 +63,11 @@ fn figures(results: &Results, text: &mut String) {
     let p99 = |outcome: &Outcome| outcome.latency[1];
     ratios(results, text, "p99 at 2,000 a second", paced, p99, [Some(Most(0.4)), Some(Most(1.0)), None]);
     memory(results, text);
+    if let (Some((early, before)), Some((late, after))) = (results.steady.first(), results.steady.last()) {
+        #[expect(clippy::cast_precision_loss, reason = "KiB of a process")]
+        let growth = *after as f64 / *before as f64;
+        line(text, &format!("memory after {late} requests: to that after {early}"), growth, Some(Most(1.05)));
+    }
     for (peer, share) in &results.shares {
         #[expect(clippy::cast_precision_loss, reason = "at most 3,000")]
         let off = share.abs_diff(2_000) as f64;
@@ -154,6 +159,12 @@ fn tables(results: &Results, text: &mut String) {
     let _ = writeln!(text, "\n**Memory, KiB**\n\n| | idle | with 256 connections | after load |\n|---|---|---|---|");
     for (peer, memory) in &results.memory {
         let _ = writeln!(text, "| {} | {} | {} | {} |", peer.name(), memory.idle, memory.held, memory.after);
+    }
+    if !results.steady.is_empty() {
+        let _ = writeln!(text, "\n**Our memory in the long run**\n\n| Requests of all kinds | KiB |\n|---|---|");
+    }
+    for (requests, kibibytes) in &results.steady {
+        let _ = writeln!(text, "| {requests} | {kibibytes} |");
     }
 }
 

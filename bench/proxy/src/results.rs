@@ -74,6 +74,8 @@ pub(crate) struct Results {
     pub(crate) memory: BTreeMap<Peer, Memory>,
     /// How many of 3,000 requests the first server had.
     pub(crate) shares: BTreeMap<Peer, u64>,
+    /// Our memory in KiB after so many requests, where that was looked at.
+    pub(crate) steady: Vec<(u64, u64)>,
 }
 
 impl Results {

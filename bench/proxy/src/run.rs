@@ -17,6 +17,7 @@ use crate::{
     ports::{self, Door},
     process, report,
     results::{Kind, Memory, Results},
+    steady,
 };
 
 /// The proxies' processor, and everybody else's.
@@ -44,12 +45,15 @@ pub(crate) struct Settings {
     pub(crate) rounds: Option<usize>,
     pub(crate) only: Vec<String>,
     pub(crate) protocols: Vec<Protocol>,
+    pub(crate) steady: Option<u64>,
 }
 
 impl Settings {
-    fn peers(&self) -> Vec<Peer> {
-        let wanted = |peer: &Peer| self.only.is_empty() || self.only.iter().any(|name| name == peer.name());
-        Peer::ALL.into_iter().filter(wanted).collect()
+    fn peers(&self) -> Result<Vec<Peer>> {
+        if self.only.is_empty() {
+            return Ok(Peer::ALL.to_vec());
+        }
+        self.only.iter().map(|name| Peer::named(name)).collect()
     }
 
     fn rounds(&self) -> usize {
@@ -93,6 +97,7 @@ impl Drop for Servers {
 
 /// Holds the contest.
 pub(crate) fn run(settings: &Settings) -> Result<()> {
+    let peers = settings.peers()?;
     process::pin(OTHERS)?;
     let folder = tempfile::Builder::new().prefix("contest-").tempdir()?;
     certificates(folder.path())?;
@@ -103,7 +108,7 @@ pub(crate) fn run(settings: &Settings) -> Result<()> {
     let own = [("serin", Peer::Serin.base()), ("envoy", Peer::Envoy.base())];
     runtime.block_on(mesh::serve(&own, folder.path()))?;
     let start = |peer: Peer| Running::start(peer, &places, PROXY, OTHERS);
-    let running: Vec<Running> = settings.peers().into_iter().map(start).collect::<Result<_>>()?;
+    let running: Vec<Running> = peers.into_iter().map(start).collect::<Result<_>>()?;
     let results = measure(settings, &running)?;
     print!("{}", report::of(&results, settings.rounds()));
     Ok(())
@@ -147,6 +152,10 @@ fn measure(settings: &Settings, running: &[Running]) -> Result<Results> {
         work(proxy, Kind::http1(65_536, HELD))?;
         *after = process::resident(&proxy.pids())?;
     }
+    if let Some(requests) = settings.steady {
+        let ours = running.iter().find(|proxy| proxy.peer == Peer::Serin);
+        results.steady = steady::run(ours.context("memory in the long run is looked at of Serin alone")?, requests)?;
+    }
     Ok(results)
 }
 
@@ -186,7 +195,12 @@ fn finished(client: Child, proxy: &Running) -> Result<Outcome> {
 
 fn work(proxy: &Running, kind: Kind) -> Result<Outcome> {
     let millis = if kind.rate.is_some() { PACED_MILLIS } else { MILLIS };
-    finished(client(proxy, kind, &[("millis", millis), ("warm", WARM)])?, proxy)
+    work_for(proxy, kind, millis, WARM)
+}
+
+/// Work for so many milliseconds, behind those that do not count.
+pub(crate) fn work_for(proxy: &Running, kind: Kind, millis: u64, warm: u64) -> Result<Outcome> {
+    finished(client(proxy, kind, &[("millis", millis), ("warm", warm)])?, proxy)
 }
 
 /// What a proxy has in memory while it holds connections that have been used.

@@ -68,6 +68,7 @@ pub(crate) struct Findings {
 }
 
 /// How a bench is to be run.
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     /// One line of JSON a figure, in the place of a table.
@@ -76,21 +77,26 @@ pub(crate) struct Options {
     pub(crate) short: bool,
     /// On the real program: a part of `canary`.
     pub(crate) live: bool,
+    /// With memory in the long run: a part of `proxy`.
+    pub(crate) steady: bool,
     /// What the live arena is told beyond that.
     pub(crate) more: Vec<String>,
 }
 
 /// Runs `bench`, and prints what it finds.
 pub(crate) fn run(bench: Bench, options: &Options) -> Result<()> {
-    let Options { json, short, live, .. } = *options;
+    let Options { json, short, live, steady, .. } = *options;
     if (live || !options.more.is_empty()) && !(live && bench == Bench::Canary) {
         bail!("--live is a part of `canary` alone, and what stands behind -- is for it");
+    }
+    if steady && bench != Bench::Proxy {
+        bail!("--steady is a part of `proxy` alone");
     }
     let name = if live { live::NAME } else { bench.name() };
     let findings = match bench {
         Bench::Canary if live => live::run(short, &options.more)?,
         Bench::Canary => canary::run(short)?,
-        Bench::Proxy => proxy::run(short)?,
+        Bench::Proxy => proxy::run(short, steady)?,
         Bench::Start => start::run(short)?,
         Bench::Telemetry => telemetry::run(short)?,
         Bench::Xds => xds::run(short)?,

@@ -14,8 +14,11 @@ const FOLDER: &str = "target/x86_64-unknown-linux-gnu/release";
 /// Where the peers' configurations are.
 const PEERS: &str = "bench/proxy/peers";
 
-/// Holds the contest; its main row alone if `short`.
-pub(super) fn run(short: bool) -> Result<Findings> {
+/// So many requests show whether memory grows.
+const STEADY: u64 = 10_000_000;
+
+/// Holds the contest; its main row alone if `short`. Many requests go through our proxy afterwards if `steady`.
+pub(super) fn run(short: bool, steady: bool) -> Result<Findings> {
     crate::test::cargo(&[
         "build",
         "--release",
@@ -32,11 +35,12 @@ pub(super) fn run(short: bool) -> Result<Findings> {
     let (contest, sidecar) = (folder.join("contest"), folder.join("examples/sidecar"));
     let peers = Path::new(PEERS).canonicalize().with_context(|| format!("{PEERS} is missing"))?;
     let script = format!(
-        "ip link set lo up && ulimit -n 20000 && exec {} run --sidecar {} --peers {} {}",
+        "ip link set lo up && ulimit -n 20000 && exec {} run --sidecar {} --peers {} {} {}",
         contest.display(),
         sidecar.display(),
         peers.display(),
-        if short { "--short" } else { "" }
+        if short { "--short" } else { "" },
+        if steady { format!("--steady {STEADY}") } else { String::new() }
     );
     let mut command = Command::new("unshare");
     command.args(["--net", "sh", "-c", &script]).stderr(std::process::Stdio::inherit());
