@@ -8,15 +8,20 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker},
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    task::coop,
+    time::{Instant, Sleep, sleep_until},
+};
 
 /// A timer of one task.
 #[derive(Default)]
 pub(crate) struct Alarm {
     sleep: Option<Pin<Box<Sleep>>>,
+    /// Who will be woken when it fires, if the timer was told so and has not been moved since.
+    told: Option<Waker>,
 }
 
 impl Alarm {
@@ -26,9 +31,20 @@ impl Alarm {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
         if sleep.deadline() > at {
             sleep.as_mut().reset(at);
+            self.told = None;
         }
+        // Told once, a timer need not be asked again until it has fired.
+        if !sleep.is_elapsed() && self.told.as_ref().is_some_and(|told| told.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        self.told = None;
         loop {
-            ready!(sleep.as_mut().poll(cx));
+            // A task that has had its share is put off by the timer, too, which then is told nothing.
+            let is_told = coop::has_budget_remaining();
+            if sleep.as_mut().poll(cx).is_pending() {
+                self.told = is_told.then(|| cx.waker().clone());
+                return Poll::Pending;
+            }
             if sleep.deadline() >= at {
                 return Poll::Ready(());
             }
@@ -67,6 +83,23 @@ mod tests {
         assert_eq!(start.elapsed().as_secs(), 15);
         poll_fn(|cx| alarm.poll(cx, Some(start + Duration::from_secs(40)))).await;
         assert_eq!(start.elapsed().as_secs(), 40);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_rings_for_a_task_that_has_had_its_share_when_it_asks() {
+        let mut alarm = Alarm::default();
+        let start = Instant::now();
+        let at = Some(start + Duration::from_secs(10));
+        poll_fn(|cx| {
+            while coop::has_budget_remaining() {
+                let Poll::Ready(share) = coop::poll_proceed(cx) else { break };
+                share.made_progress();
+            }
+            Poll::Ready(alarm.poll(cx, at).is_pending())
+        })
+        .await;
+        poll_fn(|cx| alarm.poll(cx, at)).await;
+        assert_eq!(start.elapsed().as_secs(), 10);
     }
 
     #[tokio::test(start_paused = true)]

@@ -18,6 +18,7 @@ use names::{Clock, Timestamp};
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{Notify, mpsc},
+    time::Instant,
 };
 
 use crate::http::{Head, Request};
@@ -48,6 +49,21 @@ pub(crate) struct Core {
     requests: RefCell<Vec<Request>>,
     random: Cell<u64>,
     date: RefCell<Date>,
+    moment: Cell<Moment>,
+    /// The time of day at a moment that is not long ago.
+    day: Cell<Option<(Instant, Timestamp)>>,
+}
+
+/// What time it is for the task that runs.
+#[derive(Clone, Copy, Debug, Default)]
+enum Moment {
+    /// It looks at the clock each time.
+    #[default]
+    Passing,
+    /// It stands still, and nobody has looked yet.
+    Unknown,
+    /// It stands still.
+    At(Instant),
 }
 
 impl Core {
@@ -61,6 +77,35 @@ impl Core {
             requests: RefCell::default(),
             random: Cell::new(seed ^ (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             date: RefCell::default(),
+            moment: Cell::default(),
+            day: Cell::default(),
+        }
+    }
+
+    /// Has time stand still within `poll`: what is done there takes some microseconds, and looking at the clock for each
+    /// part of it is a tenth of them.
+    pub(crate) fn at_one_moment<T>(&self, poll: impl FnOnce() -> T) -> T {
+        struct Standing<'a>(&'a Cell<Moment>);
+        impl Drop for Standing<'_> {
+            fn drop(&mut self) {
+                self.0.set(Moment::Passing);
+            }
+        }
+        let standing = Standing(&self.moment);
+        standing.0.set(Moment::Unknown);
+        poll()
+    }
+
+    /// The present moment, as [`Core::at_one_moment`] has it.
+    pub(crate) fn now(&self) -> Instant {
+        match self.moment.get() {
+            Moment::At(moment) => moment,
+            Moment::Passing => Instant::now(),
+            Moment::Unknown => {
+                let moment = Instant::now();
+                self.moment.set(Moment::At(moment));
+                moment
+            }
         }
     }
 
@@ -124,10 +169,24 @@ impl Core {
         }
     }
 
+    /// The time of day, which may be that of some milliseconds ago: it costs no look at a second clock.
+    pub(crate) fn time_of_day(&self) -> Timestamp {
+        const AGO_MAX: Duration = Duration::from_millis(20);
+        let now = self.now();
+        match (&self.clock, self.day.get()) {
+            (Clock::System, Some((moment, time))) if now - moment < AGO_MAX => time,
+            _ => {
+                let time = self.clock.now();
+                self.day.set(Some((now, time)));
+                time
+            }
+        }
+    }
+
     /// Shows `look` the present moment as a `Date` header has it (RFC 9110, 5.6.7).
     pub(crate) fn date<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
         let mut date = self.date.borrow_mut();
-        date.update(self.clock.now());
+        date.update(self.time_of_day());
         look(date.text.as_bytes())
     }
 }
@@ -257,6 +316,22 @@ mod tests {
         core.date(|text| assert_eq!(text, b"Sun, 06 Nov 1994 08:49:37 GMT"));
         hand.advance(std::time::Duration::from_secs(1));
         core.date(|text| assert_eq!(text, b"Sun, 06 Nov 1994 08:49:38 GMT"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_stands_still_within_a_poll_and_nowhere_else() {
+        let core = Core::new(0, 0, Clock::System);
+        let second = Duration::from_secs(1);
+        let begun = core.now();
+        let mut work = std::pin::pin!(async {
+            let first = core.now();
+            tokio::time::advance(second).await;
+            (first, core.now())
+        });
+        let found = std::future::poll_fn(|cx| core.at_one_moment(|| work.as_mut().poll(cx))).await;
+        assert_eq!(found, (begun, begun + second));
+        tokio::time::advance(second).await;
+        assert_eq!(core.now(), begun + 2 * second);
     }
 
     #[test]

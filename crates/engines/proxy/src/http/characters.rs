@@ -87,9 +87,56 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |clean, byte| clean & TOKEN[usize::from(*byte)])
 }
 
+/// How many bytes at the beginning of `bytes` are in [`VALUE`]: where a value ends, found and looked at in one go, eight
+/// bytes at once.
+pub(super) fn value_length(bytes: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some(word) = bytes[length..].first_chunk() {
+        let controls = controls(u64::from_le_bytes(*word));
+        length += controls.trailing_zeros() as usize / 8;
+        if controls == 0 {
+            continue;
+        }
+        if bytes[length] != b'\t' {
+            return length;
+        }
+        length += 1;
+    }
+    length + bytes[length..].iter().take_while(|byte| VALUE[usize::from(**byte)]).count()
+}
+
+/// The highest bit of each byte of `word` that is a control character. Above the lowest of them others may be marked,
+/// too: a subtraction borrows from the next byte.
+fn controls(word: u64) -> u64 {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    let below_space = word.wrapping_sub(EACH * 0x20) & !word;
+    let apart_from_delete = word ^ (EACH * 0x7f);
+    let delete = apart_from_delete.wrapping_sub(EACH) & !apart_from_delete;
+    (below_space | delete) & (EACH * 0x80)
+}
+
+/// How many bytes at the beginning of `bytes` are in [`TOKEN`].
+pub(super) fn token_length(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| TOKEN[usize::from(**byte)]).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_ends_where_its_table_says() {
+        for at in 0..20 {
+            for byte in 0..=u8::MAX {
+                let mut text = *b"a value \xc3\xa9 of twenty\t.\t\x1fb";
+                text[at] = byte;
+                let wanted = text.iter().take_while(|byte| VALUE[usize::from(**byte)]).count();
+                assert_eq!(value_length(&text), wanted, "{byte} at {at}");
+                assert_eq!(value_length(&text[..wanted]), wanted, "{byte} at {at}");
+            }
+        }
+        assert_eq!([&b"accept: x"[..], b"", b"a b", b"a"].map(token_length), [6, 0, 1, 1]);
+    }
 
     #[test]
     fn a_value_is_one_by_its_table_and_without_it() {

@@ -1,8 +1,8 @@
 //! A client's connection: one request after the other, until either side has enough.
 
 use std::{
-    future::poll_fn,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     rc::Rc,
     task::{Poll, ready},
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 use super::{
@@ -56,6 +56,12 @@ enum Greeting {
 
 /// Serves a connection to its end.
 pub(crate) async fn serve<A: Application>(application: Rc<A>, stream: Transport, peer: Peer) {
+    let core = Rc::clone(application.core());
+    let mut work = pin!(serve_in_moments(application, stream, peer));
+    poll_fn(|cx| core.at_one_moment(|| work.as_mut().poll(cx))).await;
+}
+
+async fn serve_in_moments<A: Application>(application: Rc<A>, stream: Transport, peer: Peer) {
     let core = Rc::clone(application.core());
     let mut client = Client { stream, peer, inbound: Vec::new(), alarm: Alarm::default() };
     let agreed = client.stream.protocol();
@@ -105,7 +111,7 @@ pub(crate) async fn serve<A: Application>(application: Rc<A>, stream: Transport,
 impl Client {
     /// Waits for as many bytes as tell HTTP/2 from HTTP/1: one, as a rule.
     async fn greets(&mut self, core: &Core, patience: Patience) -> Greeting {
-        let mut due = patience.idle.map(|idle| Instant::now() + idle);
+        let mut due = patience.idle.map(|idle| core.now() + idle);
         poll_fn(|cx| {
             loop {
                 let length = self.inbound.len().min(http2::PREFACE.len());
@@ -120,7 +126,7 @@ impl Client {
                 match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
                     Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                         if length == 0 {
-                            due = Some(Instant::now() + patience.head);
+                            due = Some(core.now() + patience.head);
                         }
                         self.inbound.extend_from_slice(buffer.filled());
                     }
@@ -134,7 +140,7 @@ impl Client {
 
     async fn read_request(&mut self, core: &Core, request: &mut Request, patience: Patience) -> Arrived {
         let mut begun = !self.inbound.is_empty();
-        let mut due = if begun { Some(Instant::now() + patience.head) } else { None };
+        let mut due = if begun { Some(core.now() + patience.head) } else { None };
         if begun {
             match request.read(&mut self.inbound) {
                 Ok(true) => return Arrived::Request,
@@ -158,7 +164,7 @@ impl Client {
                     Poll::Ready(Ok(_)) => {}
                     Poll::Pending => {
                         if due.is_none() {
-                            due = patience.idle.map(|idle| Instant::now() + idle);
+                            due = patience.idle.map(|idle| core.now() + idle);
                         }
                         ready!(self.alarm.poll(cx, due));
                         return Poll::Ready(if begun { Arrived::Late } else { Arrived::Nothing });
@@ -170,7 +176,7 @@ impl Client {
                     Err(malformed) => return Poll::Ready(Arrived::Refused(malformed)),
                 }
                 if !begun {
-                    (begun, due) = (true, Some(Instant::now() + patience.head));
+                    (begun, due) = (true, Some(core.now() + patience.head));
                 }
             }
         })

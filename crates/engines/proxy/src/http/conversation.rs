@@ -47,9 +47,9 @@ impl Deadlines {
         Self { timeouts, received: received.then_some(started), sent: None, moved: started, started, attempts: 0 }
     }
 
-    pub(crate) fn begin_attempt(&mut self, sent: bool) {
+    pub(crate) fn begin_attempt(&mut self, now: Instant, sent: bool) {
         self.attempts += 1;
-        self.moved = Instant::now();
+        self.moved = now;
         self.sent = sent.then_some(self.moved);
     }
 
@@ -201,7 +201,7 @@ impl<'a, C: Call> Conversation<'a, C> {
         }
         let progress = self.upload.poll(cx, self.core, self.client, self.server, self.inbound);
         if self.upload.has_moved() {
-            self.deadlines.moved = Instant::now();
+            self.deadlines.moved = self.core.now();
         }
         if self.upload.is_read() && self.deadlines.received.is_none() {
             self.deadlines.received = Some(self.deadlines.moved);
@@ -229,7 +229,7 @@ impl<'a, C: Call> Conversation<'a, C> {
             if read.is_err() || buffer.filled().is_empty() {
                 return Poll::Ready(Err(Failure::Reset));
             }
-            self.deadlines.moved = Instant::now();
+            self.deadlines.moved = self.core.now();
             let (consumed, response) = if self.partial.is_empty() {
                 let (consumed, response) = self.digest(cx, buffer.filled())?;
                 self.partial.extend_from_slice(&buffer.filled()[consumed..]);
@@ -358,7 +358,7 @@ impl<'a, C: Call> Conversation<'a, C> {
         }
         let down = self.download.poll(cx, self.core, self.server, self.client, |_| {});
         if self.download.has_moved() {
-            self.deadlines.moved = Instant::now();
+            self.deadlines.moved = self.core.now();
         }
         match down {
             Poll::Ready(Ok(())) if tunnelled.is_ready() => return Poll::Ready(Ok(())),
@@ -386,7 +386,7 @@ impl<'a, C: Call> Conversation<'a, C> {
         let Some(tunnel) = &mut self.tunnel else { return Poll::Ready(()) };
         let up = tunnel.poll(cx, self.core, self.client, self.server, |_| {});
         if tunnel.has_moved() {
-            self.deadlines.moved = Instant::now();
+            self.deadlines.moved = self.core.now();
         }
         // Broken or ended, the server is told that no more comes.
         ready!(up).ok();

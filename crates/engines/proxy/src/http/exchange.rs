@@ -4,7 +4,7 @@ use std::{future::poll_fn, rc::Rc, time::Duration};
 
 use tokio::{
     io::AsyncWriteExt,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -37,7 +37,7 @@ pub(crate) async fn exchange<A: Application>(
     request: &Request,
     call: &mut A::Call,
 ) -> Next {
-    let started = Instant::now();
+    let started = application.core().now();
     let keep = call.may_retry() || request.is_idempotent();
     let mut record = Record::new(started);
     let upload = match Upload::new(request.framing, keep, &mut client.inbound) {
@@ -71,7 +71,7 @@ pub(super) async fn conclude<A: Application>(
 ) -> Next {
     match relayed {
         Ok(relayed) => {
-            record.ended = Instant::now();
+            record.ended = application.core().now();
             call.finish(request, &record);
             if read && relayed.reusable { Next::Another } else { close(client, &relayed, read) }
         }
@@ -117,7 +117,7 @@ async fn refuse<A: Application>(
         };
     }
     record.failure = Some(failure);
-    record.ended = Instant::now();
+    record.ended = application.core().now();
     call.finish(request, &record);
     next
 }
@@ -168,7 +168,7 @@ impl<A: Application> Exchange<'_, A> {
         self.record.at(&upstream);
         let repeatable = self.request.is_idempotent() && self.upload.is_repeatable();
         if !self.distrusts
-            && let Some(connection) = upstream.take(repeatable)
+            && let Some(connection) = upstream.take(self.core.now(), repeatable)
         {
             match self.converse(connection, &upstream).await {
                 Err(failure @ Failure::Reset) => {
@@ -197,7 +197,7 @@ impl<A: Application> Exchange<'_, A> {
             written.map_err(|_| Failure::ClientGone)?.map_err(|_| Failure::ClientGone)?;
         }
         self.record.by(connection.local, connection.stream.session());
-        self.deadlines.begin_attempt(self.upload.is_done());
+        self.deadlines.begin_attempt(self.core.now(), self.upload.is_done());
         let closing = !self.request.keep_alive || self.application.closing();
         let mut conversation = Conversation::new(
             self.core,
@@ -222,7 +222,7 @@ impl<A: Application> Exchange<'_, A> {
             }
         };
         if let Ok(Relayed { server_reusable: true, .. }) = relayed {
-            upstream.put(connection, Instant::now());
+            upstream.put(connection, self.core.now());
         }
         relayed
     }

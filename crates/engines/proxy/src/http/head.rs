@@ -9,7 +9,7 @@ use memchr::memchr;
 
 use super::{
     Malformed,
-    characters::{is_token, is_value},
+    characters::{is_token, is_value, token_length, value_length},
 };
 
 /// The largest head, in bytes, as Envoy has it.
@@ -106,6 +106,11 @@ impl NameSet {
         self.0 & (1 << name as u32) != 0
     }
 
+    /// Whether it has any of `others`.
+    pub(crate) const fn has_any(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -190,7 +195,11 @@ impl Head {
     ///
     /// The answer is the length of the head, its empty line included, once all of it is there.
     pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
-        while let Some(distance) = memchr(b'\n', &bytes[self.seen..]) {
+        loop {
+            if self.seen == self.line && self.start_line.is_some() {
+                self.read_plain_fields(bytes);
+            }
+            let Some(distance) = memchr(b'\n', &bytes[self.seen..]) else { break };
             let (start, feed) = (self.line, self.seen + distance);
             if feed == start || bytes[feed - 1] != b'\r' {
                 return Err(Malformed::BareLineFeed);
@@ -211,6 +220,25 @@ impl Head {
         if self.seen > HEAD_MAX { Err(Malformed::HeadTooLarge) } else { Ok(None) }
     }
 
+    /// Reads the fields that are there and as they should be, in one pass over their bytes. What is not is left, for
+    /// [`Head::read`] to wait for or to refuse.
+    fn read_plain_fields(&mut self, bytes: &[u8]) {
+        let bytes = &bytes[..bytes.len().min(HEAD_MAX)];
+        while self.fields.len() < FIELDS_MAX {
+            let start = self.line;
+            let colon = start + token_length(&bytes[start..]);
+            if colon == start || bytes.get(colon) != Some(&b':') {
+                break;
+            }
+            let end = colon + 1 + value_length(&bytes[colon + 1..]);
+            if !bytes[end..].starts_with(b"\r\n") {
+                break;
+            }
+            (self.line, self.seen) = (end + 2, end + 2);
+            self.add_field(bytes, start, colon, end);
+        }
+    }
+
     fn read_field(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), Malformed> {
         if self.fields.len() == FIELDS_MAX {
             return Err(Malformed::TooManyFields);
@@ -223,24 +251,33 @@ impl Head {
         if length == 0 || !is_token(&line[..length]) {
             return Err(Malformed::FieldName);
         }
-        let value = &line[length + 1..];
-        if !is_value(value) {
+        if !is_value(&line[length + 1..]) {
             return Err(Malformed::FieldValue);
         }
-        let leading = value.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        let trailing = value[leading..].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        let value = Span::new(start + length + 1 + leading, end - trailing);
-        let (name, line) = (Name::of(&line[..length]), Span::new(start, end + 2));
+        self.add_field(bytes, start, start + length, end);
+        Ok(())
+    }
+
+    /// Takes in the field that is at `start`, whose line ends at `end`.
+    fn add_field(&mut self, bytes: &[u8], start: usize, colon: usize, end: usize) {
+        let is_space = |byte: u8| matches!(byte, b' ' | b'\t');
+        let (mut first, mut last) = (colon + 1, end);
+        while first < last && is_space(bytes[first]) {
+            first += 1;
+        }
+        while first < last && is_space(bytes[last - 1]) {
+            last -= 1;
+        }
+        let name = Name::of(&bytes[start..colon]);
         self.seen_names = self.seen_names.and(NameSet::of(&[name]));
         self.fields.push(Field {
             name,
             hop: false,
             gone: false,
-            line,
-            name_end: line.start + Span::new(0, length).end,
-            value,
+            line: Span::new(start, end + 2),
+            name_end: Span::new(start, colon).end,
+            value: Span::new(first, last),
         });
-        Ok(())
     }
 
     /// The fields called `name`.
@@ -293,13 +330,11 @@ impl Head {
         ]);
         const FIXED: NameSet = NameSet::of(&[Name::ContentLength, Name::TransferEncoding, Name::Host]);
         let mut options = Options::default();
-        let mut connection_fields = 0_usize;
+        if !self.seen_names.has_any(HOPS) {
+            return Ok(options);
+        }
         for field in &mut self.fields {
             field.hop = HOPS.has(field.name);
-            connection_fields += usize::from(field.name == Name::Connection);
-        }
-        if connection_fields == 0 {
-            return Ok(options);
         }
         for place in 0..self.fields.len() {
             if self.fields[place].name != Name::Connection {
@@ -326,8 +361,10 @@ impl Head {
 
     /// How the body is framed by the fields alone: neither, one or the other; never both.
     pub(crate) fn framing(&self, bytes: &[u8]) -> Result<Framed, Malformed> {
+        const FRAMING: NameSet = NameSet::of(&[Name::ContentLength, Name::TransferEncoding]);
         let mut framed = Framed::default();
-        for field in &self.fields {
+        let fields = if self.seen_names.has_any(FRAMING) { self.fields.as_slice() } else { &[] };
+        for field in fields {
             match field.name {
                 Name::ContentLength if framed.length.is_some() => return Err(Malformed::ContentLength),
                 Name::ContentLength => framed.length = Some(length(field.value(bytes))?),
@@ -386,7 +423,8 @@ fn length(value: &[u8]) -> Result<u64, Malformed> {
     Ok(value.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
 }
 
-/// Appends a field line.
+/// Appends a field line. Inlined, since what is known of a name when it is compiled need not be copied by a call.
+#[inline]
 pub(crate) fn append_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");

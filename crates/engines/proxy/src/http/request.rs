@@ -143,15 +143,15 @@ impl Request {
     fn read_request_line(&mut self) -> Result<(), Malformed> {
         let line = self.head.start_line();
         let text = line.of(&self.bytes);
-        let mut parts = text.split(|byte| *byte == b' ');
-        let (Some(method), Some(target), Some(version), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
+        let split = |text| memchr::memchr(b' ', text).map(|end| (&text[..end], &text[end + 1..]));
+        let Some((method, (target, version))) = split(text).and_then(|(method, rest)| Some((method, split(rest)?)))
         else {
             return Err(Malformed::StartLine);
         };
         self.version = match version {
             b"HTTP/1.1" => Version::Http11,
             b"HTTP/1.0" => Version::Http10,
+            _ if version.contains(&b' ') => return Err(Malformed::StartLine),
             _ if version.starts_with(b"HTTP/") => return Err(Malformed::Version),
             _ => return Err(Malformed::StartLine),
         };

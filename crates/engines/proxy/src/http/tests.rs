@@ -224,6 +224,23 @@ fn bad_chunks_are_refused() {
     assert_eq!(Decoder::new(Framing::Chunked).feed(&endless), Err(Malformed::TrailerTooLarge));
 }
 
+/// What comes at once is read in one pass over each line, and what comes by and by is looked at when its line is whole: both
+/// must take the same heads for the same, and refuse the same.
+#[test]
+fn a_head_is_read_or_refused_alike_whether_it_comes_at_once_or_byte_by_byte() {
+    let good = b"GET / HTTP/1.1\r\nHost: api\r\nX-Long-Name:  a value\t\r\nY:\r\n\r\n";
+    let odd = (0..=b' ').chain([b':', b'"', b'a', 0x7f, 0x80, 0xff]);
+    for (place, byte) in (0..good.len()).flat_map(|place| odd.clone().map(move |byte| (place, byte))) {
+        let mut text = good.to_vec();
+        text[place] = byte;
+        let (mut whole, mut grown) = (Head::default(), Head::default());
+        let at_once = whole.read(&text);
+        let by_and_by = (1..=text.len()).map(|end| grown.read(&text[..end])).find(|read| *read != Ok(None));
+        assert_eq!(at_once, by_and_by.unwrap_or(Ok(None)), "{byte} at {place}");
+        assert_eq!(whole.fields, grown.fields, "{byte} at {place}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_request_in_any_pieces_is_the_same_request(cuts in proptest::collection::vec(1_usize..40, 0..40)) {

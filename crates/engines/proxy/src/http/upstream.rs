@@ -87,8 +87,7 @@ impl Upstream {
 
     /// A waiting connection, if there is one that is open. `repeatable` is whether what will be sent could be sent
     /// again if it turns out not to be.
-    pub(crate) fn take(&self, repeatable: bool) -> Option<Connection> {
-        let now = Instant::now();
+    pub(crate) fn take(&self, now: Instant, repeatable: bool) -> Option<Connection> {
         let limit = if repeatable { self.idle_max() } else { SURELY_OPEN };
         let mut idle = self.idle.borrow_mut();
         while let Some((mut connection, since)) = idle.pop() {
@@ -159,14 +158,14 @@ impl Upstream {
         if !one_by_one {
             return self.sessions.lease(core, self).await;
         }
-        match self.take(repeatable) {
+        match self.take(core.now(), repeatable) {
             Some(connection) => Ok(Found::Connection(connection)),
             None => self.connect().await.map(Found::Connection),
         }
     }
 
     async fn find_agreed(&self, core: &Rc<Core>, repeatable: bool) -> Result<Found, Failure> {
-        match self.take(repeatable) {
+        match self.take(core.now(), repeatable) {
             Some(connection) => Ok(Found::Connection(connection)),
             None => self.sessions.lease(core, self).await,
         }

@@ -23,7 +23,7 @@ pub(crate) fn is_first(request: &Request, core: &Core) -> bool {
     let known_by = request.values("authorization").next().or_else(|| request.values("cookie").next());
     match known_by.or_else(|| request.value(Name::XForwardedFor)) {
         Some(known_by) => {
-            let epoch = core.clock.now().as_millis() / EPOCH_MILLIS;
+            let epoch = core.time_of_day().as_millis() / EPOCH_MILLIS;
             side(known_by, u64::try_from(epoch).unwrap_or(0))
         }
         None => core.random() & 1 == 0,

@@ -9,6 +9,7 @@
 
 mod afterwards;
 mod answers;
+mod attempt;
 mod choice;
 mod client_certificate;
 mod cluster;

@@ -1,16 +1,16 @@
 //! One request through the mesh: its route, its attempts, and what is said about it afterwards.
 
-use std::{net::SocketAddr, rc::Rc, sync::Arc, time::Duration};
+use std::{net::SocketAddr, rc::Rc, time::Duration};
 
 use names::Timestamp;
 
 use super::{
+    attempt::{Active, Attempt},
     client_certificate,
     cluster::{Cluster, Member},
     edge::Standing,
     edits::Levels,
-    endpoint::EndpointCounters,
-    gates::{Admission, Place},
+    gates::Place,
     halves,
     manager::Manager,
     matching,
@@ -28,7 +28,6 @@ use crate::{
         append_number,
     },
     model::{GrpcTimeout, HostRewrite, RetryPolicy},
-    stats::{ClusterCounters, Held, HttpCounters},
     trace::Span,
 };
 
@@ -91,15 +90,7 @@ pub(crate) struct Passage {
     pub(super) seen: Vec<(String, Vec<u8>)>,
     /// The client is not told how long the server took.
     pub(super) hides_service_time: bool,
-    _active: Held<HttpCounters>,
-}
-
-/// What an attempt holds while it lasts.
-struct Attempt {
-    endpoint: Option<Arc<EndpointCounters>>,
-    _at_endpoint: Option<Held<EndpointCounters>>,
-    _at_cluster: Held<ClusterCounters>,
-    _admission: Admission,
+    _active: Active,
 }
 
 impl Passage {
@@ -146,7 +137,7 @@ impl Passage {
             returned_id: None,
             seen: Vec::new(),
             hides_service_time: false,
-            _active: Held::new(Arc::clone(counters), |counters| &counters.rq_active),
+            _active: Active::new(manager),
         };
         if manager.settings.edge.returns_ids {
             passage.returned_id = passage.view(request).first("x-request-id");
@@ -356,9 +347,9 @@ impl Passage {
     /// The server's answer has come, and is good or not whatever its status says.
     pub(super) fn judge_attempt(&mut self, good: bool) {
         if let Some(attempt) = self.attempt.take()
-            && let Some(endpoint) = attempt.endpoint
+            && let Some(member) = &attempt.member
         {
-            if good { endpoint.rq_success.increment() } else { endpoint.rq_error.increment() }
+            if good { member.counters.rq_success.increment() } else { member.counters.rq_error.increment() }
         }
     }
 
@@ -448,28 +439,18 @@ impl Call for Passage {
         }
         let cluster = self.choose()?;
         let admission = cluster.enter().await?;
-        let (upstream, endpoint) = if cluster.is_original_destination() {
+        let (upstream, member) = if cluster.is_original_destination() {
             (cluster.upstream_at(self.peer.destination), None)
         } else {
             let member = self.pick(&cluster)?;
-            let found = (Rc::clone(&member.upstream), Some(Arc::clone(&member.counters)));
-            self.member = Some(member);
-            found
+            self.member = Some(Rc::clone(&member));
+            (Rc::clone(&member.upstream), Some(member))
         };
         self.attempts += 1;
-        cluster.counters.rq_total.increment();
-        if let Some(endpoint) = &endpoint {
-            endpoint.rq_total.increment();
-        }
         if self.policy().is_some_and(|policy| policy.avoid_previous > 0) {
             self.tried.push(upstream.route.target);
         }
-        self.attempt = Some(Attempt {
-            _at_endpoint: endpoint.clone().map(|endpoint| Held::new(endpoint, |counters| &counters.rq_active)),
-            endpoint,
-            _at_cluster: Held::new(Arc::clone(&cluster.counters), |counters| &counters.rq_active),
-            _admission: admission,
-        });
+        self.attempt = Some(Attempt::new(cluster, member, admission));
         Ok(upstream)
     }
 

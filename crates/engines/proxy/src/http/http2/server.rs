@@ -95,11 +95,11 @@ impl<A: Application> Serving<A> {
             (connection.settled, connection.streams.count() > 0, connection.dead)
         };
         if settled && !self.greeted {
-            (self.greeted, self.since) = (true, Instant::now());
+            (self.greeted, self.since) = (true, self.application.core().now());
             self.application.see_version(Version::Http2);
         }
         if busy {
-            self.since = Instant::now();
+            self.since = self.application.core().now();
             return Poll::Pending;
         }
         let patience = self.application.patience();
@@ -121,7 +121,7 @@ impl<A: Application> Serving<A> {
     }
 
     fn drain(&mut self) {
-        (self.draining, self.since) = (true, Instant::now());
+        (self.draining, self.since) = (true, self.application.core().now());
         self.connection.borrow_mut().drain();
     }
 }

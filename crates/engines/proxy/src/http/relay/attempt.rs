@@ -114,7 +114,7 @@ impl<'r, 'a, 's, A: Application> Attempt<'r, 'a, 's, A> {
         }
         let progress = relay.upload.poll(cx, relay.core, &mut relay.client, &mut self.server);
         if relay.upload.has_moved() {
-            relay.deadlines.moved = Instant::now();
+            relay.deadlines.moved = relay.core.now();
         }
         if relay.upload.is_read() && relay.deadlines.received.is_none() {
             relay.deadlines.received = Some(relay.deadlines.moved);
@@ -143,7 +143,7 @@ impl<'r, 'a, 's, A: Application> Attempt<'r, 'a, 's, A> {
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response, Failure>> {
         let Side::Many(many) = &self.server else { return Poll::Pending };
         let head = ready!(many.stream.poll_response(cx))?;
-        self.relay.deadlines.moved = Instant::now();
+        self.relay.deadlines.moved = self.relay.core.now();
         let taken = self.take_head(&head.bytes, head.ended);
         if let Side::Many(many) = &self.server {
             many.stream.put_back(head);
@@ -187,7 +187,7 @@ impl<'r, 'a, 's, A: Application> Attempt<'r, 'a, 's, A> {
                 return Poll::Ready(Ok(response));
             }
             match ready!(one.poll_more(cx, self.relay.core)) {
-                Ok(true) => self.relay.deadlines.moved = Instant::now(),
+                Ok(true) => self.relay.deadlines.moved = self.relay.core.now(),
                 Ok(false) | Err(_) => return Poll::Ready(Err(Failure::Reset)),
             }
         }
@@ -266,7 +266,7 @@ impl<'r, 'a, 's, A: Application> Attempt<'r, 'a, 's, A> {
             Poll::Ready(Ok((frame, length)))
         });
         if self.download.has_moved() {
-            relay.deadlines.moved = Instant::now();
+            relay.deadlines.moved = relay.core.now();
         }
         match down {
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),

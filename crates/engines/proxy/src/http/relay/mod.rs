@@ -16,12 +16,17 @@ mod one;
 mod side;
 mod upload;
 
-use std::{future::poll_fn, rc::Rc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    rc::Rc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::{
     io::AsyncWriteExt,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
 use self::{attempt::Attempt, many::Many, one::One, side::Side, upload::Upload};
@@ -56,6 +61,12 @@ pub(super) async fn exchange<A: Application>(
 
 /// Passes on a request that came as a stream, and answers it.
 pub(super) async fn serve_stream<A: Application>(application: Rc<A>, stream: Stream, peer: Rc<Peer>) {
+    let core = Rc::clone(application.core());
+    let mut work = pin!(serve_in_moments(application, stream, peer));
+    poll_fn(|cx| core.at_one_moment(|| work.as_mut().poll(cx))).await;
+}
+
+async fn serve_in_moments<A: Application>(application: Rc<A>, stream: Stream, peer: Rc<Peer>) {
     let mut request = application.core().take_request();
     let (read, ended) = stream.read_request(|head| request.read_translated(head));
     let mut alarm = Alarm::default();
@@ -85,7 +96,7 @@ pub(super) async fn serve_stream<A: Application>(application: Rc<A>, stream: Str
         }
         record.failure = Some(failure);
     }
-    record.ended = Instant::now();
+    record.ended = application.core().now();
     call.finish(&request, &record);
     application.core().put_request(request);
 }
@@ -106,7 +117,7 @@ async fn say<A: Application>(
     match client.stream.respond(&head, bodiless) {
         Ok(()) if !bodiless => {
             client.put(frame::Frame::Data { bytes: Bytes::from(answer.body.to_vec()), last: true });
-            let due = idle.map(|idle| Instant::now() + idle);
+            let due = idle.map(|idle| application.core().now() + idle);
             // A client that does not take it has had its chance.
             let _ = alarm.within(due, poll_fn(|cx| client.poll_taken(cx))).await;
         }
@@ -138,7 +149,7 @@ impl<'a, A: Application> Relay<'a, A> {
         client: Side<'a>,
         alarm: &'a mut Alarm,
     ) -> Self {
-        let started = Instant::now();
+        let started = application.core().now();
         let keep = call.may_retry() || request.is_idempotent();
         let upload = Upload::new(request.framing == Framing::None, keep);
         let deadlines = Deadlines::new(call.timeouts(), started, upload.is_read());
@@ -200,7 +211,7 @@ impl<'a, A: Application> Relay<'a, A> {
         if let Err(failure) = self.go_on().await {
             return (Err(failure), false);
         }
-        self.deadlines.begin_attempt(self.upload.is_done());
+        self.deadlines.begin_attempt(self.core.now(), self.upload.is_done());
         match found {
             Found::Session(lease) => {
                 self.record.by(lease.local(), lease.secured());
@@ -213,7 +224,7 @@ impl<'a, A: Application> Relay<'a, A> {
                 let (reused, mut inbound) = (connection.reused, Vec::new());
                 let relayed = Attempt::over_one(self, &mut connection.stream, &mut inbound).await;
                 if let Ok(Relayed { server_reusable: true, .. }) = relayed {
-                    upstream.put(connection, Instant::now());
+                    upstream.put(connection, self.core.now());
                 }
                 let stale = reused && repeatable && matches!(relayed, Err(Failure::Reset));
                 (relayed, stale)
