@@ -7,11 +7,11 @@
 //! ```
 //!
 //! with the time in milliseconds since 1970, the stream (`out` or `err`) and the line without its end. A line longer
-//! than 16 KiB is cut into several. What is not UTF-8 is replaced.
+//! than 262,118 bytes is cut into several, as the `awslogs` driver cuts it on ECS. What is not UTF-8 is replaced.
 //!
 //! The stream lies in files named after the offset of their first byte (`00000000000004194304.jsonl`). A reader only
 //! ever holds an offset into the stream; files are begun every 4 MiB and the oldest of more than eight is removed, so
-//! a log never takes more than 36 MiB. Who reads on from an offset that is gone reads on from the oldest there is.
+//! a log takes some 32 MiB at most, and a line more for each file. Who reads on from an offset that is gone reads on from the oldest there is.
 
 use std::{
     fs::{self, File},
@@ -24,8 +24,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::TaskFiles;
 
-/// The longest message, in bytes; longer lines are cut.
-pub const MESSAGE_MAX: usize = 16 << 10;
+/// The longest message, in bytes; longer lines are cut. It is what the `awslogs` driver sends as one event: 256 KiB, less
+/// what CloudWatch adds to each.
+pub const MESSAGE_MAX: usize = (256 << 10) - 26;
+/// Bytes of messages that are read at once, but for the last of them.
+const READ_MAX: usize = 1 << 20;
 /// A file that has come to this size, in bytes, is the last but one.
 const FILE_SIZE: u64 = 4 << 20;
 /// The most files a log keeps.
@@ -69,25 +72,25 @@ pub fn path(task_dir: &Path, container: &str) -> PathBuf {
     TaskFiles::new(task_dir.to_owned()).logs(container)
 }
 
-/// At most `max` entries of the log in `log` (see [`path`]) from `offset` on (0 is the beginning), and the offset
-/// to read on from. No entries: there is nothing new; a log that does not exist yet is empty.
+/// At most `max` entries of the log in `log` (see [`path`]) from `offset` on (0 is the beginning), fewer where they are
+/// long, and the offset to read on from. No entries: there is nothing new; a log that does not exist yet is empty.
 ///
 /// The writer may be at work meanwhile: a line that is only half there is read next time.
 pub fn read_from(log: &Path, offset: u64, max: usize) -> io::Result<(Vec<Entry>, u64)> {
     let files = files(log)?;
-    let mut entries = Vec::new();
+    let (mut entries, mut bytes) = (Vec::new(), 0);
     let mut next = offset.max(files.first().copied().unwrap_or(0));
     for (place, base) in files.iter().enumerate() {
         let end = files.get(place + 1).copied();
         if end.is_some_and(|end| end <= next) {
             continue;
         }
-        match read_file(log, *base, &mut next, max, &mut entries) {
+        match read_file(log, *base, &mut next, max, (&mut entries, &mut bytes)) {
             // Removed as the oldest in the moment between listing and opening.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             read => read?,
         }
-        if entries.len() >= max {
+        if entries.len() >= max || bytes >= READ_MAX {
             break;
         }
         // The rest of a file that is followed by another would be half a line of a writer that died.
@@ -96,12 +99,18 @@ pub fn read_from(log: &Path, offset: u64, max: usize) -> io::Result<(Vec<Entry>,
     Ok((entries, next))
 }
 
-fn read_file(log: &Path, base: u64, next: &mut u64, max: usize, entries: &mut Vec<Entry>) -> io::Result<()> {
+fn read_file(
+    log: &Path,
+    base: u64,
+    next: &mut u64,
+    max: usize,
+    (entries, bytes): (&mut Vec<Entry>, &mut usize),
+) -> io::Result<()> {
     let mut file = File::open(file_path(log, base))?;
     file.seek(SeekFrom::Start(next.saturating_sub(base)))?;
     let mut reader = io::BufReader::with_capacity(64 << 10, file);
     let mut line = Vec::new();
-    while entries.len() < max {
+    while entries.len() < max && *bytes < READ_MAX {
         line.clear();
         let read = io::BufRead::read_until(&mut reader.by_ref().take(LINE_MAX as u64), b'\n', &mut line)?;
         if line.last() != Some(&b'\n') && read < LINE_MAX {
@@ -110,6 +119,7 @@ fn read_file(log: &Path, base: u64, next: &mut u64, max: usize, entries: &mut Ve
         *next += read as u64;
         // A damaged line is passed over: the writer died in it, or somebody else wrote.
         if let Ok(Line { t, s, m }) = serde_json::from_slice(&line) {
+            *bytes += m.len();
             entries.push(Entry { time: Timestamp::from_millis(t), stream: s, message: m.into_owned() });
         }
     }
@@ -273,7 +283,7 @@ mod tests {
     fn a_log_stays_in_its_bounds_and_readers_pass_over_what_is_gone() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = Writer::open(directory.path().to_owned()).unwrap();
-        let batch: Vec<String> = (0..64).map(|_| "x".repeat(MESSAGE_MAX)).collect();
+        let batch: Vec<String> = (0..64).map(|_| "x".repeat(16 << 10)).collect();
         for number in 0..40 {
             writer.append(Stream::Out, &batch, now()).unwrap();
             writer.append(Stream::Out, &[format!("batch {number}")], now()).unwrap();
@@ -290,6 +300,28 @@ mod tests {
         }
         assert_eq!((next, last.as_str()), (writer.end(), "batch 39"));
         assert!(count > 20 * 65 && count < 40 * 65, "{count}");
+    }
+
+    #[test]
+    fn lines_as_long_as_can_be_are_read_some_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(directory.path().to_owned()).unwrap();
+        // Nothing is longer in a file than what has to be escaped byte by byte.
+        let line = "\0".repeat(MESSAGE_MAX);
+        for _ in 0..10 {
+            writer.append(Stream::Out, std::slice::from_ref(&line), now()).unwrap();
+        }
+        let (mut next, mut counts) = (0, Vec::new());
+        loop {
+            let (entries, after) = read_from(directory.path(), next, 100).unwrap();
+            if entries.is_empty() {
+                break;
+            }
+            assert!(entries.iter().all(|entry| entry.message == line));
+            counts.push(entries.len());
+            next = after;
+        }
+        assert_eq!((counts, next), (vec![5, 5], writer.end()));
     }
 
     #[test]
