@@ -45,6 +45,9 @@ impl House {
         let store = Store::open(&data.database()).map_err(|error| Refusal::new(exit::DATA, error.to_string()))?;
         let telemetry = Telemetry::open(&data.telemetry(), telemetry::Limits::default())
             .map_err(|error| Refusal::new(exit::DATA, error.to_string()))?;
+        // Rows are worth more than history: where both lie on one disk, the oldest history makes room for them.
+        let history = telemetry.clone();
+        store.when_full(move || history.relieve());
         let exporter = exporter(&options.otlp, address, &telemetry)?;
         let guard = Guard {
             store: store.clone(),

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rusqlite::{ErrorCode, ffi};
+
 use crate::Key;
 
 /// A failure of the store; callers see it as a failure of ours, never of theirs.
@@ -33,9 +35,12 @@ pub enum Error {
         /// The newest version this release can read.
         known: i64,
     },
+    /// There is no room for what was to be written.
+    #[error("the disk that holds the store is full: nothing of this was kept; make room on it, and ask again")]
+    Full,
     /// A statement failed.
     #[error("the store failed: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
     /// A row does not have the shape its kind promises.
     #[error("the row {kind} {key} cannot be read or written: {source}")]
     Shape {
@@ -46,4 +51,18 @@ pub enum Error {
         /// What serde says.
         source: serde_json::Error,
     },
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match &error {
+            // The file beside the log by which connections find their way in it grows too.
+            rusqlite::Error::SqliteFailure(failure, _)
+                if failure.code == ErrorCode::DiskFull || failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE =>
+            {
+                Self::Full
+            }
+            _ => Self::Sqlite(error),
+        }
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use names::{AccountId, Region, Scope};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Params, params};
+use tracing::error;
 
 use crate::{Change, Error, Key, Row, Watch, schema, watch::Watchers};
 
@@ -25,7 +26,11 @@ struct Inner {
     /// A connection of its own for reads, so that they never wait for a commit; none in memory, where nothing waits.
     reader: Option<Mutex<Connection>>,
     watchers: Watchers,
+    relief: OnceLock<Relief>,
 }
+
+/// Makes room on the disk by letting go of something less worth than rows.
+type Relief = Box<dyn Fn() + Send + Sync>;
 
 impl Store {
     /// Opens the database at `path`, making or migrating it as needed.
@@ -62,22 +67,50 @@ impl Store {
             writer: Mutex::new(writer),
             reader: reader.map(Mutex::new),
             watchers: Watchers::default(),
+            relief: OnceLock::new(),
         }))
+    }
+
+    /// Has `relief` make room whenever the disk is full; the first one stays. What found no room is refused all the
+    /// same, and finds it when it is tried again.
+    pub fn when_full(&self, relief: impl Fn() + Send + Sync + 'static) {
+        let _ = self.0.relief.set(Box::new(relief));
     }
 
     /// Runs `work` as one transaction: all of it is on disk when this returns `Ok`, none of it on `Err`.
     ///
     /// `work` must not call back into the store (it would wait for itself); everything it needs is on its argument.
     pub fn write<T, E: From<Error>>(&self, work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        let (result, is_full) = self.attempt(work);
+        if is_full {
+            error!("The disk that holds the store is full: what is asked cannot be kept.");
+            self.0.relief.get().iter().for_each(|relieve| relieve());
+        }
+        result
+    }
+
+    /// Runs `work` as one transaction; says also whether the disk is full.
+    fn attempt<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> (Result<T, E>, bool) {
         let mut writer = lock(&self.0.writer);
-        let inner = writer.transaction().map_err(Error::from)?;
-        let mut transaction = Transaction { inner, changes: Vec::new() };
-        let result = work(&mut transaction)?;
-        let Transaction { inner, changes } = transaction;
-        inner.commit().map_err(Error::from)?;
+        let inner = match writer.transaction().map_err(Error::from) {
+            Ok(inner) => inner,
+            Err(error) => return failed(error),
+        };
+        let mut transaction = Transaction { inner, changes: Vec::new(), is_full: false };
+        let result = match work(&mut transaction) {
+            Ok(result) => result,
+            Err(error) => return (Err(error), transaction.is_full),
+        };
+        let Transaction { inner, changes, .. } = transaction;
+        if let Err(error) = inner.commit().map_err(Error::from) {
+            return failed(error);
+        }
         // Told while the writer is still held: whoever wakes sees commits in their order.
         self.0.watchers.tell(&changes);
-        Ok(result)
+        (Ok(result), false)
     }
 
     /// The row at `key`.
@@ -127,6 +160,8 @@ impl Store {
 pub struct Transaction<'a> {
     inner: rusqlite::Transaction<'a>,
     changes: Vec<Change>,
+    /// Whether something found no room.
+    is_full: bool,
 }
 
 impl Transaction<'_> {
@@ -156,7 +191,7 @@ impl Transaction<'_> {
         let sql = "INSERT INTO rows (kind, account, region, name, body) VALUES (?1, ?2, ?3, ?4, ?5)
                    ON CONFLICT DO UPDATE SET body = excluded.body WHERE body <> excluded.body";
         let (account, region) = (key.scope.account.as_str(), key.scope.region.as_str());
-        let written = self.inner.prepare_cached(sql)?.execute(params![R::KIND, account, region, key.name, body])?;
+        let written = self.execute(sql, params![R::KIND, account, region, key.name, body])?;
         self.note::<R>(written, key);
         Ok(())
     }
@@ -165,9 +200,18 @@ impl Transaction<'_> {
     pub fn delete<R: Row>(&mut self, key: &Key) -> Result<bool, Error> {
         let sql = "DELETE FROM rows WHERE kind = ?1 AND account = ?2 AND region = ?3 AND name = ?4";
         let (account, region) = (key.scope.account.as_str(), key.scope.region.as_str());
-        let removed = self.inner.prepare_cached(sql)?.execute(params![R::KIND, account, region, key.name])?;
+        let removed = self.execute(sql, params![R::KIND, account, region, key.name])?;
         self.note::<R>(removed, key);
         Ok(removed > 0)
+    }
+
+    fn execute(&mut self, sql: &str, params: impl Params) -> Result<usize, Error> {
+        let done = self.inner.prepare_cached(sql).and_then(|mut statement| statement.execute(params));
+        done.map_err(|error| {
+            let error = Error::from(error);
+            self.is_full |= matches!(error, Error::Full);
+            error
+        })
     }
 
     fn note<R: Row>(&mut self, rows: usize, key: &Key) {
@@ -175,6 +219,12 @@ impl Transaction<'_> {
             self.changes.push(Change { kind: R::KIND, key: key.clone() });
         }
     }
+}
+
+/// The failure, and whether a full disk is behind it.
+fn failed<T, E: From<Error>>(error: Error) -> (Result<T, E>, bool) {
+    let is_full = matches!(error, Error::Full);
+    (Err(error.into()), is_full)
 }
 
 fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {

@@ -8,6 +8,7 @@ use std::{
 
 use names::Timestamp;
 use rusqlite::{Connection, OpenFlags};
+use tracing::warn;
 
 use crate::{
     Logs, Metrics, Traces,
@@ -157,6 +158,13 @@ impl Telemetry {
         match self.trim_each(now) {
             Err(error) if error.is_full() => Ok(self.make_room(&mut self.writer())?),
             done => done,
+        }
+    }
+
+    /// Lets go of a batch of the oldest for the sake of something else on the same disk, which is full.
+    pub fn relieve(&self) {
+        if let Err(error) = self.make_room(&mut self.writer()) {
+            warn!(%error, "No room can be made on the full disk.");
         }
     }
 
