@@ -122,13 +122,23 @@ fn an_alarm_on_a_load_balancers_errors_works() {
          HTTPCode_Target_5XX_Count {dimensions} --statistic Sum --period 60 --evaluation-periods 1 --threshold 3 \
          --comparison-operator GreaterThanOrEqualToThreshold --treat-missing-data notBreaching"
     ));
-    let state = || aws.json("cloudwatch describe-alarms --alarm-names errors")["MetricAlarms"][0]["StateValue"].clone();
+    // What tasks use is a metric too: of this one there is always some.
+    aws.json(
+        "cloudwatch put-metric-alarm --alarm-name memory --namespace AWS/ECS --metric-name MemoryUtilization \
+         --dimensions Name=ClusterName,Value=todo Name=ServiceName,Value=gateway --statistic Average --period 60 \
+         --evaluation-periods 1 --threshold 0 --comparison-operator GreaterThanThreshold",
+    );
+    let state = |alarm: &str| {
+        let found = aws.json(&format!("cloudwatch describe-alarms --alarm-names {alarm}"));
+        found["MetricAlarms"][0]["StateValue"].clone()
+    };
     let load = Load::start(&url, 20);
-    wait_until("no alarm while all is well", SEEN_MAX, || state() == "OK");
+    wait_until("no alarm while all is well", SEEN_MAX, || state("errors") == "OK");
     // Every other answer of the third version is a failure.
     sample.deploy_services("3");
     sample.deploy_mesh(0, 1);
-    wait_until("an alarm", SEEN_MAX, || state() == "ALARM");
+    wait_until("an alarm", SEEN_MAX, || state("errors") == "ALARM");
+    wait_until("an alarm on what the tasks use", SEEN_MAX, || state("memory") == "ALARM");
     let report = load.stop();
     assert!(report.failures.len() >= 3);
 

@@ -146,3 +146,81 @@ fn spans_of_opentelemetry_are_found_as_traces() {
     }
     house.stop();
 }
+
+/// A group and a rule, as a template puts them.
+const TEMPLATE: &str = "
+Parameters:
+  Rate: { Type: Number, Default: 0.5 }
+  Name: { Type: String, Default: slow }
+Resources:
+  Group:
+    Type: AWS::XRay::Group
+    Properties:
+      GroupName: !Ref Name
+      FilterExpression: responsetime > 5
+      InsightsConfiguration: { InsightsEnabled: false }
+      Tags: [{ Key: team, Value: shop }]
+  Rule:
+    Type: AWS::XRay::SamplingRule
+    Properties:
+      SamplingRule:
+        RuleName: pings
+        Priority: 10
+        FixedRate: !Ref Rate
+        ReservoirSize: 1
+        ServiceName: '*'
+        ServiceType: '*'
+        Host: '*'
+        HTTPMethod: GET
+        URLPath: /ping
+        ResourceARN: '*'
+        Version: 1
+      Tags: [{ Key: team, Value: shop }]
+Outputs:
+  Group: { Value: !GetAtt Group.GroupARN }
+  Rule: { Value: !Ref Rule }
+";
+
+#[test]
+fn groups_and_sampling_rules_come_from_templates() {
+    let machine = Machine::new();
+    let house = House::start(&machine);
+    let aws = house.aws();
+    let path = machine.folder().join("xray.yaml");
+    std::fs::write(&path, TEMPLATE).expect("a file");
+    let deploy = format!("cloudformation deploy --stack-name traced --template-file {}", path.display());
+    let outputs = || {
+        let stacks = aws.json("cloudformation describe-stacks --stack-name traced");
+        let outputs = stacks["Stacks"][0]["Outputs"].as_array().cloned().unwrap_or_default();
+        outputs.iter().map(|output| output["OutputValue"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let rates = || -> Vec<f64> {
+        let rules = aws.json("xray get-sampling-rules");
+        let rules = rules["SamplingRuleRecords"].as_array().cloned().unwrap_or_default();
+        let named = rules.iter().filter(|rule| rule["SamplingRule"]["RuleName"] == "pings");
+        named.filter_map(|rule| rule["SamplingRule"]["FixedRate"].as_f64()).collect()
+    };
+    let groups = || -> Vec<String> {
+        let groups = aws.json("xray get-groups");
+        let groups = groups["Groups"].as_array().cloned().unwrap_or_default();
+        groups.iter().map(|group| group["GroupName"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    aws.json(&deploy);
+    assert_eq!((rates(), groups()), (vec![0.5], vec!["Default".to_owned(), "slow".to_owned()]));
+    let made = outputs();
+    for arn in &made {
+        let tags = aws.json(&format!("xray list-tags-for-resource --resource-arn {arn}"));
+        assert!(
+            tags["Tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag["Key"] == "team")),
+            "{arn}: {tags}"
+        );
+    }
+    // The rule is changed where it is, the group is another.
+    aws.json(&format!("{deploy} --parameter-overrides Rate=0.25 Name=slower"));
+    assert_eq!((rates(), groups()), (vec![0.25], vec!["Default".to_owned(), "slower".to_owned()]));
+    assert!(outputs().iter().filter(|arn| made.contains(arn)).count() == 1, "{made:?} {:?}", outputs());
+    aws.json("cloudformation delete-stack --stack-name traced");
+    aws.json("cloudformation wait stack-delete-complete --stack-name traced");
+    assert_eq!((rates(), groups()), (Vec::new(), vec!["Default".to_owned()]));
+    house.stop();
+}

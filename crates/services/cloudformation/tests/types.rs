@@ -29,6 +29,7 @@ const OTHERWISE: &[(&str, &str, &str)] = &[
     ("AWS::ElasticLoadBalancingV2::LoadBalancer", "SubnetMappings", "a load balancer keeps its subnets"),
     ("AWS::ECS::Service", "DeploymentController", "there is only ECS"),
     ("AWS::Logs::LogGroup", "LogGroupClass", "there is only STANDARD"),
+    ("AWS::XRay::Group", "GroupName", "a group keeps its name"),
 ];
 
 /// Properties that must be given here though the schema has other ways, which are not here.
@@ -45,6 +46,7 @@ const REQUIRED_HERE: &[(&str, &str, &str)] = &[
         "a rule is of a listener; AWS refuses its absence too",
     ),
     ("AWS::ServiceDiscovery::PrivateDnsNamespace", "Vpc", "AWS refuses its absence too"),
+    ("AWS::XRay::SamplingRule", "SamplingRule", "it is all that a rule is made of"),
 ];
 
 fn schemas() -> BTreeMap<String, Schema> {
@@ -61,7 +63,7 @@ fn the_types_are_the_ones_promised() {
     let here: BTreeSet<&str> = catalogue.iter().map(|entry| entry.kind.name).collect();
     let schemas = schemas();
     assert_eq!(here, schemas.keys().map(String::as_str).collect());
-    assert_eq!(here.len(), 35);
+    assert_eq!(here.len(), 37);
 }
 
 #[test]

@@ -188,7 +188,7 @@ impl<'n> Variants<'n> {
         let name = name.strip_prefix(CLUSTER)?;
         let dots = name.match_indices('.').map(|(place, _)| place);
         // The longest: what is left is the statistic's own name.
-        let (place, cluster) = dots.filter_map(|dot| Some((dot, *self.0.get(&name[..dot])?))).last()?;
+        let (place, cluster) = dots.filter_map(|dot| Some((dot, *self.0.get(&name[..dot])?))).next_back()?;
         Some((cluster, &name[place..]))
     }
 }

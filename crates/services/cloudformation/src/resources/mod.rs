@@ -21,6 +21,7 @@ mod logs;
 mod read;
 mod security_group;
 mod servicediscovery;
+mod xray;
 
 pub use call::{Call, Failure, Judged, Made, Settled};
 pub use kind::{Kind, Property, property};
@@ -186,5 +187,7 @@ pub fn catalogue() -> Catalogue {
         Entry::of::<security_group::SecurityGroupIngress>(),
         Entry::of::<servicediscovery::PrivateDnsNamespace>(),
         Entry::of::<servicediscovery::Service>(),
+        Entry::of::<xray::Group>(),
+        Entry::of::<xray::SamplingRule>(),
     ])
 }
