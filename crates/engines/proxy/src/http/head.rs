@@ -22,9 +22,11 @@ pub(crate) const FIELDS_MAX: usize = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
     Other,
+    Authorization,
     Connection,
     ContentLength,
     ContentType,
+    Cookie,
     Date,
     Expect,
     Host,
@@ -49,12 +51,18 @@ pub(crate) enum Name {
 }
 
 impl Name {
+    /// Whether it is the name of one field alone, and not of several.
+    fn is_one(self) -> bool {
+        !matches!(self, Self::Other | Self::XEnvoy)
+    }
+
     /// What `name` is; the length is looked at first, so that an ordinary field costs one comparison.
     pub(super) fn of(name: &[u8]) -> Self {
         let candidate: (&[u8], Self) = match name.len() {
             2 => (b"te", Self::Te),
             4 if name[0] | 0x20 == b'd' => (b"date", Self::Date),
             4 => (b"host", Self::Host),
+            6 if name[0] | 0x20 == b'c' => (b"cookie", Self::Cookie),
             6 if name[0] | 0x20 == b'e' => (b"expect", Self::Expect),
             6 => (b"server", Self::Server),
             7 => (b"upgrade", Self::Upgrade),
@@ -63,6 +71,7 @@ impl Name {
             10 => (b"keep-alive", Self::KeepAlive),
             12 if name[0] | 0x20 == b'x' => (b"x-request-id", Self::XRequestId),
             12 => (b"content-type", Self::ContentType),
+            13 => (b"authorization", Self::Authorization),
             14 if name[0] | 0x20 == b'h' => (b"http2-settings", Self::Http2Settings),
             14 => (b"content-length", Self::ContentLength),
             15 if name[2] | 0x20 == b'f' => (b"x-forwarded-for", Self::XForwardedFor),
@@ -76,7 +85,7 @@ impl Name {
             30 => (b"x-envoy-expected-rq-timeout-ms", Self::XEnvoyExpectedRqTimeoutMs),
             _ => return Self::envoys(name),
         };
-        if name.eq_ignore_ascii_case(candidate.0) { candidate.1 } else { Self::envoys(name) }
+        if is_spelt(name, candidate.0) { candidate.1 } else { Self::envoys(name) }
     }
 
     fn envoys(name: &[u8]) -> Self {
@@ -85,6 +94,27 @@ impl Name {
             name.len() > prefix.len() && name[2] | 0x20 == b'e' && name[..prefix.len()].eq_ignore_ascii_case(prefix);
         if is_envoys { Self::XEnvoy } else { Self::Other }
     }
+}
+
+/// Whether `name` is `lower`, which is in lower case and as long, in any spelling. Eight bytes are compared at once, the last
+/// ones again if there are fewer.
+fn is_spelt(name: &[u8], lower: &[u8]) -> bool {
+    let [Some(last), Some(wanted_last)] = [name, lower].map(|text| text.last_chunk::<8>()) else {
+        return name.eq_ignore_ascii_case(lower);
+    };
+    let (words, _) = name.as_chunks::<8>();
+    let (wanted, _) = lower.as_chunks::<8>();
+    words.iter().zip(wanted).all(|(word, wanted)| is_word(*word, *wanted)) && is_word(*last, *wanted_last)
+}
+
+/// Whether `word` is `lower` in any spelling. What differs may differ in the bit of lower case alone, and only where it makes
+/// a letter of a letter.
+fn is_word(word: [u8; 8], lower: [u8; 8]) -> bool {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    let (word, lower) = (u64::from_le_bytes(word), u64::from_le_bytes(lower));
+    // Of what is in our names letters alone are above 0x60, and have the next bit set.
+    let letters = (lower & (EACH * 0x40)) >> 1;
+    (word ^ lower) & !letters == 0
 }
 
 /// Some of the names.
@@ -293,12 +323,21 @@ impl Head {
 
     /// The values of the fields called `name`, in any spelling.
     pub(crate) fn values<'a>(&'a self, bytes: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let named = move |field: &&Field| !field.gone && field.name_text(bytes).eq_ignore_ascii_case(name.as_bytes());
-        self.fields.iter().filter(named).map(|field| field.value(bytes))
+        let wanted = Name::of(name.as_bytes());
+        let fields = if self.seen_names.has(wanted) { self.fields.as_slice() } else { &[] };
+        let is_named = move |field: &&Field| {
+            field.name == wanted
+                && !field.gone
+                && (wanted.is_one() || field.name_text(bytes).eq_ignore_ascii_case(name.as_bytes()))
+        };
+        fields.iter().filter(is_named).map(|field| field.value(bytes))
     }
 
     /// Takes the fields called `name` away, in any spelling.
     pub(crate) fn remove(&mut self, bytes: &[u8], name: &str) {
+        if !self.seen_names.has(Name::of(name.as_bytes())) {
+            return;
+        }
         for field in &mut self.fields {
             field.gone |= field.name_text(bytes).eq_ignore_ascii_case(name.as_bytes());
         }

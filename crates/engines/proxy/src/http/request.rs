@@ -260,7 +260,9 @@ impl Request {
     /// Takes the fields called `name` away.
     pub(crate) fn remove(&mut self, name: &str) {
         self.head.remove(&self.bytes, name);
-        self.added.retain(|(added, _)| added != name);
+        if !self.added.is_empty() {
+            self.added.retain(|(added, _)| added != name);
+        }
     }
 
     /// Takes the fields away that came and for which `unwanted` holds; it is shown their names in any spelling.

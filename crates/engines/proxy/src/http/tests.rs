@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Decoder, Framing, Head, Malformed, NameSet, Request, Response};
+use super::{Decoder, Framing, Head, Malformed, Name, NameSet, Request, Response};
 
 fn read(bytes: &[u8]) -> Result<(Request, Vec<u8>), Malformed> {
     let (mut request, mut inbound) = (Request::default(), bytes.to_vec());
@@ -222,6 +222,30 @@ fn bad_chunks_are_refused() {
     }
     let endless = [&b"0\r\nX: "[..], &b"a".repeat(20_000)].concat();
     assert_eq!(Decoder::new(Framing::Chunked).feed(&endless), Err(Malformed::TrailerTooLarge));
+}
+
+#[test]
+fn a_name_is_known_in_any_spelling_and_by_no_other_byte() {
+    for (lower, name) in [
+        ("te", Name::Te),
+        ("host", Name::Host),
+        ("cookie", Name::Cookie),
+        ("connection", Name::Connection),
+        ("authorization", Name::Authorization),
+        ("content-length", Name::ContentLength),
+        ("proxy-connection", Name::ProxyConnection),
+        ("transfer-encoding", Name::TransferEncoding),
+        ("x-forwarded-client-cert", Name::XForwardedClientCert),
+        ("x-envoy-upstream-service-time", Name::XEnvoyUpstreamServiceTime),
+    ] {
+        assert_eq!(Name::of(lower.to_ascii_uppercase().as_bytes()), name, "{lower}");
+        for (place, byte) in (0..lower.len()).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte))) {
+            let mut text = lower.as_bytes().to_vec();
+            text[place] = byte;
+            let is_same = text.eq_ignore_ascii_case(lower.as_bytes());
+            assert_eq!(Name::of(&text) == name, is_same, "{lower}: {byte} at {place}");
+        }
+    }
 }
 
 /// What comes at once is read in one pass over each line, and what comes by and by is looked at when its line is whole: both

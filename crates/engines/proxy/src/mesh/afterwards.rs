@@ -19,10 +19,10 @@ use crate::{
 impl Passage {
     /// The request is over.
     pub(super) fn conclude(&mut self, request: &Request, record: &Record) {
-        let counters = &self.manager.counters;
+        let (counters, duration) = (&self.manager.counters, record.duration());
         let status = (record.status != 0).then_some(record.status);
         counters.rq_completed.increment();
-        counters.rq_time.record(record.duration());
+        counters.rq_time.record(duration);
         match status {
             Some(status) => counters.statuses.record(status),
             None => counters.rq_rx_reset.increment(),
@@ -52,11 +52,11 @@ impl Passage {
             }
             if reached {
                 cluster.counters.rq_completed.increment();
-                cluster.counters.rq_time.record(record.duration());
+                cluster.counters.rq_time.record(duration);
                 if self.first_half {
-                    cluster.counters.half.rq_time.record(record.duration());
+                    cluster.counters.half.rq_time.record(duration);
                 }
-                host.rq_time.record(record.duration());
+                host.rq_time.record(duration);
             }
             if self.attempts > 1 && record.from_server && !self.exhausted {
                 cluster.counters.rq_retry_success.increment();

@@ -20,8 +20,8 @@ const KNOWN_BY_MAX: usize = 1024;
 
 /// Whether the user is in the first half now.
 pub(crate) fn is_first(request: &Request, core: &Core) -> bool {
-    let known_by = request.values("authorization").next().or_else(|| request.values("cookie").next());
-    match known_by.or_else(|| request.value(Name::XForwardedFor)) {
+    let known_by = [Name::Authorization, Name::Cookie, Name::XForwardedFor];
+    match known_by.into_iter().find_map(|name| request.value(name)) {
         Some(known_by) => {
             let epoch = core.time_of_day().as_millis() / EPOCH_MILLIS;
             side(known_by, u64::try_from(epoch).unwrap_or(0))
