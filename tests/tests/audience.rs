@@ -54,6 +54,21 @@ fn assert_testers_are_alone(release: &Release<'_>, load: &Load, url: &str, field
     assert!(release.is("UPDATE_IN_PROGRESS"));
 }
 
+/// Demands that at 10 % a tenth of all users meets version 2, again and again; answers with them.
+fn assert_users_stay(url: &str) -> Vec<String> {
+    let users = || (0..100).map(|user| format!("user{user}"));
+    let new = |user: &String| match meets(url, &[("X-User", user)]).as_deref() {
+        Some("1") => false,
+        Some("2") => true,
+        other => panic!("{user} meets {other:?}"),
+    };
+    let first: Vec<String> = users().filter(new).collect();
+    assert_eq!(users().filter(new).collect::<Vec<_>>(), first);
+    // By the hash of her name she is the 91st of a hundred.
+    assert!((3..=20).contains(&first.len()) && first.contains(&"user30".to_owned()), "{first:?}");
+    first
+}
+
 /// From what part of the traffic to what part a webhook was asked, each once.
 fn steps(questions: &[Question]) -> Vec<(f64, f64)> {
     let part = |question: &Question, name: &str| question.json()[name].as_f64().expect("a part of the traffic");
@@ -93,6 +108,7 @@ fn everybody_says_yes_in_the_end(machine: &Machine, release: &Release<'_>, url: 
     let (during, after, chat) = (Stranger::start(YES), Stranger::start(YES), Stranger::start(Manner::Says("ok")));
     let policy = policy(&json!({
         "Testers": {"Header": {"Name": "x-ring", "Match": {"Exact": "0"}}},
+        "Sticky": {"Header": "x-user"},
         "Steps": [{"Weight": 10, "Gate": true}, {"Weight": 50, "Gate": true}],
         "Webhooks": [webhook(&before, "Before"), webhook(&during, "During"), webhook(&after, "After")],
         "Messages": [chat.url()],
@@ -127,8 +143,15 @@ fn everybody_says_yes_in_the_end(machine: &Machine, release: &Release<'_>, url: 
 
     // And by the terminal.
     wait_until("the other gate", PATIENCE, || release.tells("50 % of the traffic wait for somebody's approval."));
+    let moved = assert_users_stay(url);
     let approved = canary(&["approve"]);
     assert!(approved.status.success(), "{}", text(&approved));
+    wait_until("it ends", PATIENCE, || {
+        for user in &moved {
+            assert_eq!(meets(url, &[("X-User", user)]).as_deref(), Some("2"), "{user}");
+        }
+        deploying.try_wait().expect("the aws CLI").is_some()
+    });
     assert!(deploying.wait().expect("the aws CLI").success(), "{:#?}", release.reasons());
     assert!(release.is("UPDATE_COMPLETE"), "{:#}", release.stack());
     assert_eq!(release.weights(), (0, 1));

@@ -184,7 +184,7 @@ mod tests {
         (0..100).for_each(|_| latency.record(2000));
         let baseline = Arm { requests: 100, errors: 0, latency: latency.clone() };
         let canary = Arm { requests: 100, errors: failed, latency };
-        let stratum = Stratum { name: "r".into(), baseline, canary, half: Arm::default() };
+        let stratum = Stratum { name: "r".into(), baseline, canary, half: Arm::default(), users: Vec::new() };
         record::line(&Entry::Tick(Tick { millis: 1000, cold: false, strata: vec![stratum] }))
     }
 

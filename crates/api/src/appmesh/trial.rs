@@ -17,6 +17,33 @@ pub struct Trial {
     /// Whose requests go there whatever the weights are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub testers: Option<Testers>,
+    /// By what users are known who are to stay with the version that they have come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sticky: Option<Sticky>,
+}
+
+/// What users are known by: one member of the union.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sticky {
+    /// The value of the header of this name, 1 to 50 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// The value of a cookie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<StickyCookie>,
+}
+
+/// A cookie that users are known by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StickyCookie {
+    /// Its name, 1 to 50 characters.
+    pub name: String,
+    /// Who comes without the cookie is given one that lasts so long, in seconds, at most a year. Not given: none is, and
+    /// the cookie is one of the application's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
 }
 
 /// Requests by which testers are known: one member of the union.

@@ -32,7 +32,7 @@ pub use protocol::{Codec, Http2, Keepalive, Protocol, ServerVersion};
 pub use route::{
     Action, Chance, Fault, Forward, GRPC_CANCELLED, GRPC_DEADLINE_EXCEEDED, GRPC_INTERNAL, GRPC_RESOURCE_EXHAUSTED,
     GRPC_UNAVAILABLE, GrpcTimeout, HostRewrite, PathRedirect, PathRewrite, Piece, Redirect, Respond, RetryPolicy,
-    Route, RouteTable, Substitution, VirtualHost, WeightedCluster,
+    Route, RouteTable, StickyKey, Substitution, VirtualHost, WeightedCluster,
 };
 pub use tls::{
     Certificate, CertificateSource, ClientCertificate, ClientTls, CommonTls, ForwardClientCertificate, Keeper,

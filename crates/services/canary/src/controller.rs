@@ -122,6 +122,7 @@ impl Watcher {
         let now = look.now;
         let mut live = self.take(look)?;
         let readings = standing.read(&self.service, &key.scope, canary).await?;
+        let told_apart = readings.iter().all(|reading| reading.baseline.users.is_some());
         let healthy = live.look(canary.subject.name(), readings, millis(self.service.clock.now()))?;
         let decision = live.decide(before.state.question(&canary.policy), now);
         let heard = canary.command.filter(|(number, _)| *number > before.heard);
@@ -146,6 +147,7 @@ impl Watcher {
             decision: Some(decision),
             ..CanaryObserved::clone(before)
         };
+        audience::warn(canary, &mut after, told_apart, now);
         audience::keep(&self.service, &key.scope, canary, &mut after, now).await?;
         for action in actions {
             self.act(look, action, &mut live, &mut after).await?;

@@ -108,6 +108,7 @@ impl Live {
             // Who is seen for the first time has counted since nobody knows when.
             if let Some((baseline, canary)) = self.counted.get(&reading.proxy) {
                 add(&mut stratum.baseline, Some(&mut stratum.half), baseline, &reading.baseline);
+                add_users(&mut stratum.users, baseline, &reading.baseline);
                 add(&mut stratum.canary, None, canary, &reading.canary);
             }
             self.counted.insert(reading.proxy, (reading.baseline, reading.canary));
@@ -155,6 +156,19 @@ fn add(arm: &mut Arm, half: Option<&mut Arm>, before: &Counts, now: &Counts) {
     }
 }
 
+/// What happened from `before` to `now` to each group of users, where they are told apart.
+fn add_users(users: &mut Vec<(u64, u64)>, before: &Counts, now: &Counts) {
+    let groups = |counts: &Counts| counts.users.clone().unwrap_or_default();
+    // One that began anew counts from zero.
+    let before = if now.requests < before.requests { Vec::new() } else { groups(before) };
+    let now = groups(now);
+    users.resize(users.len().max(now.len()), (0, 0));
+    let before = before.into_iter().chain(std::iter::repeat((0, 0)));
+    for (group, (before, now)) in users.iter_mut().zip(before.zip(now)) {
+        *group = (group.0 + now.0.saturating_sub(before.0), group.1 + now.1.saturating_sub(before.1));
+    }
+}
+
 type Counted<'a> = (u64, u64, &'a [(u16, u64)]);
 
 fn count(arm: &mut Arm, before: Counted<'_>, now: Counted<'_>) {
@@ -176,7 +190,14 @@ mod tests {
 
     fn counts(requests: u64, errors: u64) -> Counts {
         let half = Half { requests: requests / 2, errors: errors / 2, latency: vec![(50, requests / 2)] };
-        Counts { requests, errors, latency: vec![(50, requests)], healthy: 1, half }
+        Counts {
+            requests,
+            errors,
+            latency: vec![(50, requests)],
+            healthy: 1,
+            half,
+            users: Some(vec![(requests, errors), (0, 0)]),
+        }
     }
 
     fn reading(baseline: Counts, canary: Counts) -> Vec<Reading> {
@@ -212,5 +233,9 @@ mod tests {
         add(&mut arm, Some(&mut half), &counts(1000, 10), &counts(7, 2));
         assert_eq!((arm.requests, arm.errors, arm.latency.total()), (7, 2, 7));
         assert_eq!((half.requests, half.errors, half.latency.total()), (3, 1, 3));
+        let mut users = Vec::new();
+        add_users(&mut users, &counts(1000, 10), &counts(7, 2));
+        add_users(&mut users, &counts(7, 2), &counts(9, 3));
+        assert_eq!(users, [(9, 3), (0, 0)]);
     }
 }

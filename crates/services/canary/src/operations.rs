@@ -141,6 +141,9 @@ fn check_of_service(policy: &Policy) -> Result<(), Error> {
     if policy.testers.is_some() {
         return Err(Error::Invalid("Testers: who goes first is told apart on a route of a mesh alone".to_owned()));
     }
+    if policy.sticky.is_some() {
+        return Err(Error::Invalid("Sticky: users stay with a version on a route of a mesh alone".to_owned()));
+    }
     if policy.retries == 0 {
         return Ok(());
     }

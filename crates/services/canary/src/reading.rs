@@ -76,6 +76,10 @@ pub struct Counts {
     /// The part whose users are in the first of two random halves; nothing where a proxy does not tell them apart.
     #[serde(default)]
     pub half: Half,
+    /// Requests and failures by groups of users, where users stay with a version, else nothing; none where a proxy does
+    /// not tell groups apart.
+    #[serde(default)]
+    pub users: Option<Vec<(u64, u64)>>,
 }
 
 /// What went to a random half of the users of one version.
@@ -98,6 +102,13 @@ impl Counts {
         self.half.requests += other.half.requests;
         self.half.errors += other.half.errors;
         self.half.latency = together(&mut self.half.latency, other.half.latency);
+        if let Some(others) = other.users {
+            let users = self.users.get_or_insert_default();
+            users.resize(users.len().max(others.len()), (0, 0));
+            for (group, more) in users.iter_mut().zip(others) {
+                *group = (group.0 + more.0, group.1 + more.1);
+            }
+        }
     }
 }
 
@@ -295,7 +306,7 @@ mod tests {
     use super::*;
 
     fn counts(requests: u64, latency: &[(u16, u64)]) -> Counts {
-        Counts { requests, errors: 1, latency: latency.to_vec(), healthy: 2, half: Half::default() }
+        Counts { requests, errors: 1, latency: latency.to_vec(), healthy: 2, half: Half::default(), users: None }
     }
 
     #[test]
@@ -311,6 +322,7 @@ mod tests {
             latency: vec![(10, 2), (11, 1), (12, 4)],
             healthy: 2,
             half: Half::default(),
+            users: None,
         };
         assert_eq!((reading.baseline, reading.canary), (baseline, Counts::default()));
     }

@@ -36,6 +36,7 @@ mod routes;
 mod slot;
 mod spans;
 mod state;
+mod sticky;
 mod tcp;
 #[cfg(test)]
 mod tests;

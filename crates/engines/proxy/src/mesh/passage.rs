@@ -11,14 +11,13 @@ use super::{
     edge::Standing,
     edits::Levels,
     gates::Place,
-    halves,
     manager::Manager,
     matching,
     outlier::Outcome,
     overrides::Overrides,
     retry, rewrite,
     routes::{Forward, Host, Route, Target},
-    spans,
+    spans, sticky,
     view::RequestView,
 };
 use crate::{
@@ -54,6 +53,8 @@ pub(crate) struct Passage {
     pub(super) attempts: u32,
     /// The user is in the first half, of which is counted apart.
     pub(super) first_half: bool,
+    /// The group of users that is counted apart, where users stay with a version.
+    group: Option<usize>,
     /// Retries there were to be had, and none is left.
     pub(super) exhausted: bool,
     /// Another attempt was wanted, and too many others were being made.
@@ -115,6 +116,7 @@ impl Passage {
             no_cluster: false,
             attempts: 0,
             first_half: false,
+            group: None,
             exhausted: false,
             overflowed: false,
             delayed: false,
@@ -164,8 +166,8 @@ impl Passage {
             return;
         };
         host.counters.rq_total.increment();
-        self.first_half = halves::is_first(request, &self.manager.core);
-        self.turn = forward.turn().unwrap_or(0);
+        let chosen = sticky::choose(forward, &self.view(request), &self.manager.core);
+        (self.turn, self.group, self.first_half) = (chosen.turn, chosen.group, chosen.first_half);
         if self.standing.inside && request.has_seen(Name::XEnvoy) {
             self.overrides = Overrides::take(request, forward.retry.as_ref());
         }
@@ -360,6 +362,9 @@ impl Passage {
             cluster.counters.statuses.record(status);
             if self.first_half {
                 cluster.counters.half.record(status);
+            }
+            if let Some(group) = self.group {
+                cluster.counters.users.record(group, status);
             }
         }
     }

@@ -105,6 +105,8 @@ pub enum Action {
 pub struct Forward {
     /// Where to, by weight. The sum of weights is positive.
     pub clusters: Vec<WeightedCluster>,
+    /// What chooses among them. None: they take turns.
+    pub sticky: Option<StickyKey>,
     /// From the end of the request to the end of the response. None: no limit.
     pub timeout: Option<Duration>,
     /// How long the exchange may stand still; where it is not set the connection manager's counts.
@@ -128,6 +130,7 @@ impl Forward {
     pub fn to(cluster: &str) -> Self {
         Self {
             clusters: vec![WeightedCluster::of(cluster, 1)],
+            sticky: None,
             timeout: Some(REQUEST_TIMEOUT),
             idle_timeout: None,
             retry: None,
@@ -138,6 +141,15 @@ impl Forward {
             append_forwarded_host: false,
         }
     }
+}
+
+/// What a user is known by who is to stay with a cluster. A request without it takes turns with others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum StickyKey {
+    /// The value of the header of this name, in lower case.
+    Header(String),
+    /// The value of the cookie of this name.
+    Cookie(String),
 }
 
 /// How `grpc-timeout` counts.

@@ -1,6 +1,6 @@
 //! What a canary's judge reads ten times a second: requests, failures and latencies of a few clusters, and how many of
-//! their endpoints are healthy. Of each there is what went to a random half of the users as well. A page of our own
-//! beside Envoy's, since Envoy's own pages are made for people.
+//! their endpoints are healthy. Of each there is what went to a random half of the users as well, and where users stay
+//! with a version what went to each of their groups. A page of our own beside Envoy's, since Envoy's own pages are made for people.
 
 use std::collections::BTreeMap;
 
@@ -40,11 +40,13 @@ fn is_of(cluster: &str, name: &str) -> bool {
 fn of(sets: &[std::sync::Arc<PerCore<ClusterCounters>>], healthy: usize) -> Value {
     let (mut statuses, mut latencies) = (BTreeMap::new(), Latencies::default());
     let (mut half, mut half_latencies) = ((0, 0), Latencies::default());
+    let mut users = Vec::new();
     for cluster in sets {
         cluster.each(|set| {
             // The part before the whole: it is the smaller one also where requests are counted meanwhile.
             half = (half.0 + set.half.requests.get(), half.1 + set.half.errors.get());
             set.half.rq_time.add_to(&mut half_latencies);
+            set.users.add_to(&mut users);
             set.statuses.add_to(&mut statuses);
             set.rq_time.add_to(&mut latencies);
         });
@@ -53,7 +55,10 @@ fn of(sets: &[std::sync::Arc<PerCore<ClusterCounters>>], healthy: usize) -> Valu
     let errors: u64 = statuses.range(500..).map(|(_, count)| count).sum();
     let latency = |latencies: &Latencies| latencies.filled().collect::<Vec<_>>();
     let half = json!({ "requests": half.0, "errors": half.1, "latency": latency(&half_latencies) });
-    json!({ "requests": requests, "errors": errors, "latency": latency(&latencies), "healthy": healthy, "half": half })
+    json!({
+        "requests": requests, "errors": errors, "latency": latency(&latencies), "healthy": healthy,
+        "half": half, "users": users,
+    })
 }
 
 #[cfg(test)]

@@ -21,8 +21,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{Process, Settings, admin::Admin, agent};
 use crate::{
-    model::{CertificateSource, CommonTls, Keeper, Secret, SecretName, ServerTls},
-    testing::{Answer, Client, Mesh, Server, soon},
+    model::{CertificateSource, CommonTls, Forward, Keeper, Secret, SecretName, ServerTls, StickyKey},
+    testing::{Answer, Client, Mesh, Server, soon, until},
     tls::testing::Authority,
     xds::received::Kind,
 };
@@ -43,8 +43,13 @@ async fn served(pages: Router) -> (SocketAddr, AbortOnDropHandle<()>) {
 }
 
 async fn pages() -> Pages {
+    pages_of(|_| {}).await
+}
+
+/// The same with the route changed.
+async fn pages_of(change: impl FnOnce(&mut Forward)) -> Pages {
     let server = Server::named("v1").await;
-    let mesh = Mesh::spreading(&[("api", server.address, 1)]).await;
+    let mesh = Mesh::forwarding(&[("api", server.address, 1)], change).await;
     Client::connect(mesh.address).await.get("a", "/").await;
     let node = |name: &str| (name == "APPMESH_RESOURCE_ARN").then(|| "mesh/m/virtualNode/n".to_owned());
     let process = Arc::new(Process {
@@ -114,6 +119,27 @@ async fn a_judge_reads_counts_and_those_of_a_random_half() {
     };
     assert!(times(api) <= 64 && times(&api["half"]) <= half, "{counts}");
     assert_eq!(counts["clusters"].get("none"), None);
+    assert_eq!(api["users"], serde_json::json!([]), "users do not stay");
+}
+
+#[tokio::test]
+async fn where_users_stay_a_judge_reads_what_went_to_each_group_of_them() {
+    let pages = pages_of(|forward| forward.sticky = Some(StickyKey::Header("x-user".to_owned()))).await;
+    let mut client = Client::connect(pages.mesh.address).await;
+    for _ in 0..10 {
+        client.say("GET / HTTP/1.1\r\nHost: a\r\nX-User: user17\r\n\r\n").await;
+        client.answer("GET").await;
+    }
+    // One came without a name before.
+    let mut groups = Vec::new();
+    until("all are counted", async || {
+        let counts = json(pages.admin, "/serin/counts?cluster=api").await;
+        groups = serde_json::from_value::<Vec<(u64, u64)>>(counts["clusters"]["api"]["users"].clone()).unwrap();
+        groups.iter().map(|group| group.0).sum::<u64>() == 11
+    })
+    .await;
+    let (own, failed) = (groups.iter().map(|group| group.0).max(), groups.iter().map(|group| group.1).sum::<u64>());
+    assert!(groups.len() == 64 && own >= Some(10) && failed == 0, "{groups:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! What is counted, under the names Envoy counts it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use super::{Counter, Gauge, Histogram, Latencies, PerCore, StatusCounts};
 
@@ -142,7 +145,7 @@ counters! {
         }
         statuses { statuses: "upstream_rq" by_code true, }
         times { rq_time: "upstream_rq_time", }
-        not_shown { half: HalfCounters, }
+        not_shown { half: HalfCounters, users: UserCounters, }
     }
 }
 
@@ -161,6 +164,43 @@ impl HalfCounters {
         self.requests.increment();
         if status >= 500 {
             self.errors.increment();
+        }
+    }
+}
+
+/// Groups of users that are counted apart.
+pub(crate) const GROUPS: usize = 64;
+
+/// A cluster's requests by groups of users, where users stay with a version; nothing, and no memory, elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct UserCounters(OnceLock<Box<[UserGroup; GROUPS]>>);
+
+/// Requests of a group of users, and those that failed.
+#[derive(Debug, Default)]
+struct UserGroup {
+    requests: Counter,
+    errors: Counter,
+}
+
+impl UserCounters {
+    /// Counts an attempt of a user in `group` by its status.
+    pub(crate) fn record(&self, group: usize, status: u16) {
+        let groups = self.0.get_or_init(|| Box::new(std::array::from_fn(|_| UserGroup::default())));
+        let Some(group) = groups.get(group) else { return };
+        group.requests.increment();
+        if status >= 500 {
+            group.errors.increment();
+        }
+    }
+
+    /// Adds what was counted of each group, requests and failures, to `totals`, if any was.
+    pub(crate) fn add_to(&self, totals: &mut Vec<(u64, u64)>) {
+        let Some(groups) = self.0.get() else { return };
+        totals.resize(GROUPS, (0, 0));
+        for (total, group) in totals.iter_mut().zip(groups.iter()) {
+            // The failed ones first: they are not more than all also while it is being counted.
+            total.1 += group.errors.get();
+            total.0 += group.requests.get();
         }
     }
 }

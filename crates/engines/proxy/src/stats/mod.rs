@@ -15,7 +15,9 @@ mod tls;
 
 pub(crate) use counter::{Counter, Gauge, PerCore, StatusCounts};
 pub(crate) use group::Value;
-pub(crate) use group::{ClusterCounters, Held, HttpCounters, ListenerCounters, TcpCounters, VirtualHostCounters};
+pub(crate) use group::{
+    ClusterCounters, GROUPS, Held, HttpCounters, ListenerCounters, TcpCounters, VirtualHostCounters,
+};
 pub(crate) use histogram::Histogram;
 pub use histogram::Latencies;
 pub(crate) use json::as_json;

@@ -23,6 +23,7 @@ mod protocol;
 pub(crate) mod received;
 mod retry;
 mod routes;
+mod sticky;
 mod strict;
 #[cfg(test)]
 mod tests;

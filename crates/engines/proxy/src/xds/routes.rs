@@ -28,6 +28,7 @@ use super::{
     matching::{route_match, substitute},
     refuse,
     retry::retry,
+    sticky::sticky_key,
     strict::nothing_else,
     time, translated,
 };
@@ -195,8 +196,8 @@ fn port(port: u32) -> Result<Option<u16>, String> {
 
 fn forward(action: &RouteAction) -> Result<Forward, String> {
     refuse(action.request_mirror_policies.is_empty(), "mirroring")?;
-    refuse(action.hash_policy.is_empty(), "a hash policy")?;
     nothing_else(&RouteAction {
+        hash_policy: Vec::new(),
         cluster_specifier: None,
         timeout: None,
         idle_timeout: None,
@@ -220,6 +221,7 @@ fn forward(action: &RouteAction) -> Result<Forward, String> {
     };
     Ok(Forward {
         clusters: clusters(action)?,
+        sticky: sticky_key(action)?,
         timeout: action.timeout.map_or(Some(REQUEST_TIMEOUT), limit),
         idle_timeout: action.idle_timeout.and_then(limit),
         retry: action.retry_policy.as_ref().map(retry).transpose()?,
@@ -254,8 +256,12 @@ fn clusters(action: &RouteAction) -> Result<Vec<WeightedCluster>, String> {
     let clusters: Vec<WeightedCluster> = match &action.cluster_specifier {
         Some(ClusterSpecifier::Cluster(name)) => vec![WeightedCluster::of(name, 1)],
         Some(ClusterSpecifier::WeightedClusters(weighted)) => {
-            only_known_of_weighted(weighted)?;
-            weighted.clusters.iter().map(share).collect::<Result<_, _>>()?
+            // Weights count by their sum, whatever it is said to be; there is no runtime to overlay them. By what it
+            // is chosen is looked at with the hash policies.
+            #[expect(deprecated, reason = "all fields are named, so that a new one does not pass unseen")]
+            let WeightedProto { clusters, total_weight: _, runtime_key_prefix: _, random_value_specifier: _ } =
+                weighted;
+            clusters.iter().map(share).collect::<Result<_, _>>()?
         }
         Some(ClusterSpecifier::ClusterHeader(name)) => {
             return Err(format!(
@@ -285,15 +291,4 @@ fn share(proto: &ClusterWeight) -> Result<WeightedCluster, String> {
         (&proto.response_headers_to_add, &proto.response_headers_to_remove),
     )?;
     Ok(WeightedCluster { name: proto.name.clone(), weight: proto.weight.map_or(0, |weight| weight.value), edits })
-}
-
-#[expect(deprecated, reason = "it is cleared to see what else is set")]
-fn only_known_of_weighted(weighted: &WeightedProto) -> Result<(), String> {
-    nothing_else(&WeightedProto {
-        clusters: Vec::new(),
-        // Weights count by their sum, whatever it is said to be; there is no runtime to overlay them.
-        total_weight: None,
-        runtime_key_prefix: String::new(),
-        ..weighted.clone()
-    })
 }

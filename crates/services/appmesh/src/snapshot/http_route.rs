@@ -62,7 +62,8 @@ pub(super) fn of_port(
             let first = trial::of_testers(scene, client, name, mapping.protocol, part.targets(), &route);
             // Both have the same place, and keep the order in which they came.
             found.extend(first.map(|first| (order(), first)));
-            found.push((order(), route));
+            let last = trial::sticking(scene.mesh, name, route).into_iter();
+            found.extend(last.map(|route| (order(), route)));
         }
     }
     found.sort_by(|a, b| a.0.cmp(&b.0));

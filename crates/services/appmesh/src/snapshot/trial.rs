@@ -1,26 +1,39 @@
-//! Trials: a version's testers go there whatever the weights of the route are.
+//! Trials: who goes to a version first, and who stays there.
 //!
-//! They have a route of their own before the usual one, and on it a cluster of their own, with the same hosts: so what
+//! Testers go there whatever the weights of the route are. They have a route of their own before the usual one, and on it a cluster of their own, with the same hosts: so what
 //! they meet is counted apart. Who chooses to test is no sample of who uses, and must not be evidence for a judge that
 //! compares counts of clusters.
+//!
+//! Users stay by a hash of what they are known by, which proxies choose the cluster by. Envoy gives cookies to users where
+//! it chooses hosts by them, and not where it chooses clusters. So who comes without a cookie has a route of his own too,
+//! on which his request's id is the key, and becomes the value of the cookie: his next request has the same hash.
 
 use api::appmesh::{
     HeaderMatchMethod, PortProtocol, WeightedTarget,
-    trial::{TesterCookie, Testers},
+    trial::{StickyCookie, TesterCookie, Testers},
 };
 use xds::pb::envoy::{
-    config::route::v3::{
-        HeaderMatcher, Route, WeightedCluster, header_matcher::HeaderMatchSpecifier, route,
-        route_action::ClusterSpecifier,
+    config::{
+        core::v3::{HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction},
+        route::v3::{
+            HeaderMatcher, Route, WeightedCluster,
+            header_matcher::HeaderMatchSpecifier,
+            route,
+            route_action::{
+                ClusterSpecifier, HashPolicy,
+                hash_policy::{Cookie, Header, PolicySpecifier},
+            },
+            weighted_cluster::RandomValueSpecifier,
+        },
     },
     r#type::matcher::v3::string_matcher::MatchPattern,
 };
 
 use super::{
     Client, Scene, http_route,
-    proto::{matcher, regex},
+    proto::{boolean, matcher, regex},
 };
-use crate::plan::RouteName;
+use crate::plan::{Mesh, RouteName};
 
 /// How the testers' clusters are called apart.
 const TESTERS: &str = "testers";
@@ -67,13 +80,55 @@ fn asked(testers: &Testers) -> HeaderMatcher {
     }
 }
 
+/// `usual`, on which users stay with a version if the trial says so, and before it what gives them a cookie.
+pub(super) fn sticking(mesh: &Mesh, name: &RouteName, usual: Route) -> Vec<Route> {
+    let Some(sticky) = mesh.trials.get(name).and_then(|trial| trial.sticky.as_ref()) else { return vec![usual] };
+    let header = |name: &str| Header { header_name: name.to_owned(), ..Header::default() };
+    if let Some(name) = &sticky.header {
+        return vec![by(usual, PolicySpecifier::Header(header(name)))];
+    }
+    let Some(StickyCookie { name, seconds }) = &sticky.cookie else { return vec![usual] };
+    let fresh = seconds.map(|seconds| {
+        let mut fresh = by(usual.clone(), PolicySpecifier::Header(header(REQUEST_ID)));
+        let without = HeaderMatcher {
+            invert_match: true,
+            // Who has no cookies at all is without this one too.
+            treat_missing_header_as_empty: true,
+            ..cookie_with(name, SOME)
+        };
+        fresh.r#match.get_or_insert_default().headers.push(without);
+        let value = format!("{name}=%REQ({REQUEST_ID})%; Max-Age={seconds}; Path=/; HttpOnly");
+        fresh.response_headers_to_add.push(HeaderValueOption {
+            header: Some(HeaderValue { key: "set-cookie".to_owned(), value, ..HeaderValue::default() }),
+            append_action: HeaderAppendAction::AppendIfExistsOrAdd as i32,
+            ..HeaderValueOption::default()
+        });
+        fresh
+    });
+    let cookie = Cookie { name: name.clone(), ..Cookie::default() };
+    fresh.into_iter().chain([by(usual, PolicySpecifier::Cookie(cookie))]).collect()
+}
+
+/// `route` with its cluster chosen by the hash of `key`.
+fn by(mut route: Route, key: PolicySpecifier) -> Route {
+    if let Some(route::Action::Route(action)) = &mut route.action
+        && let Some(ClusterSpecifier::WeightedClusters(weighted)) = &mut action.cluster_specifier
+    {
+        weighted.random_value_specifier = Some(RandomValueSpecifier::UseHashPolicy(boolean(true)));
+        action.hash_policy = vec![HashPolicy { policy_specifier: Some(key), ..HashPolicy::default() }];
+    }
+    route
+}
+
 /// A cookie among those that a request may have.
 fn cookie_matcher(cookie: &TesterCookie) -> HeaderMatcher {
-    let expression = format!(
-        "(?:.*;[ \\t]*)?{}=\"?{}\"?[ \\t]*(?:;.*)?",
-        regex::escape(&cookie.name),
-        cookie.r#match.as_ref().map_or_else(|| ANY.to_owned(), value)
-    );
+    cookie_with(&cookie.name, &cookie.r#match.as_ref().map_or_else(|| ANY.to_owned(), value))
+}
+
+/// A cookie whose value is what an expression says.
+fn cookie_with(name: &str, value: &str) -> HeaderMatcher {
+    let name = regex::escape(name);
+    let expression = format!("(?:.*;[ \\t]*)?{name}=\"?{value}\"?[ \\t]*(?:;.*)?");
     let pattern = MatchPattern::SafeRegex(regex(&expression));
     HeaderMatcher {
         name: "cookie".to_owned(),
@@ -84,6 +139,10 @@ fn cookie_matcher(cookie: &TesterCookie) -> HeaderMatcher {
 
 /// What the value of a cookie can be, but for its quotation marks.
 const ANY: &str = "[^;\"]*";
+/// The same, where there is something.
+const SOME: &str = "[^;\"]+";
+/// What every request has that has passed a proxy.
+const REQUEST_ID: &str = "x-request-id";
 
 fn value(method: &HeaderMatchMethod) -> String {
     let HeaderMatchMethod { exact, prefix, range: _, regex: expression, suffix } = method;

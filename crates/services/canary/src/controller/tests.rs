@@ -8,6 +8,9 @@ use api::{
     appmesh::{
         DescribeRoute, DescribeRouteRequest, RouteResponse, RouteSpec, UpdateRoute, UpdateRouteRequest,
         status::{DescribeRouteStatus, DescribeRouteStatusRequest, DescribeRouteStatusResponse},
+        trial::{
+            PutTrial, PutTrialRequest, PutTrialResponse, RemoveTrial, RemoveTrialRequest, RemoveTrialResponse, Trial,
+        },
     },
     canary as contract,
 };
@@ -17,6 +20,7 @@ use serde_json::{Value, json};
 use store::Store;
 use wire::{Caller, Context, Definition, Protocol, Service, bind};
 
+mod sticky;
 mod stranger;
 mod webhooks;
 
@@ -38,6 +42,8 @@ struct World {
     canary: Counts,
     /// Of a hundred requests to the new version, so many fail.
     fails: u64,
+    /// What the route's trial was, and what the weights were then.
+    trials: Vec<(Option<Trial>, RouteSpec)>,
 }
 
 type Shared = Arc<Mutex<World>>;
@@ -96,6 +102,20 @@ async fn status(
     })
 }
 
+async fn put_trial(cx: Context<Mutex<World>>, request: PutTrialRequest) -> Result<PutTrialResponse, Fault> {
+    let mut world = cx.lock().unwrap();
+    let route = world.route.clone();
+    world.trials.push((Some(request.trial), route));
+    Ok(PutTrialResponse {})
+}
+
+async fn remove_trial(cx: Context<Mutex<World>>, _: RemoveTrialRequest) -> Result<RemoveTrialResponse, Fault> {
+    let mut world = cx.lock().unwrap();
+    let route = world.route.clone();
+    world.trials.push((None, route));
+    Ok(RemoveTrialResponse {})
+}
+
 struct Told(Shared);
 
 impl Proxies for Told {
@@ -134,6 +154,7 @@ impl House {
             baseline: counts(),
             canary: counts(),
             fails,
+            trials: Vec::new(),
         };
         let (world, caller, clock) = (Arc::new(Mutex::new(world)), Caller::default(), ManualClock::default());
         let folder = tempfile::tempdir().unwrap();
@@ -151,6 +172,8 @@ impl House {
             bind::<DescribeRoute, _, _, _, _>(describe),
             bind::<UpdateRoute, _, _, _, _>(update),
             bind::<DescribeRouteStatus, _, _, _, _>(status),
+            bind::<PutTrial, _, _, _, _>(put_trial),
+            bind::<RemoveTrial, _, _, _, _>(remove_trial),
         ];
         let mesh = Service::new(rest("appmesh"), &world, operations);
         let own = crate::operations::operations().into_iter().chain(crate::approval::operations()).collect();

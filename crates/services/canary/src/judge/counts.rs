@@ -72,6 +72,9 @@ pub struct Stratum {
     /// The part of `baseline` whose users fell into the first of two random halves: what the running A/A test reads.
     #[serde(default, skip_serializing_if = "Arm::is_empty")]
     pub half: Arm,
+    /// Requests and failures of the old version by groups of users, where users stay with a version; else nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<(u64, u64)>,
 }
 
 /// What was counted since the tick before.

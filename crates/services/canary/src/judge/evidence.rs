@@ -113,7 +113,7 @@ impl Judge {
             canary: comparison.totals.canary(),
             baseline: comparison.totals.baseline(),
             ratio: comparison.interval(self.settings.alpha),
-            dispersion: comparison.dispersion.factor(),
+            dispersion: comparison.factor(),
         }
     }
 

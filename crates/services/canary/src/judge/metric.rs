@@ -12,6 +12,7 @@ use super::{
     eprocess::{Bet, CLASSES, EProcess, ERRORS, LATENCY, SLOWNESS},
     histogram::Histogram,
     interval::{self, Interval},
+    users::Users,
 };
 
 /// The quantile, in a thousand, by which latency as a whole is shown, and its clusters are measured.
@@ -122,7 +123,8 @@ pub(super) struct Comparison {
     /// The classes of bad requests that are bet on.
     classes: Vec<Badness>,
     pub(super) process: EProcess,
-    pub(super) dispersion: Dispersion,
+    dispersion: Dispersion,
+    users: Users,
     pub(super) evidence: interval::Evidence,
     pub(super) totals: Totals,
 }
@@ -170,6 +172,7 @@ impl Comparison {
             classes: known.map(|(_, classes)| classes).unwrap_or_default(),
             process: EProcess::with_onsets(metric.bets(), tolerance),
             dispersion: Dispersion::new(prior, doubt),
+            users: Users::new(prior, doubt),
             evidence: interval::Evidence::default(),
             totals: Totals::default(),
         }
@@ -187,9 +190,12 @@ impl Comparison {
     pub(super) fn observe(&mut self, tick: &Tick, compared: bool) {
         let Some(badness) = self.badness else { return };
         // The factor of before this tick: what a bet is divided by must not depend on its own outcome.
-        let factor = self.dispersion.factor();
+        let factor = self.factor();
         for stratum in &tick.strata {
             self.dispersion.add(&stratum.name, &Sample::halves(stratum, badness));
+            if self.metric == Metric::Errors {
+                self.users.add(&stratum.name, &stratum.users);
+            }
             if compared {
                 let sample = Sample::of(stratum, badness);
                 let mut classes = [sample; CLASSES.len()];
@@ -203,6 +209,11 @@ impl Comparison {
             }
         }
         self.dispersion.pass(tick.millis);
+    }
+
+    /// How many bad requests come from one cause, be it of a moment or a user who stays; 1 where none are known to.
+    pub(super) fn factor(&self) -> f64 {
+        self.dispersion.factor().max(self.users.factor())
     }
 
     pub(super) fn interval(&self, alpha: f64) -> Interval {

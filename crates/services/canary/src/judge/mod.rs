@@ -22,6 +22,7 @@ mod histogram;
 mod interval;
 mod metric;
 pub mod record;
+mod users;
 
 use serde::{Deserialize, Serialize};
 
@@ -247,7 +248,7 @@ impl Judge {
 
     fn error_dispersion(&self) -> f64 {
         let errors = self.comparisons.iter().find(|comparison| comparison.metric == Metric::Errors);
-        errors.map_or(1.0, |comparison| comparison.dispersion.factor())
+        errors.map_or(1.0, Comparison::factor)
     }
 
     fn count(&mut self, stratum: &Stratum, factor: f64) {

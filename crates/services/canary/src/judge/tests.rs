@@ -30,7 +30,11 @@ fn arm(requests: u64, errors: u64) -> Arm {
 
 fn tick(canary: Arm, baseline: Arm) -> Tick {
     let half = arm(baseline.requests / 2, baseline.errors / 2);
-    Tick { millis: 1000, cold: false, strata: vec![Stratum { name: "all".into(), baseline, canary, half }] }
+    Tick {
+        millis: 1000,
+        cold: false,
+        strata: vec![Stratum { name: "all".into(), baseline, canary, half, users: Vec::new() }],
+    }
 }
 
 fn errors_only() -> Settings {
@@ -244,7 +248,13 @@ fn fractions_of_a_millisecond_are_no_reason_unless_they_are_asked_for() {
 fn routes_are_compared_each_with_itself() {
     // The canary happens to get the route that always fails: pooled it would look ten times worse.
     let mut judge = Judge::new(errors_only());
-    let stratum = |name: &str, canary, baseline| Stratum { name: name.into(), canary, baseline, half: Arm::default() };
+    let stratum = |name: &str, canary, baseline| Stratum {
+        name: name.into(),
+        canary,
+        baseline,
+        half: Arm::default(),
+        users: Vec::new(),
+    };
     for second in 0..200_u64 {
         let strata =
             vec![stratum("/good", arm(10, 0), arm(990, 0)), stratum("/bad", arm(90, 45), arm(10, 4 + second % 3))];
@@ -332,7 +342,8 @@ fn arms() -> impl Strategy<Value = Arm> {
 
 fn ticks() -> impl Strategy<Value = Tick> {
     let stratum = ("[ab]", arms(), arms(), arms());
-    let stratum = stratum.prop_map(|(name, baseline, canary, half)| Stratum { name, baseline, canary, half });
+    let stratum =
+        stratum.prop_map(|(name, baseline, canary, half)| Stratum { name, baseline, canary, half, users: Vec::new() });
     (any::<u32>(), any::<bool>(), proptest::collection::vec(stratum, 0..4)).prop_map(|(millis, cold, strata)| Tick {
         millis,
         cold,

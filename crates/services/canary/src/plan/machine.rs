@@ -176,6 +176,8 @@ impl Machine<'_> {
         let Healthy { baseline, canary } = self.seen.healthy;
         let late = self.state.watched > self.policy.healthy_seconds * 1000;
         let alone = self.policy.testers.as_ref().map_or(0, |testers| testers.seconds);
+        // How far few users make up all failures is counted from the moment on from which users stay.
+        let alone = if self.policy.sticky.is_some() { alone.max(self.policy.baseline_seconds) } else { alone };
         let learned = self.seen.known || self.state.learned >= self.policy.baseline_seconds * 1000;
         let learned = learned && self.state.learned >= alone * 1000;
         match (baseline, canary) {

@@ -1,16 +1,19 @@
-//! Who goes to a new version before its weight sends anybody there, in App Mesh's own words for headers.
+//! Who goes to a new version before its weight sends anybody there, in App Mesh's own words for headers; and by what users
+//! are known who are to stay with a version.
 
 use api::appmesh::{
     HeaderMatchMethod, HttpRouteHeader, MatchRange,
-    trial::{TesterCookie, Testers as Asked},
+    trial::{Sticky as AskedSticky, StickyCookie as AskedCookie, TesterCookie, Testers as Asked},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Error, SECONDS_MAX, number, truth};
+use super::{Error, SECONDS_MAX, number, optional, truth};
 
 /// The longest name of a header or cookie, and the longest text that its value is held against, as App Mesh has them.
 const NAME_MAX: usize = 50;
 const VALUE_MAX: usize = 255;
+/// The longest that a cookie lasts, in seconds: a year of 365 days.
+const COOKIE_SECONDS_MAX: u64 = 365 * 24 * 3600;
 
 /// Requests that go to the new version as soon as it has a healthy copy, known by a header or by a cookie.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +28,29 @@ pub struct Testers {
     /// How long the new version has testers alone before its first step.
     #[serde(default, deserialize_with = "number")]
     pub seconds: u64,
+}
+
+/// What users are known by who stay with the version that they have come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Sticky {
+    /// The value of the header of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// The value of a cookie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<StickyCookie>,
+}
+
+/// A cookie that users are known by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct StickyCookie {
+    /// Its name.
+    pub name: String,
+    /// Who comes without it is given one that lasts so long; nobody is given one where that is not said.
+    #[serde(default, deserialize_with = "optional", skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
 }
 
 /// A header.
@@ -96,10 +122,7 @@ impl Testers {
             }
             (None, None) => return wrong(" has neither Header nor Cookie: say by what they are known".to_owned()),
         };
-        let token = |character: char| character.is_ascii_graphic() && !"\"(),/:;<=>?@[\\]{}".contains(character);
-        if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(token) {
-            return wrong(format!("{at}.Name is `{name}`: give 1 to {NAME_MAX} characters that a name can have"));
-        }
+        check_name(&format!("Testers{at}.Name"), name)?;
         if let Some(Err(what)) = value.as_ref().map(Match::check) {
             return wrong(format!("{at}.Match {what}"));
         }
@@ -125,6 +148,43 @@ impl Testers {
             r#match: cookie.r#match.as_ref().map(Match::asked),
         });
         Asked { header, cookie }
+    }
+}
+
+/// Demands a name that a header or a cookie can have.
+fn check_name(at: &str, name: &str) -> Result<(), Error> {
+    let token = |character: char| character.is_ascii_graphic() && !"\"(),/:;<=>?@[\\]{}".contains(character);
+    if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(token) {
+        let text = format!("{at} is `{name}`: give 1 to {NAME_MAX} characters that a name can have");
+        return Err(Error::Form(text));
+    }
+    Ok(())
+}
+
+impl Sticky {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let wrong = |what: &str| Err(Error::Form(format!("Sticky{what}")));
+        match (&self.header, &self.cookie) {
+            (Some(name), None) => check_name("Sticky.Header", name),
+            (None, Some(StickyCookie { name, seconds })) => {
+                check_name("Sticky.Cookie.Name", name)?;
+                match seconds {
+                    Some(seconds) if !(1..=COOKIE_SECONDS_MAX).contains(seconds) => {
+                        let range = format!("1 to {COOKIE_SECONDS_MAX}, which is a year");
+                        wrong(&format!(".Cookie.Seconds is {seconds}: give {range}"))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            (Some(_), Some(_)) => wrong(" has a Header and a Cookie: users are known by one of them"),
+            (None, None) => wrong(" has neither Header nor Cookie: say by what users are known"),
+        }
+    }
+
+    /// As App Mesh is asked for it.
+    pub fn asked(&self) -> AskedSticky {
+        let cookie = self.cookie.clone().map(|StickyCookie { name, seconds }| AskedCookie { name, seconds });
+        AskedSticky { header: self.header.clone(), cookie }
     }
 }
 
@@ -182,6 +242,26 @@ mod tests {
         let policy = Policy::parse(r#"{"Testers":{"Cookie":{"Name":"ring","Match":{"Exact":"0"}}}}"#).unwrap();
         let asked = serde_json::json!({ "cookie": { "name": "ring", "match": { "exact": "0" } } });
         assert_eq!(serde_json::to_value(policy.testers.unwrap().asked()).unwrap(), asked);
+    }
+
+    #[test]
+    fn users_who_stay_are_known_by_a_header_or_a_cookie() {
+        let policy =
+            Policy::parse(r#"{"Metrics":["Errors"],"Sticky":{"Cookie":{"Name":"shop","Seconds":"60"}}}"#).unwrap();
+        assert_eq!(Policy::parse(&serde_json::to_string(&policy).unwrap()).unwrap(), policy);
+        let asked = serde_json::json!({ "cookie": { "name": "shop", "seconds": 60 } });
+        assert_eq!(serde_json::to_value(policy.sticky.unwrap().asked()).unwrap(), asked);
+        for (sticky, text) in [
+            (r"{}", "Sticky has neither"),
+            (r#"{"Header":"a","Cookie":{"Name":"b"}}"#, "Sticky has a Header and a Cookie"),
+            (r#"{"Header":"a b"}"#, "Sticky.Header is `a b`"),
+            (r#"{"Cookie":{"Name":"a;b"}}"#, "Sticky.Cookie.Name is `a;b`"),
+            (r#"{"Cookie":{"Name":"a","Seconds":0}}"#, "Sticky.Cookie.Seconds is 0"),
+        ] {
+            let policy = format!(r#"{{"Sticky":{sticky}}}"#);
+            let refused = Policy::parse(&policy).expect_err("it cannot be followed").to_string();
+            assert!(refused.contains(text), "{sticky}: {refused}");
+        }
     }
 
     #[test]

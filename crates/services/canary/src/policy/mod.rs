@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::judge::{Margin, Metric, Settings};
 
-pub use audience::{Cookie, Header, Match, Range, Testers};
+pub use audience::{Cookie, Header, Match, Range, Sticky, StickyCookie, Testers};
 pub use number::Weight;
 use number::{number, optional, truth};
 pub(crate) use webhook::place;
@@ -89,6 +89,9 @@ pub struct Policy {
     /// Whose requests go to the new version before its weight sends anybody there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub testers: Option<Testers>,
+    /// By what users are known who are to stay with the version that they have come to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sticky: Option<Sticky>,
     /// Programs that are asked before the ramp goes on, or told how it ended.
     pub webhooks: Vec<Webhook>,
     /// Where people are told what happens.
@@ -198,6 +201,12 @@ pub enum Error {
         /// What the last step leaves.
         left: Weight,
     },
+    /// Users stay, and latencies are to be compared.
+    #[error(
+        "Serin::Canary: Sticky: users who stay are compared by Errors alone, as nobody knows how far slow requests are \
+         those of a few: say \"Metrics\": [\"Errors\"]"
+    )]
+    StickyLatency,
     /// A number is out of its range.
     #[error("Serin::Canary: {name} is {value}: give {range}")]
     Range {
@@ -275,6 +284,7 @@ impl Default for Policy {
             unhealthy_seconds: 60,
             cold_start: ColdStart::default(),
             testers: None,
+            sticky: None,
             webhooks: Vec::new(),
             messages: Vec::new(),
             link_address: None,
@@ -327,6 +337,10 @@ impl Policy {
         self.check_steps()?;
         self.check_times()?;
         self.testers.as_ref().map_or(Ok(()), Testers::check)?;
+        self.sticky.as_ref().map_or(Ok(()), Sticky::check)?;
+        if self.sticky.is_some() && self.metrics.iter().any(|watched| watched.name != Metric::Errors) {
+            return Err(Error::StickyLatency);
+        }
         self.check_webhooks()?;
         range("FalseTakeBack", self.false_take_back, 1e-9..=0.5, "0.000000001 to 0.5")?;
         range("FalseCertificate", self.false_certificate, 1e-9..=0.5, "0.000000001 to 0.5")?;

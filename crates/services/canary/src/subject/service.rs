@@ -91,6 +91,8 @@ fn counts(counted: &TargetGroupCounts) -> Counts {
         latency: latency(all),
         healthy: *healthy,
         half: Half { requests: half.requests, errors: half.errors, latency: latency(half) },
+        // Users do not stay behind a load balancer: a policy that asks for it is refused.
+        users: None,
     }
 }
 
