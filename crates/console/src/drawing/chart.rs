@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 /// The picture's size and what is left around the plot for words, in its units.
 const SIZE: (f64, f64) = (640.0, 190.0);
-const LEFT: f64 = 52.0;
+/// Room for what stands at the marks, also where a narrow page writes it larger.
+const LEFT: f64 = 80.0;
 const RIGHT: f64 = 10.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 24.0;

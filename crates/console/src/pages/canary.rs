@@ -226,7 +226,7 @@ fn why(canary: &CanaryDescription, history: &History) -> Markup {
         }
         @if history.ticks > 0 && !history.is_cut {
             p.quiet {
-                "The record judged anew: " (count(history.ticks as u64)) " looks, " (count(history.decisions as u64)) " decisions. "
+                "The record judged anew: " (count(history.ticks as u64)) " looks, " (count(history.decisions as u64)) @if history.decisions == 1 { " decision. " } @else { " decisions. " }
                 @match history.differences {
                     Some(0) => "Each comes out the same, bit for bit.",
                     Some(differences) => strong { (differences) " come out otherwise." },
