@@ -129,6 +129,7 @@ async fn without_keys_others_do_not_come_in() {
 async fn tasks_are_not_before_a_browser() {
     let console = console(&[], true);
     let mut request = Request::get(LOGS).header("host", "127.0.0.1").body(Body::empty()).unwrap();
-    request.extensions_mut().insert(wire::Origin { network: "vpc-1".into(), address: "10.0.0.1:1".parse().unwrap() });
+    let address = "10.0.0.1:1".parse().unwrap();
+    request.extensions_mut().insert(wire::Origin { network: "vpc-1".into(), address, port: 4566 });
     assert_eq!(console.oneshot(request).await.unwrap().status(), StatusCode::FORBIDDEN);
 }

@@ -1,4 +1,5 @@
-//! The one port: AWS's APIs, the registry, xDS, the console, metrics, and load balancers by name.
+//! The one port: AWS's APIs, the registry, xDS, the console, metrics, and load balancers by name; and, for tasks that
+//! called their own address on port 80, what ECS's agent says there.
 
 use axum::{
     Router,
@@ -13,13 +14,15 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use wire::Gateway;
+use tower::ServiceExt;
+use wire::{Gateway, Origin};
 
 /// How the names of load balancers end.
 const BALANCERS: &str = ".elb.localhost";
 
 /// Everything that answers on the port: `registry`, `xds` and `metrics` at their paths, the gateway for the rest; before them the
-/// console, for browsers; and before all load balancers, for those whose own port this machine could not give them.
+/// console, for browsers; before all load balancers, for those whose own port this machine could not give them. Whoever
+/// called the agent's port is served by `agent` alone.
 pub(crate) fn router(
     gateway: Gateway,
     registry: Router,
@@ -27,6 +30,7 @@ pub(crate) fn router(
     console: console::Settings,
     metrics: Router,
     edge: edge::Client,
+    agent: Router,
 ) -> Router {
     let api = Router::new().fallback(move |request: Request| {
         let gateway = gateway.clone();
@@ -34,7 +38,20 @@ pub(crate) fn router(
     });
     let balancers = Balancers { edge, client: Client::builder(TokioExecutor::new()).build_http() };
     let programs = registry.merge(xds).merge(metrics).merge(api);
-    console::before(programs, console).layer(middleware::from_fn_with_state(balancers, by_host))
+    let house = console::before(programs, console).layer(middleware::from_fn_with_state(balancers, by_host));
+    house.layer(middleware::from_fn_with_state(agent, by_port))
+}
+
+/// Hands what a task sent to the agent's port on to the agent, and any other request to the house.
+async fn by_port(State(agent): State<Router>, request: Request, next: Next) -> Response {
+    let port = request.extensions().get::<Origin>().map(|origin| origin.port);
+    if port != Some(edge::AGENT_PORT) {
+        return next.run(request).await;
+    }
+    match agent.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }
 
 #[derive(Clone)]

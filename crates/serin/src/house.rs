@@ -70,7 +70,7 @@ impl House {
         };
         let images = parts.images(&data, address, options)?;
         let cache = xds::Cache::new(appmesh::identify);
-        let (systems, tasks) = parts.systems(&data, &telemetry, &images, &cache, address, options)?;
+        let (systems, tasks, agent) = parts.systems(&data, &telemetry, &images, &cache, address, options)?;
         let mut controllers = JoinSet::new();
         let mut services = vec![parts.serin(&data)];
         for system in systems {
@@ -100,6 +100,7 @@ impl House {
             parts.console(address, pages.clone()),
             parts.exposition(address),
             edge.clone(),
+            agent,
         );
         Ok(Self { router, edge, tasks, controllers, pages, _data: data })
     }
@@ -190,7 +191,7 @@ impl Parts {
         cache: &xds::Cache,
         address: SocketAddr,
         options: &cli::Up,
-    ) -> Result<(Vec<System>, ecs::Suspender)> {
+    ) -> Result<(Vec<System>, ecs::Suspender, Router)> {
         let (store, clock, ids) = (|| self.store.clone(), || self.clock.clone(), || self.ids.clone());
         let (caller, edge) = (|| self.caller.clone(), || self.edge.clone());
         let executable = std::env::current_exe().context("cannot find this program's own file")?;
@@ -237,7 +238,8 @@ impl Parts {
         ];
         systems.extend(acm::services(certificates));
         systems.extend(iam::services(store(), clock(), ids(), keys));
-        Ok((systems, ecs::Suspender::new(tasks)))
+        let agent = ecs::agent(Arc::clone(&tasks));
+        Ok((systems, ecs::Suspender::new(tasks), agent))
     }
 
     /// Where OpenTelemetry's SDKs and collectors send spans.

@@ -257,7 +257,7 @@ mod tests {
     fn an_address_that_no_task_has_is_nobody_s() {
         let mut parts = request(Some("Bearer secret"));
         let address = "10.0.1.5:40000".parse().unwrap();
-        parts.extensions.insert(Origin { network: "vpc-1".to_owned(), address });
+        parts.extensions.insert(Origin { network: "vpc-1".to_owned(), address, port: 4566 });
         let denied = guard("secret *", &[]).authenticate(&parts).unwrap_err();
         assert_eq!(denied.0, "no task has the address 10.0.1.5 in vpc-1");
     }

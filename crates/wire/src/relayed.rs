@@ -32,6 +32,8 @@ pub struct Origin {
     pub network: String,
     /// The caller's address in it.
     pub address: SocketAddrV4,
+    /// The port that it called.
+    pub port: u16,
 }
 
 /// Reads the header that `stream` begins with, if it does.
@@ -56,12 +58,14 @@ pub(crate) async fn origin(stream: &mut TcpStream) -> io::Result<Option<Origin>>
 fn parse(rest: &[u8]) -> Option<Origin> {
     let (addresses, mut fields) = rest.split_at_checked(ADDRESSES)?;
     let ip = Ipv4Addr::from(<[u8; 4]>::try_from(addresses.get(..4)?).ok()?);
-    let port = u16::from_be_bytes(addresses.get(8..10)?.try_into().ok()?);
+    let port_at = |place: usize| Some(u16::from_be_bytes(addresses.get(place..place + 2)?.try_into().ok()?));
+    let address = SocketAddrV4::new(ip, port_at(8)?);
+    let port = port_at(10)?;
     while let [kind, high, low, behind @ ..] = fields {
         let (value, next) = behind.split_at_checked(u16::from_be_bytes([*high, *low]).into())?;
         if *kind == NETWORK {
             let network = std::str::from_utf8(value).ok()?.to_owned();
-            return Some(Origin { network, address: SocketAddrV4::new(ip, port) });
+            return Some(Origin { network, address, port });
         }
         fields = next;
     }

@@ -163,7 +163,7 @@ mod tests {
         let answer = |origin: Option<Extension<Origin>>| async move {
             origin.map_or_else(
                 || "itself".to_owned(),
-                |Extension(origin)| format!("{} {}", origin.network, origin.address),
+                |Extension(origin)| format!("{} {} to {}", origin.network, origin.address, origin.port),
             )
         };
         let stop = CancellationToken::new();
@@ -187,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_relayed_connection_says_for_whom_it_is() {
-        assert_eq!(ask(&header(0x21)).await, "vpc-1 10.0.1.5:40000");
+        assert_eq!(ask(&header(0x21)).await, "vpc-1 10.0.1.5:40000 to 4566");
         assert_eq!(ask(b"").await, "itself");
     }
 

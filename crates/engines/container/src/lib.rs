@@ -48,4 +48,4 @@ pub use spec::{
 pub use state::{
     ContainerState, ContainerStatus, Health, REASON_OUT_OF_MEMORY, StopCause, TaskState, TaskStatus, TaskStop,
 };
-pub use usage::Usage;
+pub use usage::{ContainerUsage, Traffic, Usage};

@@ -30,5 +30,6 @@ pub mod protocol;
 pub use client::Client;
 pub use error::{ClientError, Error};
 pub use protocol::{Hello, ItemError};
+pub use relay::AGENT_PORT;
 pub use section::{Section, Vpcs};
 pub use server::{Options, run};

@@ -35,7 +35,7 @@ pub(crate) struct Place {
     sockets: Sockets,
     table: watch::Sender<Arc<dns::Table>>,
     resolvers: BTreeMap<Ipv4Addr, Server>,
-    relay: Option<Server>,
+    relays: BTreeMap<u16, Server>,
     reach: watch::Sender<Reach>,
     egress: Option<Server>,
     /// Names whom the machine asks about names.
@@ -65,8 +65,8 @@ impl Place {
         };
         let (sockets, table, reach) = (vpc.sockets()?, watch::Sender::default(), watch::Sender::default());
         info!(vpc = wanted.id, namespace = %vpc.namespace().identity(), "VPC is held.");
-        let resolvers = BTreeMap::new();
-        Ok(Self { vpc, sockets, table, resolvers, relay: None, reach, egress: None, machine_resolvers })
+        let (resolvers, relays) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { vpc, sockets, table, resolvers, relays, reach, egress: None, machine_resolvers })
     }
 
     /// A maker of sockets inside.
@@ -102,10 +102,13 @@ impl Place {
             let listener = self.sockets.listen(LISTENER).await?;
             self.egress = Some(Server(tokio::spawn(egress::serve(listener, self.reach.subscribe()))));
         }
-        if self.relay.as_ref().is_none_or(|server| server.0.is_finished()) {
-            let listener = self.sockets.listen(SocketAddrV4::new(CONTROL_PLANE, relay::PORT)).await?;
-            self.relay =
-                Some(Server(tokio::spawn(relay::serve(listener, wanted.id.clone(), control_plane.subscribe()))));
+        self.relays.retain(|_, server| !server.0.is_finished());
+        for port in relay::PORTS {
+            if !self.relays.contains_key(&port) {
+                let listener = self.sockets.listen(SocketAddrV4::new(CONTROL_PLANE, port)).await?;
+                let relay = relay::serve(listener, port, wanted.id.clone(), control_plane.subscribe());
+                self.relays.insert(port, Server(tokio::spawn(relay)));
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
-//! The way from a VPC to the control plane: `169.254.170.2:4566` in the VPC, carried to its address on the machine.
+//! The way from a VPC to the control plane: two ports of `169.254.170.2` in the VPC, carried to its address on the machine.
 //!
-//! A task's proxy takes its xDS stream this way, and the X-Ray daemon posts its segments. When the control plane is
+//! A task's proxy takes its xDS stream this way, and the X-Ray daemon posts its segments, by port 4566; on port 80 tasks
+//! ask for their metadata and credentials, as on AWS. The control plane is told which of the two was called. When the control plane is
 //! gone, connections are refused at once: a proxy tries again and goes on with what it has.
 //!
 //! To the control plane all these connections come from this machine, so each begins with the binary header of HAProxy's
@@ -22,8 +23,11 @@ use tokio::{
 };
 use tracing::debug;
 
-/// The port tasks find the control plane at.
-pub(crate) const PORT: u16 = 4566;
+/// The port at which tasks look for what ECS's agent tells them.
+pub const AGENT_PORT: u16 = 80;
+
+/// The ports tasks find the control plane at: that of everything, and the agent's.
+pub(crate) const PORTS: [u16; 2] = [4566, AGENT_PORT];
 
 /// Connections of one VPC at once; each proxy and daemon holds one or two. Those beyond wait to be accepted.
 const CONNECTIONS_MAX: usize = 8192;
@@ -40,9 +44,9 @@ const HEADER: [u8; 14] = *b"\r\n\r\n\0\r\nQUIT\n\x21\x11";
 /// The type of the field that names the VPC, of those left to applications.
 const NETWORK_FIELD: u8 = 0xe0;
 
-/// Carries every connection of `listener`, in the VPC `network`, to the newest `target`. Never ends by itself; dropping it ends the
-/// accepting, and connections with it.
-pub(crate) async fn serve(listener: TcpListener, network: String, target: watch::Receiver<SocketAddr>) {
+/// Carries every connection of `listener`, at `port` in the VPC `network`, to the newest `target`. Never ends by itself; dropping
+/// it ends the accepting, and connections with it.
+pub(crate) async fn serve(listener: TcpListener, port: u16, network: String, target: watch::Receiver<SocketAddr>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = tokio::task::JoinSet::new();
     loop {
@@ -51,7 +55,7 @@ pub(crate) async fn serve(listener: TcpListener, network: String, target: watch:
         match listener.accept().await {
             Ok((client, peer)) => {
                 let target = *target.borrow();
-                let header = header(&network, peer);
+                let header = header(&network, peer, port);
                 connections.spawn(async move {
                     if let Err(error) = carry(client, header, target).await {
                         debug!(%target, %error, "A relayed connection ended early.");
@@ -67,8 +71,8 @@ pub(crate) async fn serve(listener: TcpListener, network: String, target: watch:
     }
 }
 
-/// The header of a connection of `peer` in the VPC `network`. A VPC has IPv4 addresses alone.
-fn header(network: &str, peer: SocketAddr) -> Vec<u8> {
+/// The header of a connection of `peer` in the VPC `network` to `port`. A VPC has IPv4 addresses alone.
+fn header(network: &str, peer: SocketAddr, port: u16) -> Vec<u8> {
     let address = match peer.ip() {
         IpAddr::V4(address) => address,
         IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
@@ -82,7 +86,7 @@ fn header(network: &str, peer: SocketAddr) -> Vec<u8> {
     header.extend(address.octets());
     header.extend(to.octets());
     header.extend(peer.port().to_be_bytes());
-    header.extend(PORT.to_be_bytes());
+    header.extend(port.to_be_bytes());
     header.push(NETWORK_FIELD);
     header.extend(length.to_be_bytes());
     header.extend(name);

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     path::PathBuf,
     process::{Child, Command},
     time::{Duration, Instant},
@@ -178,8 +178,16 @@ async fn the_relay_reaches_the_control_plane_wherever_it_is_and_refuses_at_once_
     client.vpcs(vec![vpc("vpc-1")]).await.unwrap();
     let task = task(client, "vpc-1", 5).await;
     let sockets = Sockets::of(&task).unwrap();
-    let relay = "169.254.170.2:4566".parse().unwrap();
+    for port in [4566, 80] {
+        relays(client, &sockets, port).await;
+    }
+    edge.stop().await;
+}
 
+/// What a relay at `port` does for a task at 10.0.1.5 of `vpc-1`.
+async fn relays(client: &Client, sockets: &Sockets, port: u16) {
+    let relay = SocketAddrV4::new(Ipv4Addr::new(169, 254, 170, 2), port);
+    client.relay(nowhere()).await.unwrap();
     let begun = Instant::now();
     let mut stream = sockets.connect(None, relay, PATIENCE).await.unwrap();
     let error = stream.read_u8().await.unwrap_err();
@@ -194,6 +202,7 @@ async fn the_relay_reaches_the_control_plane_wherever_it_is_and_refuses_at_once_
     let mut header = [0; 16 + 12 + 3 + 5];
     served.read_exact(&mut header).await.unwrap();
     assert_eq!((&header[16..20], &header[31..]), ([10, 0, 1, 5].as_slice(), b"vpc-1".as_slice()), "who calls");
+    assert_eq!(header[26..28], port.to_be_bytes(), "where");
     let mut buffer = [0; 4];
     served.read_exact(&mut buffer).await.unwrap();
     served.write_all(b"pong").await.unwrap();
@@ -201,7 +210,6 @@ async fn the_relay_reaches_the_control_plane_wherever_it_is_and_refuses_at_once_
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert_eq!((&buffer, answer.as_str()), (b"ping", "pong"));
-    edge.stop().await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use names::{Arn, Scope};
 use store::{Error, Store};
 
-use crate::rows::{Task, TaskDefinition, TaskObserved};
+use crate::rows::{Status, Task, TaskDefinition, TaskObserved};
 
 /// The variables by which a container is known as an App Mesh proxy: each names what the proxy stands for.
 pub(crate) const PROXY_VARIABLES: [&str; 3] =
@@ -23,6 +23,10 @@ pub struct CallingTask {
 /// The task that has `address` in `vpc`.
 pub fn task_at(store: &Store, vpc: &str, address: Ipv4Addr) -> Result<Option<CallingTask>, Error> {
     for (key, observed) in store.list_all::<TaskObserved>()? {
+        // Its address may be another's by now.
+        if observed.status >= Status::Deprovisioning {
+            continue;
+        }
         if !observed.interface.is_some_and(|interface| interface.vpc == vpc && interface.address == address) {
             continue;
         }

@@ -16,9 +16,9 @@
 //!
 //! **What a task finds in its environment**, unless its definition sets it otherwise: `AWS_REGION`,
 //! `AWS_DEFAULT_REGION`, `AWS_EXECUTION_ENV` as on Fargate; `AWS_ENDPOINT_URL=http://169.254.170.2:4566`, so that what
-//! its SDKs call is this house and not AWS; with a task role, an access key of its account. A container that is an App
-//! Mesh proxy by its variables also gets `APPMESH_XDS_ENDPOINT` and `SERIN_TASK_ARN`. There is no
-//! `ECS_CONTAINER_METADATA_URI_V4`, since nothing serves it.
+//! its SDKs call is this house and not AWS; with a task role, an access key of its account, and
+//! `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`; and `ECS_CONTAINER_METADATA_URI_V4` ([`agent`]). A container that is an App Mesh
+//! proxy by its variables also gets `APPMESH_XDS_ENDPOINT` and `SERIN_TASK_ARN`.
 //!
 //! **Stricter than AWS** in one thing: a task without any health check counts as fit only after two seconds, so that
 //! one that ends at once does not replace one that works.
@@ -28,6 +28,7 @@ mod controller;
 mod definition;
 mod error;
 mod explain;
+mod metadata;
 mod operations;
 mod placement;
 mod plan;
@@ -54,6 +55,7 @@ use wire::{Definition, Protocol};
 pub use caller::{CallingTask, task_at};
 pub use error::Error;
 pub use explain::EXPLAINED;
+pub use metadata::agent;
 pub use placement::Machine;
 pub use runtime::{MachineRuntime, Runtime};
 pub use state::Ecs;

@@ -31,6 +31,8 @@ use std::sync::Arc;
 use api::Fault;
 use reconcile::{Boxed, boxed};
 
+pub(crate) use prepare::stream_name;
+
 use crate::{Ecs, runtime};
 
 /// A step that failed and is tried again, with backoff.

@@ -10,7 +10,7 @@ use crate::{definition::log_options, runtime};
 /// The name of the stream for what `container` of a task prints: `<prefix>/<container>/<task>`.
 ///
 /// Without a prefix AWS takes the id that Docker gave the container; here it is the container's id in ECS.
-pub(super) fn stream_name(prefix: Option<&str>, container: &str, task: &crate::rows::Task) -> String {
+pub(crate) fn stream_name(prefix: Option<&str>, container: &str, task: &crate::rows::Task) -> String {
     match prefix {
         Some(prefix) => format!("{prefix}/{container}/{}", task.id),
         None => task.containers.get(container).cloned().unwrap_or_else(|| format!("{container}/{}", task.id)),

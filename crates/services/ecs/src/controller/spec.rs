@@ -21,6 +21,7 @@ use names::Scope;
 
 use crate::{
     caller::PROXY_VARIABLES,
+    metadata,
     rows::{Interface, Task},
 };
 
@@ -148,7 +149,8 @@ impl Draft<'_> {
         }
         let given = || container.environment.iter().chain(&over.environment);
         let named = |name: &str| given().any(|variable| variable.name.as_deref() == Some(name));
-        for (name, value) in self.own_variables(PROXY_VARIABLES.iter().any(|name| named(name))) {
+        let own_name = container.name.as_deref().unwrap_or_default();
+        for (name, value) in self.own_variables(own_name, PROXY_VARIABLES.iter().any(|name| named(name))) {
             variables.set(name, &value);
         }
         for variable in given() {
@@ -158,7 +160,7 @@ impl Draft<'_> {
         variables.0
     }
 
-    fn own_variables(&self, is_proxy: bool) -> Vec<(&'static str, String)> {
+    fn own_variables(&self, container: &str, is_proxy: bool) -> Vec<(&'static str, String)> {
         let (scope, task) = (self.around.scope, self.task);
         let region = scope.region.to_string();
         let mut own = vec![
@@ -167,7 +169,9 @@ impl Draft<'_> {
             ("AWS_EXECUTION_ENV", format!("AWS_ECS_{}", task.launch_type.as_str())),
             ("AWS_ENDPOINT_URL", format!("http://{ENDPOINT}")),
         ];
-        if self.definition.task_role_arn.is_some() || task.overrides.task_role_arn.is_some() {
+        let has_role = self.definition.task_role_arn.is_some() || task.overrides.task_role_arn.is_some();
+        own.extend(metadata::variables(task, container, has_role));
+        if has_role {
             own.push(("AWS_ACCESS_KEY_ID", scope.account.to_string()));
             own.push(("AWS_SECRET_ACCESS_KEY", self.around.task_secret.to_owned()));
         }
@@ -322,6 +326,11 @@ mod tests {
         assert_eq!(variable(&spec, 0, "AWS_ENDPOINT_URL"), Some("http://169.254.170.2:4566"));
         assert_eq!(variable(&spec, 0, "AWS_REGION"), Some("us-east-1"));
         assert_eq!(variable(&spec, 0, "AWS_ACCESS_KEY_ID"), Some("000000000000"));
+        let id = samples::task().id;
+        let metadata = format!("http://169.254.170.2/v4/{id}-app");
+        assert_eq!(variable(&spec, 0, "ECS_CONTAINER_METADATA_URI_V4"), Some(&*metadata));
+        let credentials = format!("/v2/credentials/{id}");
+        assert_eq!(variable(&spec, 0, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"), Some(&*credentials));
     }
 
     #[test]

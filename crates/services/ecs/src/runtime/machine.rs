@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use container::{Client, Condition, Netns, TaskSpec, TaskState, Usage, client::Error as ShimError, logs};
+use container::{
+    Client, Condition, ContainerUsage, Netns, TaskSpec, TaskState, Usage, client::Error as ShimError, logs,
+};
 use futures::FutureExt;
 use image::{Image, Images};
 use names::Scope;
@@ -202,6 +204,20 @@ impl Runtime for MachineRuntime {
             let used = |task: String| Usage::of(&task).map(|usage| (task, usage));
             let read = tokio::task::spawn_blocking(move || tasks.into_iter().filter_map(used).collect());
             read.await.map_err(|error| io_error("read the cgroups of", &self.tasks)(io::Error::other(error)))
+        }
+        .boxed()
+    }
+
+    fn containers<'a>(
+        &'a self,
+        task: &'a str,
+        processes: BTreeMap<String, i32>,
+    ) -> Answer<'a, BTreeMap<String, ContainerUsage>> {
+        let id = task.to_owned();
+        async move {
+            let used = move |(name, pid): (String, i32)| ContainerUsage::of(&id, &name, pid).map(|usage| (name, usage));
+            let read = tokio::task::spawn_blocking(move || processes.into_iter().filter_map(used).collect());
+            read.await.map_err(|error| io_error("read the cgroups of", &self.task_dir(task))(io::Error::other(error)))
         }
         .boxed()
     }

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use container::{TaskSpec, TaskState, Usage, logs::Entry};
+use container::{ContainerUsage, TaskSpec, TaskState, Usage, logs::Entry};
 use futures::future::BoxFuture;
 use image::Image;
 use names::Scope;
@@ -62,6 +62,13 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// What each of these tasks has used; those that do not run are left out.
     fn usage(&self, tasks: Vec<String>) -> Answer<'_, BTreeMap<String, Usage>>;
+
+    /// What each of the containers of a task uses, given by name with its process 1; those that do not run are left out.
+    fn containers<'a>(
+        &'a self,
+        task: &'a str,
+        processes: BTreeMap<String, i32>,
+    ) -> Answer<'a, BTreeMap<String, ContainerUsage>>;
 
     /// The ids of all tasks the machine has anything of.
     fn tasks(&self) -> Answer<'_, Vec<String>>;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use container::{
-    ContainerState, ContainerStatus, Health, StopCause, TaskState, TaskStatus, TaskStop, Usage,
+    ContainerState, ContainerStatus, ContainerUsage, Health, StopCause, TaskState, TaskStatus, TaskStop, Usage,
     logs::{Entry, Stream},
 };
 use futures::FutureExt;
@@ -274,6 +274,16 @@ impl Runtime for Recording {
             Some((id, Usage { processor: Duration::from_secs(paper.looks), memory_bytes: 64 << 20 }))
         });
         let used = used.collect();
+        async move { Ok(used) }.boxed()
+    }
+
+    fn containers<'a>(
+        &'a self,
+        _: &'a str,
+        processes: BTreeMap<String, i32>,
+    ) -> Answer<'a, BTreeMap<String, ContainerUsage>> {
+        let usage = ContainerUsage { memory_bytes: 64 << 20, ..ContainerUsage::default() };
+        let used = processes.into_keys().map(|name| (name, usage.clone())).collect();
         async move { Ok(used) }.boxed()
     }
 

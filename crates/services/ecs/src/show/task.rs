@@ -9,6 +9,7 @@ use container::{ContainerState, ContainerStatus, Health, TaskState};
 use names::{Arn, Scope};
 
 use crate::{
+    metadata::container_id,
     read::Read,
     rows::{Cluster, Status, Task, TaskDefinition, TaskObserved, TaskRuntime},
 };
@@ -178,7 +179,7 @@ impl View<'_> {
             task_arn: Some(self.arn()),
             image: definition.image.clone(),
             image_digest: self.observed.digests.get(&name).cloned(),
-            runtime_id: state.map(|_| format!("{}-{name}", self.row.id)),
+            runtime_id: state.map(|_| container_id(&self.row.id, &name)),
             last_status: Some(self.container_status(state).to_owned()),
             exit_code: state.and_then(|state| state.exit_code),
             reason: state.and_then(|s| s.reason.clone()).or_else(|| self.observed.failures.get(&name).cloned()),

@@ -27,7 +27,7 @@ const TICK: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The service and all around it.
-struct House {
+pub(crate) struct House {
     caller: Caller,
     scope: Scope,
     store: Store,
@@ -42,7 +42,7 @@ struct House {
 
 impl House {
     /// A house with one cluster, `flask`.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let hand = ManualClock::default();
         hand.advance(Duration::from_secs(1_000_000));
         let mut house = Self {
@@ -70,10 +70,9 @@ impl House {
         house
     }
 
-    /// Starts the control plane.
-    fn start(&mut self) {
-        self.caller = Caller::default();
-        let system = crate::service(&Arc::new(crate::Ecs {
+    /// The service's state.
+    pub(crate) fn ecs(&self) -> crate::Ecs {
+        crate::Ecs {
             store: self.store.clone(),
             clock: self.clock.clone(),
             ids: self.ids.clone(),
@@ -82,7 +81,13 @@ impl House {
             machine: Machine { cpus: 2, memory_mib: 8192 },
             runtime: Arc::clone(&self.machine) as Arc<dyn crate::Runtime>,
             task_secret: "hush".to_owned(),
-        }));
+        }
+    }
+
+    /// Starts the control plane.
+    fn start(&mut self) {
+        self.caller = Caller::default();
+        let system = crate::service(&Arc::new(self.ecs()));
         let mut services = neighbours::services(&self.neighbours);
         services.push(system.service);
         self.caller.fill(services);
@@ -95,7 +100,7 @@ impl House {
         self.running.drain(..).for_each(|controller| controller.abort());
     }
 
-    async fn call<Op: Operation>(&self, request: Op::Request) -> Result<Op::Response, Fault> {
+    pub(crate) async fn call<Op: Operation>(&self, request: Op::Request) -> Result<Op::Response, Fault> {
         self.caller.call::<Op>(&self.scope, request).await
     }
 
@@ -108,13 +113,13 @@ impl House {
     }
 
     /// Registers a family whose only container is made of `image`.
-    async fn register(&self, family: &str, image: &str) -> String {
+    pub(crate) async fn register(&self, family: &str, image: &str) -> String {
         let request = simple_definition(family, image);
         let response = self.call::<ecs::RegisterTaskDefinition>(request).await.unwrap();
         response.task_definition.unwrap().task_definition_arn.unwrap()
     }
 
-    async fn create_service(&self, request: ecs::CreateServiceRequest) -> Result<ecs::Service, Fault> {
+    pub(crate) async fn create_service(&self, request: ecs::CreateServiceRequest) -> Result<ecs::Service, Fault> {
         Ok(self.call::<ecs::CreateService>(request).await?.service.unwrap())
     }
 
@@ -128,7 +133,7 @@ impl House {
     }
 
     /// Waits, as the CLI does, until the service is stable; answers it.
-    async fn stable(&self, name: &str) -> ecs::Service {
+    pub(crate) async fn stable(&self, name: &str) -> ecs::Service {
         self.until(name, |service| {
             let done = |d: &ecs::Deployment| d.rollout_state == Some(ecs::DeploymentRolloutState::Completed);
             service.deployments.len() == 1
@@ -152,7 +157,7 @@ impl House {
     }
 
     /// All tasks, stopped ones too.
-    async fn tasks(&self) -> Vec<ecs::Task> {
+    pub(crate) async fn tasks(&self) -> Vec<ecs::Task> {
         let mut arns = Vec::new();
         for status in [ecs::DesiredStatus::Running, ecs::DesiredStatus::Stopped] {
             let request = ecs::ListTasksRequest {
@@ -178,7 +183,7 @@ impl House {
     }
 
     /// Waits until the task is as `wanted`.
-    async fn until_task(&self, arn: &str, wanted: impl Fn(&ecs::Task) -> bool) -> ecs::Task {
+    pub(crate) async fn until_task(&self, arn: &str, wanted: impl Fn(&ecs::Task) -> bool) -> ecs::Task {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let task = self.describe(vec![arn.to_owned()]).await.remove(0);
@@ -190,7 +195,7 @@ impl House {
         }
     }
 
-    async fn run(&self, request: ecs::RunTaskRequest) -> ecs::RunTaskResponse {
+    pub(crate) async fn run(&self, request: ecs::RunTaskRequest) -> ecs::RunTaskResponse {
         self.call::<ecs::RunTask>(request).await.unwrap()
     }
 }
@@ -202,7 +207,7 @@ impl Drop for House {
 }
 
 /// A definition with one container and no check.
-fn simple_definition(family: &str, image: &str) -> ecs::RegisterTaskDefinitionRequest {
+pub(crate) fn simple_definition(family: &str, image: &str) -> ecs::RegisterTaskDefinitionRequest {
     let mut definition = samples::gateway_definition();
     definition.family = family.to_owned();
     definition.proxy_configuration = None;
@@ -223,7 +228,7 @@ fn network() -> ecs::NetworkConfiguration {
 }
 
 /// A service of `family` with so many tasks.
-fn service_request(name: &str, family: &str, count: i32) -> ecs::CreateServiceRequest {
+pub(crate) fn service_request(name: &str, family: &str, count: i32) -> ecs::CreateServiceRequest {
     ecs::CreateServiceRequest {
         cluster: Some("flask".to_owned()),
         service_name: name.to_owned(),
@@ -235,7 +240,7 @@ fn service_request(name: &str, family: &str, count: i32) -> ecs::CreateServiceRe
     }
 }
 
-fn run_request(family: &str) -> ecs::RunTaskRequest {
+pub(crate) fn run_request(family: &str) -> ecs::RunTaskRequest {
     ecs::RunTaskRequest {
         cluster: Some("flask".to_owned()),
         task_definition: family.to_owned(),
