@@ -193,7 +193,6 @@ fn world() {
     let (go, gone) = mpsc::channel::<()>();
     std::thread::spawn(move || {
         unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
-        tell.send(None).expect("the test waits");
         let namespace = gettid().to_string();
         tell.send(Some(namespace)).expect("the test waits");
         gone.recv().expect("the test has linked it");
@@ -209,8 +208,7 @@ fn world() {
             let _ = stream.write_all(GREETING.as_bytes());
         }
     });
-    let mut next = || told.recv_timeout(PATIENCE).expect("the world comes about");
-    next();
+    let next = || told.recv_timeout(PATIENCE).expect("the world comes about");
     let namespace = next().expect("it has a number");
     ip(&["link", "add", "machine", "type", "veth", "peer", "name", "world", "netns", &namespace]);
     ip(&["link", "set", "machine", "up"]);

@@ -44,11 +44,13 @@ pub(crate) fn router(
 
 /// Hands what a task sent to the agent's port on to the agent, and any other request to the house.
 async fn by_port(State(agent): State<Router>, request: Request, next: Next) -> Response {
-    let port = request.extensions().get::<Origin>().map(|origin| origin.port);
-    if port != Some(edge::AGENT_PORT) {
-        return next.run(request).await;
-    }
-    match agent.oneshot(request).await {
+    let origin = request.extensions().get::<Origin>().filter(|origin| origin.port == edge::AGENT_PORT).cloned();
+    let Some(origin) = origin else { return next.run(request).await };
+    let (mut parts, body) = request.into_parts();
+    // The house's router has noted what it read in the path, which the agent would take for its own.
+    parts.extensions.clear();
+    parts.extensions.insert(origin);
+    match agent.oneshot(Request::from_parts(parts, body)).await {
         Ok(response) => response,
         Err(never) => match never {},
     }
@@ -79,5 +81,33 @@ impl Balancers {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         *request.uri_mut() = format!("http://127.0.0.1:{port}{path}").parse::<Uri>()?;
         Ok(self.client.request(request).await?.into_response())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{extract::Path, routing::get};
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    async fn ask(port: u16, path: &str) -> String {
+        let house =
+            Router::new().route("/v2/{*rest}", get(|Path(rest): Path<String>| async move { format!("house {rest}") }));
+        let agent = Router::new()
+            .route("/v2/credentials/{id}", get(|Path(id): Path<String>| async move { format!("agent {id}") }));
+        let both = house.layer(middleware::from_fn_with_state(agent, by_port));
+        let mut request = Request::get(path).body(Body::empty()).unwrap();
+        let address = "10.0.1.5:40000".parse().unwrap();
+        request.extensions_mut().insert(Origin { network: "vpc-1".to_owned(), address, port });
+        let body = both.oneshot(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8_lossy(&body).into_owned()
+    }
+
+    #[tokio::test]
+    async fn the_port_that_a_task_called_decides_and_not_the_path() {
+        assert_eq!(ask(80, "/v2/credentials/a").await, "agent a");
+        assert_eq!(ask(4566, "/v2/credentials/a").await, "house credentials/a");
+        assert_eq!(ask(80, "/v2/other/manifests/a").await, "");
     }
 }
