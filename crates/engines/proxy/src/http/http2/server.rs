@@ -71,7 +71,8 @@ impl<A: Application> Serving<A> {
         let spawner = (Rc::clone(&self.application), Rc::clone(&self.peer));
         let take = |stream| {
             let (application, peer) = (Rc::clone(&spawner.0), Rc::clone(&spawner.1));
-            spawn(relay::serve_stream(application, stream, peer));
+            // A task's future is moved several times while it is spawned: a pointer costs less than all that a stream keeps.
+            spawn(Box::pin(relay::serve_stream(application, stream, peer)));
         };
         poll_fn(|cx| {
             if !self.draining && drained.as_mut().poll(cx).is_ready() {
