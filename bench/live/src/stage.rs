@@ -44,8 +44,7 @@ impl Stage {
         let house = House::start(&machine);
         let sample = Sample::push(&house);
         let url = sample.deploy();
-        let mut scope = Scope::default();
-        scope.region = Region::new("ap-southeast-2");
+        let scope = Scope { region: Region::new("ap-southeast-2"), ..Scope::default() };
         let client = Client::new("http://127.0.0.1:4566", scope, None);
         Self { machine, house: Some(house), sample, client, url }
     }

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use container::{ContainerSpec, ContainerState, ContainerStatus, Health, TaskState, TaskStatus, Usage, logs::Entry};
+use container::{
+    ContainerSpec, ContainerState, ContainerStatus, ContainerUsage, Health, TaskState, TaskStatus, Usage, logs::Entry,
+};
 use ecs::runtime::{Answer, Launch, Runtime};
 use futures::FutureExt;
 use image::{Digest, Image, ImageConfig};
@@ -104,6 +106,15 @@ impl Runtime for Paper {
     fn usage(&self, tasks: Vec<String>) -> Answer<'_, BTreeMap<String, Usage>> {
         let usage = Usage { processor: Duration::from_secs(1), memory_bytes: 64 << 20 };
         async move { Ok(tasks.into_iter().map(|task| (task, usage)).collect()) }.boxed()
+    }
+
+    fn containers<'a>(
+        &'a self,
+        _: &'a str,
+        processes: BTreeMap<String, i32>,
+    ) -> Answer<'a, BTreeMap<String, ContainerUsage>> {
+        let usage = ContainerUsage { memory_bytes: 64 << 20, ..ContainerUsage::default() };
+        async move { Ok(processes.into_keys().map(|name| (name, usage.clone())).collect()) }.boxed()
     }
 
     fn tasks(&self) -> Answer<'_, Vec<String>> {
