@@ -40,6 +40,7 @@ pub(crate) struct Sent {
 /// A load that runs until it is stopped.
 pub(crate) struct Load {
     sent: Arc<Mutex<Vec<Sent>>>,
+    places: Arc<Semaphore>,
     running: JoinHandle<()>,
 }
 
@@ -47,8 +48,9 @@ impl Load {
     /// Sends `rate` requests a second to `url`, whose name is taken to be this machine's.
     pub(crate) fn start(url: &str, rate: u32) -> Self {
         let sent = Arc::new(Mutex::new(Vec::new()));
-        let running = tokio::spawn(run(url.to_owned(), rate, Arc::clone(&sent)));
-        Self { sent, running }
+        let places = Arc::new(Semaphore::new(UNDER_WAY_MAX));
+        let running = tokio::spawn(run(url.to_owned(), rate, Arc::clone(&places), Arc::clone(&sent)));
+        Self { sent, places, running }
     }
 
     /// What was answered since the last taking.
@@ -56,9 +58,12 @@ impl Load {
         std::mem::take(&mut *self.sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Ends it.
-    pub(crate) fn stop(self) {
+    /// Ends it, and waits for what is under way: the next load is not to meet what this one has left.
+    pub(crate) async fn stop(self) {
         self.running.abort();
+        let all = u32::try_from(UNDER_WAY_MAX).unwrap_or(u32::MAX);
+        // What is not over by then has failed.
+        let _over = tokio::time::timeout(TIMEOUT, self.places.acquire_many(all)).await;
     }
 }
 
@@ -79,7 +84,7 @@ pub(crate) fn real(count: usize) -> f64 {
     count as f64
 }
 
-async fn run(url: String, rate: u32, all: Arc<Mutex<Vec<Sent>>>) {
+async fn run(url: String, rate: u32, places: Arc<Semaphore>, all: Arc<Mutex<Vec<Sent>>>) {
     let url: Uri = url.parse().unwrap_or_default();
     let target = format!("http://127.0.0.1:{}{}", url.port_u16().unwrap_or(80), url.path());
     let target: Uri = target.parse().unwrap_or_default();
@@ -88,7 +93,6 @@ async fn run(url: String, rate: u32, all: Arc<Mutex<Vec<Sent>>>) {
     let client: Client<HttpConnector, Empty<Bytes>> =
         builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build_http();
     let begun = Instant::now();
-    let places = Arc::new(Semaphore::new(UNDER_WAY_MAX));
     for number in 0.. {
         let due = begun + Duration::from_secs(1) * number / rate;
         sleep_until(due.into()).await;

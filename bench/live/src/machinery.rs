@@ -59,7 +59,7 @@ pub(crate) async fn run(stage: &mut Stage, rate: u32, count: usize) -> Result<Ou
         eprintln!("{} of {count}, {act:?}: {} requests, {} failed", number + 1, sent.len(), failures.len());
         outcome.failures.extend(failures.into_iter().map(|failure| format!("{act:?}: {failure}")));
     }
-    load.stop();
+    load.stop().await;
     if at == 2 {
         let back = stage.start("api-v1", &policy, None).await?;
         stage.command(&back.id, "Promote").await?;

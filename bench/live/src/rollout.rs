@@ -40,7 +40,7 @@ pub(crate) async fn faulty(stage: &Stage, rate: u32, percent: f64, policy: &Valu
     let ended = stage.until(&canary.id, |_| false).await?;
     settle().await;
     let sent = load.take();
-    load.stop();
+    load.stop().await;
     let decided = ended.events.iter().find(|event| event.message.starts_with("It is taken back"));
     let decided = decided.map_or_else(now, |event| u64::try_from(event.at.as_millis()).unwrap_or(0));
     let met: Vec<&Sent> =

@@ -101,7 +101,7 @@ pub(crate) fn draw(chart: &Chart<'_>) -> Markup {
             @for (class, points) in &chart.lines {
                 polyline class=(format!("series {class}")) points=(path(points)) {}
                 @if points.len() <= DOTS_MAX {
-                    @for (at, value) in points { circle.dot cx=(x(*at)) cy=(axis.y(*value)) r="3" {} }
+                    @for (at, value) in points { circle class=(format!("dot {class}")) cx=(x(*at)) cy=(axis.y(*value)) r="3" {} }
                 }
             }
             text.mark x=(LEFT) y=(SIZE.1 - 6.0) { "0" }
